@@ -1,0 +1,1 @@
+"""How a video becomes a motion: one file a stage, ordered by `pipeline`."""

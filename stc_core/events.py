@@ -1,0 +1,59 @@
+"""The wire between the engine and whoever started it: one JSON line an event on standard output.
+
+Knows the three events and their text form; not who sends them, nor what is done with them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`done` of `total` units of `stage` are finished (total 0: not known), `rate` units a second."""
+
+    stage: str
+    done: int
+    total: int
+    rate: float = 0.0
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence the user should read: an assumption made, something doubtful found."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The work is finished; `files` maps what each file is (motion, bvh, preview) to its path."""
+
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The work stopped: the sentence for the user."""
+
+    message: str
+
+
+Event = Progress | Note | Done | Failed
+_TYPES: dict[str, type] = {"progress": Progress, "note": Note, "done": Done, "failed": Failed}
+
+
+def to_line(event: Event) -> str:
+    """One line of JSON without line break; `event` names the type."""
+    return json.dumps({"event": type(event).__name__.lower(), **asdict(event)})
+
+
+def from_line(line: str) -> Event | None:
+    """The event of a line, or None where the line is something else (a library's print)."""
+    try:
+        fields = json.loads(line)
+        return _TYPES[fields.pop("event")](**fields)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
