@@ -6,12 +6,16 @@ Knows the three events and their text form; not who sends them, nor what is done
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` units of `stage` are finished (total 0: not known), `rate` units a second."""
+    """`done` of `total` units of `stage` are finished (total 0: not known), `rate` units a second.
+
+    A stage fills the first three; whoever passes the event on knows the clock and fills the rest.
+    """
 
     stage: str
     done: int
@@ -57,3 +61,10 @@ def from_line(line: str) -> Event | None:
         return _TYPES[fields.pop("event")](**fields)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+Report = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The report of a caller who does not want to hear."""
