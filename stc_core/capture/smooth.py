@@ -1,0 +1,104 @@
+"""Take the jitter out of a pose without taking the motion: zero phase, hertz and seconds.
+
+Knows filters and which landmarks move fast; not where the pose came from, nor the world it stands in.
+
+The filter is Whittaker's (1923) with third differences: the x that minimises sum w (x - y)^2 + L sum (D^3 x)^2. Away
+from the ends, with weights of one, it multiplies a wave of f hertz by 1 / (1 + L (2 sin(pi f / fps))^6), without delay,
+so L = (sqrt(2) - 1) / (2 sin(pi cutoff / fps))^6 puts -3 dB exactly at the cutoff (a zero-phase Butterworth's shape).
+The ends are natural (no padding), and a weight below one is heard less: the cutoff falls there by the weight's sixth
+root. Outliers (Hampel 1974, a window in seconds) are not replaced: they lose their weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import solveh_banded
+
+from .pose import Array, Layout, Pose3D
+
+ORDER = 3
+_DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
+_OUTLIER_WEIGHT = 1e-4
+_GROUPS = {
+    **dict.fromkeys(("wrist", "index", "pinky"), "hand"),
+    **dict.fromkeys(("ankle", "heel", "toe"), "foot"),
+    **dict.fromkeys(("knee", "elbow"), "limb"),
+    **dict.fromkeys(("head", "nose", "ear"), "head"),
+}
+
+
+@dataclass(frozen=True)
+class SmoothConfig:
+    """strength divides every cutoff: 0 is exactly off, 1 the cutoffs below, 2 half of them.
+
+    An outlier is farther from the median of its window than outlier_sigmas deviations and outlier_floor_m.
+    score_floor: the weight, of 1, that an unseen landmark's carried place keeps.
+    """
+
+    strength: float = 1.0
+    torso_cutoff_hz: float = 5.0
+    head_cutoff_hz: float = 5.0
+    limb_cutoff_hz: float = 6.0
+    hand_cutoff_hz: float = 7.0
+    foot_cutoff_hz: float = 7.0
+    outlier_window_s: float = 0.15
+    outlier_sigmas: float = 4.0
+    outlier_floor_m: float = 0.04
+    score_floor: float = 0.02
+
+
+def smooth(pose: Pose3D, config: SmoothConfig) -> Pose3D:
+    """The same pose with smoother joints (T, K, 3), metres; scores unchanged. Strength 0 gives `pose` itself."""
+    assert config.strength >= 0.0, "strength is negative"
+    if config.strength == 0.0 or len(pose.joints) <= ORDER:
+        return pose
+    weights = config.score_floor + (1.0 - config.score_floor) * np.clip(pose.scores, 0.0, 1.0) ** 2
+    weights = np.where(outliers(pose.joints, pose.fps, config), _OUTLIER_WEIGHT, weights)
+    cutoffs = cutoffs_hz(pose.layout, config) / config.strength
+    joints = np.stack(
+        [lowpass(pose.joints[:, k], weights[:, k], cutoff, pose.fps) for k, cutoff in enumerate(cutoffs)], 1
+    )
+    return replace(pose, joints=joints)
+
+
+def cutoffs_hz(layout: Layout, config: SmoothConfig) -> Array:
+    """The cutoff (K,) of each landmark at strength 1; what is no limb, hand, foot or head moves with the torso."""
+    groups = (_GROUPS.get(name.rpartition("_")[2], "torso") for name in layout.names)
+    return np.array([getattr(config, f"{group}_cutoff_hz") for group in groups])
+
+
+def lowpass(values: Array, weights: Array, cutoff_hz: float, fps: float) -> Array:
+    """Values (T, C) without what is faster than cutoff_hz, weighted by (T,); unchanged from half of fps on."""
+    if cutoff_hz >= fps / 2 or len(values) <= ORDER:
+        return values.copy()
+    stiffness = (np.sqrt(2.0) - 1.0) / (2.0 * np.sin(np.pi * cutoff_hz / fps)) ** (2 * ORDER)
+    bands = stiffness * _roughness(len(values))
+    bands[0] += weights
+    # solved for the change, so that what is smooth already comes back to rounding at any stiffness
+    rough = np.diff(values, ORDER, axis=0)
+    force = np.zeros_like(values)
+    for k, c in enumerate(_DIFFERENCE):
+        force[k : k + len(rough)] -= stiffness * c * rough
+    return values + solveh_banded(bands, force, lower=True)
+
+
+def outliers(joints: Array, fps: float, config: SmoothConfig) -> np.ndarray:
+    """Which joints (T, K) bool stand far off the median of their neighbours in time, by Hampel's rule in space."""
+    half = max(1, round(config.outlier_window_s * fps / 2))
+    padded = np.pad(joints, ((half, half), (0, 0), (0, 0)), "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, 0)
+    median = np.median(windows, -1)
+    distances = np.linalg.norm(windows - median[..., None], axis=-2)
+    limit = np.maximum(config.outlier_sigmas * 1.4826 * np.median(distances, -1), config.outlier_floor_m)
+    return distances[..., half] > limit
+
+
+def _roughness(frames: int) -> Array:
+    """The lower bands (4, T) of D'D for third differences D."""
+    bands = np.zeros((ORDER + 1, frames))
+    for a, first in enumerate(_DIFFERENCE):
+        for b in range(a, ORDER + 1):
+            bands[b - a, a : a + frames - ORDER] += first * _DIFFERENCE[b]
+    return bands
