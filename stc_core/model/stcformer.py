@@ -12,7 +12,7 @@ of frames: the same weights take any.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -142,14 +142,18 @@ class STCFormer(nn.Module):
         self.config = config
         self.pose_emb = nn.Linear(config.channels, config.width, bias=False)
         self.activation = nn.GELU()
-        self.stcformer = nn.Module()
-        self.stcformer.stc_block = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.stcformer = nn.ModuleDict({"stc_block": nn.ModuleList(Block(config) for _ in range(config.blocks))})
         self.regress_head = nn.Linear(config.width, 3, bias=False)
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The blocks in order."""
+        return list(cast(nn.ModuleList, self.stcformer["stc_block"]))
 
     def forward(self, x: Tensor) -> Tensor:
         """Landmarks (B, T, K, channels), normalised as `config.view` says, to joints (B, T, K, 3) in metres."""
         x = self.activation(self.pose_emb(x))
-        for block in self.stcformer.stc_block:
+        for block in self.blocks:
             x = block(x)
         return self.regress_head(x)
 
