@@ -557,9 +557,11 @@ def _smooth_angle(twist: Array, weights: Array, prior: Array, fps: float, config
 
     The least squares of a chain: one banded solve; where weights vanish it bridges, and cannot wrap.
     """
+    if len(twist) == 1:
+        return _unit_complex(weights * twist + prior)
     stiff = (config.twist_smoothing_s * fps) ** 2
     degree = np.full(len(twist), 2.0)
-    degree[0], degree[-1] = (1.0, 1.0) if len(twist) > 1 else (0.0, 0.0)
+    degree[[0, -1]] = 1.0
     diagonal = weights + np.abs(prior) + stiff * degree + _TINY
     band = np.stack([np.r_[0.0, np.full(len(twist) - 1, -stiff)], diagonal])
     right = weights * twist + prior
