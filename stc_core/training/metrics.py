@@ -1,0 +1,138 @@
+"""How far an estimate is from the truth: positions, angles, path, feet, trembling, lean.
+
+Knows arrays of points over time, (T, K, 3) in metres, and what each figure means in the literature; not where they come
+from. Alignment follows Umeyama, "Least-squares estimation of transformation parameters between two point patterns"
+(PAMI 1991). Every function needs finite input of at least the stated number of frames and gives finite output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_TINY = 1e-12
+MM = 1000.0
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """b = scale * R @ a + t, for leading dimensions (...): scale (...), R (..., 3, 3), t (..., 3)."""
+
+    scale: Array
+    R: Array
+    t: Array
+
+    def apply(self, points: Array) -> Array:
+        """Points (..., N, 3) moved."""
+        return self.scale[..., None, None] * points @ np.swapaxes(self.R, -1, -2) + self.t[..., None, :]
+
+
+def align(source: Array, target: Array, with_scale: bool = True, with_shift: bool = True) -> Similarity:
+    """The similarity that brings points (..., N, 3) nearest to their targets, in least squares (Umeyama 1991).
+
+    A proper rotation always; without scale it is 1, without shift the origin stays where it is.
+    """
+    source, target = np.asarray(source, float), np.asarray(target, float)
+    zero = np.zeros(source.shape[:-2] + (3,))
+    mean_s, mean_t = (source.mean(-2), target.mean(-2)) if with_shift else (zero, zero)
+    s, t = source - mean_s[..., None, :], target - mean_t[..., None, :]
+    u, d, vt = np.linalg.svd(np.swapaxes(t, -1, -2) @ s)
+    signs = np.ones(d.shape)
+    signs[..., 2] = np.where(np.linalg.det(u @ vt) < 0.0, -1.0, 1.0)
+    turn = (u * signs[..., None, :]) @ vt
+    scale = (d * signs).sum(-1) / np.maximum((s**2).sum((-1, -2)), _TINY) if with_scale else np.ones(d.shape[:-1])
+    return Similarity(scale, turn, mean_t - scale[..., None] * np.einsum("...ij,...j->...i", turn, mean_s))
+
+
+def mpjpe_each(estimate: Array, truth: Array) -> Array:
+    """Mean distance of the joints (..., K, 3) for each frame (...), in metres."""
+    return np.linalg.norm(np.asarray(estimate, float) - truth, axis=-1).mean(-1)
+
+
+def mpjpe(estimate: Array, truth: Array) -> float:
+    """Mean distance of the joints (..., K, 3) over all frames, in metres."""
+    return float(mpjpe_each(estimate, truth).mean())
+
+
+def p_mpjpe_each(estimate: Array, truth: Array) -> Array:
+    """Mean distance (...) after each frame's own similarity: the error of the pose alone, in metres."""
+    return mpjpe_each(align(estimate, truth).apply(np.asarray(estimate, float)), truth)
+
+
+def p_mpjpe(estimate: Array, truth: Array) -> float:
+    """Mean over the frames of `p_mpjpe_each`, in metres."""
+    return float(p_mpjpe_each(estimate, truth).mean())
+
+
+def clip_alignment(estimate: Array, truth: Array, root: int = 0) -> Similarity:
+    """One turn and one scale about the root for the whole clip (T, K, 3)."""
+    source, target = ((points - points[:, root : root + 1]).reshape(-1, 3) for points in (estimate, truth))
+    return align(source, target, with_shift=False)
+
+
+def clip_mpjpe(estimate: Array, truth: Array, root: int = 0) -> float:
+    """Mean distance in metres of (T, K, 3) with the root at the origin, after one turn and scale for the clip.
+
+    Unlike P-MPJPE it sees a lean or a turn that changes over the clip.
+    """
+    similarity = clip_alignment(estimate, truth, root)
+    moved = similarity.apply(estimate - estimate[:, root : root + 1])
+    return mpjpe(moved, truth - truth[:, root : root + 1])
+
+
+def joint_angles(points: Array, triples: Sequence[tuple[int, int, int]]) -> Array:
+    """Angles (..., A) in degrees at the middle of each (outer, middle, outer) triple of points (..., K, 3)."""
+    a, b, c = (np.asarray(points, float)[..., list(column), :] for column in zip(*triples, strict=True))
+    u, v = a - b, c - b
+    return np.degrees(np.arctan2(np.linalg.norm(np.cross(u, v), axis=-1), (u * v).sum(-1)))
+
+
+def angle_error(estimate: Array, truth: Array, triples: Sequence[tuple[int, int, int]]) -> float:
+    """Mean absolute error of the joint angles, in degrees; needs no alignment."""
+    return float(np.abs(joint_angles(estimate, triples) - joint_angles(truth, triples)).mean())
+
+
+def path_length(path: Array) -> float:
+    """The length in metres of a path (T, 3)."""
+    return float(np.linalg.norm(np.diff(path, axis=0), axis=-1).sum())
+
+
+def path_error(estimate: Array, truth: Array) -> float:
+    """Mean distance in metres of two paths (T, 3) after one rigid transform (no scale)."""
+    return float(np.linalg.norm(align(estimate, truth, with_scale=False).apply(estimate) - truth, axis=-1).mean())
+
+
+def path_error_percent(estimate: Array, truth: Array) -> float:
+    """`path_error` relative to the true path's length, in per cent (WHAM's root translation error).
+
+    Says little where the person hardly travels; zero where the true path has no length.
+    """
+    length = path_length(truth)
+    return 100.0 * path_error(estimate, truth) / length if length > _TINY else 0.0
+
+
+def foot_slide(feet: Array, contacts: NDArray[np.bool_]) -> float:
+    """Mean horizontal movement, in millimetres a frame, of feet that stand.
+
+    feet (T, F, P, 3): P points of each of F feet, metres, z up. contacts (T, F): where the true foot stands; a
+    step counts where it does in both its frames. Zero where none does.
+    """
+    steps = np.linalg.norm(np.diff(feet[..., :2], axis=0), axis=-1).mean(-1)
+    standing = contacts[1:] & contacts[:-1]
+    return MM * float(steps[standing].mean()) if standing.any() else 0.0
+
+
+def jitter(points: Array, fps: float) -> float:
+    """Mean norm of the third derivative in time of points (T, ..., 3), m/s^3; T of 4 or more."""
+    return float(np.linalg.norm(np.diff(points, 3, axis=0), axis=-1).mean() * fps**3)
+
+
+def tilt(estimate: Array, truth: Array, estimated_up: Array, true_up: Array, root: int = 0) -> float:
+    """Angle in degrees between the estimate's up and the true up, once the clips (T, K, 3) are laid on each other."""
+    up = clip_alignment(estimate, truth, root).R @ np.asarray(estimated_up, float)
+    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(up, true_up)), up @ np.asarray(true_up, float))))
