@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from .rotation import Array
 from .skeleton import Skeleton, forward_kinematics
 
 FORMAT_VERSION = 1
+_LANDMARKS = ("landmarks_2d", "landmarks_3d", "landmarks_raw", "landmark_scores")
+_ORIGIN = "that `stc-mocap capture` wrote"
 
 
 @dataclass(frozen=True)
@@ -67,18 +70,18 @@ class Motion:
         frames, joints = len(self.t_world_root), len(self.skeleton.joint_names)
         assert self.t_world_root.shape == (frames, 3) and self.q_parent_joint.shape == (frames, joints, 4)
         assert self.contacts.shape == (frames, 2) and self.scores.shape == (frames, joints)
-        assert self.fps > 0 and np.isfinite(self.t_world_root).all() and np.isfinite(self.q_parent_joint).all()
+        assert self.fps > 0 and np.isfinite(self.t_world_root).all()
+        assert (np.abs(np.linalg.norm(self.q_parent_joint, axis=-1) - 1.0) < 1e-3).all(), "turns that are no turns"
+        assert set(self.landmarks) <= set(_LANDMARKS)
+        assert all(array.shape[:2] == (frames, len(self.landmark_names)) for array in self.landmarks.values())
 
     def positions(self) -> Array:
         """Joint positions (T, J, 3) in world metres."""
         return forward_kinematics(self.skeleton, self.t_world_root, self.q_parent_joint)[0]
 
 
-_LANDMARKS = ("landmarks_2d", "landmarks_3d", "landmarks_raw", "landmark_scores")
-
-
 def save_motion(motion: Motion, path: Path) -> None:
-    """Write a motion file; the file appears whole or not at all."""
+    """Write a motion file; the file appears whole or not at all. Raises UserError where it cannot be written."""
     arrays: dict[str, Any] = {
         "format_version": np.array(FORMAT_VERSION),
         "joint_names": np.array(motion.skeleton.joint_names),
@@ -99,40 +102,64 @@ def save_motion(motion: Motion, path: Path) -> None:
     if motion.camera:
         camera = motion.camera
         arrays |= {"K": camera.K, "R": camera.R, "t": camera.t, "image_size": np.array(camera.image_size)}
+    _write_whole(path, arrays)
+
+
+def _write_whole(path: Path, arrays: dict[str, Any]) -> None:
     partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        np.savez_compressed(file, **arrays)
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            np.savez_compressed(file, **arrays)
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another place to save it.") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_motion(path: Path) -> Motion:
     """Read a motion file. Raises UserError where it is missing, is not one, or is of a newer version."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+        arrays = _read_arrays(path)
         version = int(arrays["format_version"])
     except FileNotFoundError:
         raise UserError(f"There is no file {path}.", "Check the path.") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        raise UserError(f"{path} is not a motion file.", "Choose a motion.npz that `stc-mocap capture` wrote.") from None
+    except PermissionError:
+        raise UserError(f"{path} may not be read.", "Check its permissions.") from None
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):
+        raise UserError(f"{path} is not a motion file.", f"Choose a motion.npz {_ORIGIN}.") from None
     if version > FORMAT_VERSION:
         raise UserError(f"{path} has the newer format {version}.", "Update STC Mocap.")
     try:
         return _from_arrays(arrays)
-    except (KeyError, ValueError, AssertionError) as error:
-        raise UserError(f"{path} is damaged ({error}).", "Capture the video again.") from None
+    except (KeyError, ValueError, TypeError, IndexError, AssertionError) as error:
+        why = f"it lacks {error}" if isinstance(error, KeyError) else "its parts do not fit together"
+        raise UserError(f"{path} is damaged: {why}.", f"Choose a motion.npz {_ORIGIN}.") from None
+
+
+def _read_arrays(path: Path) -> dict[str, Any]:
+    """Every array of an .npz. Raises ValueError for another kind of file; never unpickles."""
+    with open(path, "rb") as raw:
+        if not zipfile.is_zipfile(raw):
+            raise ValueError("not an .npz")
+        raw.seek(0)
+        with np.load(raw, allow_pickle=False) as file:
+            return dict(file)
 
 
 def _from_arrays(arrays: dict[str, Any]) -> Motion:
     skeleton = Skeleton(
-        tuple(map(str, arrays["joint_names"])), tuple(map(int, arrays["parents"])), arrays["offsets"], arrays["tips"]
+        tuple(map(str, arrays["joint_names"])),
+        tuple(map(int, arrays["parents"])),
+        np.asarray(arrays["offsets"], float),
+        np.asarray(arrays["tips"], float),
     )
     motion = Motion(
         skeleton,
-        arrays["t_world_root"],
-        arrays["q_parent_joint"],
-        arrays["contacts"],
-        arrays["scores"],
+        np.asarray(arrays["t_world_root"], float),
+        np.asarray(arrays["q_parent_joint"], float),
+        np.asarray(arrays["contacts"], bool),
+        np.asarray(arrays["scores"], float),
         float(arrays["fps"]),
         float(arrays["start_s"]),
         settings=json.loads(str(arrays["settings"])),

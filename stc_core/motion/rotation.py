@@ -52,7 +52,8 @@ def from_axis_angle(axis: ArrayLike, angle: ArrayLike) -> Array:
 def exp(v: ArrayLike) -> Array:
     """The turn by |v| radians about v (..., 3)."""
     v = np.asarray(v, float)
-    return from_axis_angle(v, np.linalg.norm(v, axis=-1))
+    half = np.linalg.norm(v, axis=-1, keepdims=True) / 2.0
+    return np.concatenate([np.cos(half), v * np.sinc(half / np.pi) / 2.0], -1)
 
 
 def log(q: ArrayLike) -> Array:
@@ -65,12 +66,13 @@ def log(q: ArrayLike) -> Array:
 
 
 def between(a: ArrayLike, b: ArrayLike) -> Array:
-    """The shortest turn that takes direction a (..., 3) to direction b (..., 3)."""
+    """The shortest turn that takes direction a (..., 3) to direction b (..., 3); none where one of them is zero."""
     a, b = np.broadcast_arrays(normalise(a), normalise(b))
-    w = 1.0 + (a * b).sum(-1, keepdims=True)
-    opposite = np.cross(a, np.where(np.abs(a[..., :1]) < 0.6, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]))
-    xyz = np.where(w > 1e-9, np.cross(a, b), normalise(opposite))
-    return normalise(np.concatenate([np.where(w > 1e-9, w, 0.0), xyz], -1))
+    cosine = np.linalg.norm(a + b, axis=-1, keepdims=True)  # of half the angle, twice
+    sine = np.linalg.norm(a - b, axis=-1, keepdims=True)
+    aside = np.cross(a, np.where(np.abs(a[..., :1]) < 0.6, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]))
+    axis = normalise(np.where(cosine > 1e-8, np.cross(a, b), aside))
+    return normalise(np.concatenate([np.where(cosine + sine > 0.0, cosine, 1.0), axis * sine], -1))
 
 
 def to_matrix(q: ArrayLike) -> Array:
