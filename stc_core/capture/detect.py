@@ -1,0 +1,386 @@
+"""MediaPipe's body landmarks in the frames of a video, and the layouts' keypoints made from them.
+
+Knows MediaPipe and its 33 landmarks, and nobody else does; not where frames come from, nor what becomes of keypoints.
+Frames are detected while the next ones are decoded, and none is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import queue
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import mediapipe
+import numpy as np
+from mediapipe.tasks.python import BaseOptions, vision
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..events import Note, Progress, Report
+from .pose import Layout, Pose2D
+
+Array = NDArray[np.float64]
+Frame = NDArray[np.uint8]
+TimedFrame = tuple[float, Frame]
+
+_QUEUE_FRAMES = 4
+_REPORT_EVERY_S = 0.1
+_OUTSIDE_FADE = 0.05  # a point this share of the picture's longer side outside it has the lowest share of its score
+_OUTSIDE_LEAST = 0.1
+_SWAP_LOOK_BACK_S = 0.06
+_SWAP_RATIO = 0.5
+_SWAP_LEAST_TORSOS = 0.2
+_JUMP_TORSOS = 1.0
+_JUMP_TORSOS_S = 20.0
+_SPANS_TOLD = 8
+_NOISE = re.compile(r"(WARNING|INFO|[IW]\d{4,8} )")
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """Which of MediaPipe's networks, and how sure it must be.
+
+    model_dir: the folder of the pose_landmarker_*.task files; None finds the ones that came with STC Mocap.
+    time_stretch: MediaPipe smooths over time and so lags; it is told that time runs this much slower than it does,
+    which makes it smooth less. Measured on rendered clips of known truth; our own filter comes later and does not lag.
+    """
+
+    model: Literal["full", "heavy"] = "full"
+    model_dir: Path | None = None
+    min_detection_confidence: float = 0.5
+    min_presence_confidence: float = 0.5
+    min_tracking_confidence: float = 0.5
+    time_stretch: float = 20.0
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """MediaPipe's 33 landmarks over T frames. Where nobody was found everything but the time is 0.
+
+    image (T, 33, 2): pixels, x right, y down. world (T, 33, 3): MediaPipe's own 3D, metres, x right, y down, z away
+    from the camera, the middle of the hips at 0. visibility, presence (T, 33) in [0, 1]. found (T,) bool.
+    timestamps (T,): seconds, rising.
+    """
+
+    image: Array
+    world: Array
+    visibility: Array
+    presence: Array
+    found: NDArray[np.bool_]
+    timestamps: Array
+
+    def __post_init__(self) -> None:
+        frames = len(self.timestamps)
+        assert self.image.shape == (frames, 33, 2) and self.world.shape == (frames, 33, 3)
+        assert self.visibility.shape == self.presence.shape == (frames, 33) and self.found.shape == (frames,)
+
+
+def detect(
+    frames: Iterable[TimedFrame],
+    frames_total: int,
+    image_size: tuple[int, int],
+    fps: float,
+    layout: Layout,
+    config: DetectConfig,
+    report: Report,
+) -> Pose2D:
+    """`landmarks` and then `to_pose2d`: the keypoints of a layout in the frames of a video."""
+    return to_pose2d(landmarks(frames, frames_total, config, report), image_size, fps, layout, report)
+
+
+def landmarks(frames: Iterable[TimedFrame], frames_total: int, config: DetectConfig, report: Report) -> Landmarks:
+    """All landmarks of the one person, frame by frame; `frames` are (seconds, uint8 RGB), read in another thread.
+
+    Reports Progress of the stage "detect". Raises UserError where the network's file is missing or damaged, and
+    whatever `frames` raises.
+    """
+    rows: list[NDArray[np.float32]] = []
+    times: list[float] = []
+    told_s = -math.inf
+    with contextlib.closing(_read_ahead(frames)) as ahead, contextlib.closing(_Detector(config)) as detector:
+        for time_s, frame in ahead:
+            rows.append(detector.row(time_s, frame))
+            times.append(time_s)
+            if time.monotonic() - told_s > _REPORT_EVERY_S:
+                told_s = time.monotonic()
+                report(Progress("detect", len(rows), max(frames_total, len(rows))))
+    report(Progress("detect", len(rows), len(rows)))
+    return _landmarks(np.array(rows, np.float64).reshape(-1, 33, 7), np.array(times))
+
+
+def _landmarks(rows: Array, times: Array) -> Landmarks:
+    assert np.isfinite(rows).all() and (np.diff(times) > 0).all()
+    visibility, presence = np.clip(rows[..., 5], 0.0, 1.0), np.clip(rows[..., 6], 0.0, 1.0)
+    return Landmarks(rows[..., :2], rows[..., 2:5], visibility, presence, rows.any((1, 2)), times)
+
+
+class _Detector:
+    """MediaPipe's landmarker in video mode. `row` gives (33, 7): image x, y; world x, y, z; visibility; presence."""
+
+    def __init__(self, config: DetectConfig):
+        self._stretch, self._last_ms, self._first = config.time_stretch, -1, True
+        self._landmarker = _landmarker(config)
+
+    def row(self, time_s: float, frame: Frame) -> NDArray[np.float32]:
+        self._last_ms = max(self._last_ms + 1, round(time_s * 1e3 * self._stretch))
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame))
+        with _quiet() if self._first else contextlib.nullcontext():
+            result = self._landmarker.detect_for_video(image, self._last_ms)
+        self._first = False
+        if not result.pose_landmarks:
+            return np.zeros((33, 7), np.float32)
+        height, width = frame.shape[:2]
+        pairs = zip(result.pose_landmarks[0], result.pose_world_landmarks[0], strict=True)
+        values = [(p.x * width, p.y * height, w.x, w.y, w.z, p.visibility, p.presence) for p, w in pairs]
+        return np.array(values, np.float32)
+
+    def close(self) -> None:
+        self._landmarker.close()
+
+
+def _landmarker(config: DetectConfig) -> Any:
+    path = _model_file(config)
+    options = vision.PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(path)),
+        running_mode=vision.RunningMode.VIDEO,
+        min_pose_detection_confidence=config.min_detection_confidence,
+        min_pose_presence_confidence=config.min_presence_confidence,
+        min_tracking_confidence=config.min_tracking_confidence,
+    )
+    try:
+        with _quiet():
+            return vision.PoseLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"MediaPipe cannot load {path} ({error}).", "Install STC Mocap again.") from error
+
+
+def _model_file(config: DetectConfig) -> Path:
+    """The network's file: in the folder asked for, in the repository beside the package, or inside the package."""
+    package = Path(__file__).resolve().parents[1]
+    folders = [config.model_dir] if config.model_dir else [package.parent / "weights", package / "weights"]
+    files = [folder / f"pose_landmarker_{config.model}.task" for folder in folders]
+    for file in files:
+        if file.is_file():
+            return file
+    raise UserError(
+        f"MediaPipe's network {files[0].name} is not in {' or '.join(str(folder) for folder in folders)}.",
+        "Install STC Mocap again, or name the folder that holds it.",
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Native code's information and warnings do not reach the terminal; all other lines do, when the block ends."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as log:
+        terminal = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            log.seek(0)
+            kept = [line for line in log.read().decode(errors="replace").splitlines(True) if not _NOISE.match(line)]
+            sys.stderr.write("".join(kept))
+
+
+_END = object()
+
+
+def _read_ahead(frames: Iterable[TimedFrame]) -> Generator[TimedFrame]:
+    """The same frames, made in another thread up to a few in advance. Its errors are raised here.
+
+    Closing the generator ends the thread, and `frames` with it if it is a generator.
+    """
+    made: queue.Queue[Any] = queue.Queue(_QUEUE_FRAMES)
+    stop = threading.Event()
+    thread = threading.Thread(target=_make, args=(frames, made, stop), name="decode", daemon=True)
+    thread.start()
+    try:
+        while (item := _get(made)) is not _END:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _make(frames: Iterable[TimedFrame], made: queue.Queue[Any], stop: threading.Event) -> None:
+    source = iter(frames)
+    try:
+        for item in source:
+            if not _put(made, item, stop):
+                break
+        _put(made, _END, stop)
+    except BaseException as error:  # noqa: BLE001  handed to the caller's thread, which raises it
+        _put(made, error, stop)
+    finally:
+        if hasattr(source, "close"):
+            source.close()
+
+
+def _put(made: queue.Queue[Any], item: Any, stop: threading.Event) -> bool:
+    while not stop.is_set():
+        with contextlib.suppress(queue.Full):
+            made.put(item, timeout=0.1)
+            return True
+    return False
+
+
+def _get(made: queue.Queue[Any]) -> Any:
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return made.get(timeout=0.5)  # a wait without end could not be interrupted on Windows
+
+
+# MediaPipe's 33 landmarks to the layouts' names, as weighted sums.
+
+_EACH_SIDE = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb", "hip", "knee", "ankle", "heel", "foot_index")
+_MEDIAPIPE = (
+    "nose",
+    *(f"{side}_{part}" for side in ("left", "right") for part in ("eye_inner", "eye", "eye_outer")),
+    *(f"{side}_{part}" for part in ("ear", "mouth", *_EACH_SIDE) for side in ("left", "right")),
+)
+assert len(_MEDIAPIPE) == 33
+
+_PELVIS = {"left_hip": 0.5, "right_hip": 0.5}
+_THORAX = {"left_shoulder": 0.5, "right_shoulder": 0.5}
+_CROWN = 1.9  # the top of the skull lies this many times (eyes - mouth) above the ears
+_SUMS: dict[str, dict[str, float]] = {
+    "pelvis": _PELVIS,
+    "thorax": _THORAX,
+    "spine": {name: 0.25 for name in (*_PELVIS, *_THORAX)},
+    "head": {
+        f"{side}_{part}": weight / 2.0
+        for part, weight in (("ear", 1.0), ("eye", _CROWN), ("mouth", -_CROWN))
+        for side in ("left", "right")
+    },
+    "left_toe": {"left_foot_index": 1.0},
+    "right_toe": {"right_foot_index": 1.0},
+}
+
+
+def _weights(layout: Layout) -> Array:
+    """(K, 33): each landmark of the layout as a weighted sum of MediaPipe's."""
+    weights = np.zeros((len(layout.names), 33))
+    for row, name in enumerate(layout.names):
+        for part, weight in _SUMS.get(name, {name: 1.0}).items():
+            weights[row, _MEDIAPIPE.index(part)] = weight
+    return weights
+
+
+def to_pose2d(found: Landmarks, image_size: tuple[int, int], fps: float, layout: Layout, report: Report) -> Pose2D:
+    """The keypoints of a layout from MediaPipe's landmarks.
+
+    A score is the least visibility of the landmarks a point is made of, less outside the picture. Where nobody was
+    found the points go straight from the frame before to the frame after and have score 0. Reports as Notes when
+    nobody was found, and where left and right seem to change places. Raises UserError with fewer than two frames found.
+    """
+    if found.found.sum() < 2:
+        seen = "nobody was" if not found.found.any() else "a person was only once"
+        raise UserError(
+            f"In the {len(found.found)} frames of the video {seen} found.",
+            "Choose a clip that shows one person's whole body, larger and well lit, or try the heavy model.",
+        )
+    _tell_gaps(found, report)
+    weights = _weights(layout)
+    keypoints = _across_gaps(np.einsum("kl,tlc->tkc", weights, found.image), found.found, found.timestamps)
+    visible = np.where(weights[None] != 0.0, found.visibility[:, None, :], 1.0).min(-1)
+    scores = visible * _inside_share(keypoints, image_size) * found.found[:, None]
+    pose = Pose2D(layout, keypoints, scores, found.timestamps, image_size, fps)
+    _tell_swaps(pose, found.found, report)
+    _tell_jumps(pose, found.found, report)
+    return pose
+
+
+def _across_gaps(points: Array, found: NDArray[np.bool_], timestamps: Array) -> Array:
+    """Points (T, K, 2) with the frames not found on straight lines between the neighbours, held at the ends."""
+    flat = points.reshape(len(points), -1)
+    filled = [np.interp(timestamps, timestamps[found], column[found]) for column in flat.T]
+    return np.stack(filled, -1).reshape(points.shape)
+
+
+def _inside_share(keypoints: Array, image_size: tuple[int, int]) -> Array:
+    """(T, K): 1 in the picture, falling to a small share with the distance outside it."""
+    outside = np.maximum(np.maximum(-keypoints, keypoints - np.array(image_size)), 0.0).max(-1)
+    return np.clip(1.0 - outside / (_OUTSIDE_FADE * max(image_size)), _OUTSIDE_LEAST, 1.0)
+
+
+def _tell_gaps(found: Landmarks, report: Report) -> None:
+    if found.found.all():
+        return
+    share = 1.0 - found.found.mean()
+    spans = _spans(~found.found, found.timestamps)
+    report(Note(f"Nobody was found in {share:.0%} of the frames: {_told(spans)}. The motion there is guessed."))
+
+
+def _tell_swaps(pose: Pose2D, found: NDArray[np.bool_], report: Report) -> None:
+    spans = _spans(_swapped(pose) & found, pose.timestamps)
+    if spans:
+        report(Note(f"Left and right seem to change places at {_told(spans)}: look at the result there."))
+
+
+def _tell_jumps(pose: Pose2D, found: NDArray[np.bool_], report: Report) -> None:
+    jumps = _jumps(pose, found)
+    if len(jumps):
+        times = _told([(time_s, time_s) for time_s in pose.timestamps[jumps].tolist()])
+        report(Note(f"The person found jumps across the picture at {times}: perhaps it is someone else from there on."))
+
+
+def _jumps(pose: Pose2D, found: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The frames in which the hips are further from the last frame's than a person could have moved."""
+    seen = np.flatnonzero(found)
+    pelvis = pose.keypoints[seen, pose.layout.index("pelvis")]
+    torso = np.linalg.norm(pelvis - pose.keypoints[seen, pose.layout.index("thorax")], axis=-1)
+    far = np.linalg.norm(np.diff(pelvis, axis=0), axis=-1)
+    seconds = np.diff(pose.timestamps[seen])
+    allowed = np.maximum(torso[1:], torso[:-1]) * (_JUMP_TORSOS + _JUMP_TORSOS_S * seconds)
+    return seen[1:][far > allowed]
+
+
+def _swapped(pose: Pose2D) -> NDArray[np.bool_]:
+    """(T,): the mirrored naming lies much nearer to the frame a moment ago than the given one.
+
+    Looks at hips, shoulders, knees and ankles where both frames are sure of them; small changes do not count.
+    """
+    names = [f"{side}_{part}" for part in ("hip", "shoulder", "knee", "ankle") for side in ("left", "right")]
+    picked = [pose.layout.index(name) for name in names]
+    points, scores = pose.keypoints[:, picked], pose.scores[:, picked]
+    before = np.maximum(np.searchsorted(pose.timestamps, pose.timestamps - _SWAP_LOOK_BACK_S - 1e-3, "right"), 0)
+    before = np.minimum(before, np.maximum(np.arange(len(points)) - 1, 0))
+    sure = np.minimum(scores, scores[before])
+    twins = [1, 0, 3, 2, 5, 4, 7, 6]
+    weight = np.minimum(sure, sure[:, twins])
+    total = np.maximum(weight.sum(-1), 1e-9)
+    given = (np.linalg.norm(points - points[before], axis=-1) * weight).sum(-1) / total
+    mirrored = (np.linalg.norm(points[:, twins] - points[before], axis=-1) * weight).sum(-1) / total
+    hips, shoulders = points[:, :2].mean(1), points[:, 2:4].mean(1)
+    least = _SWAP_LEAST_TORSOS * np.linalg.norm(hips - shoulders, axis=-1)
+    return (mirrored < _SWAP_RATIO * given) & (given > least) & (total > 1.0)
+
+
+def _spans(flags: NDArray[np.bool_], timestamps: Array) -> list[tuple[float, float]]:
+    """First and last time of each run of flagged frames."""
+    edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
+    return [(float(timestamps[a]), float(timestamps[b])) for a, b in zip(starts, ends, strict=True)]
+
+
+def _told(spans: list[tuple[float, float]]) -> str:
+    """Spans as a reader's list: "1.2-2.0 s, 3.4 s and 5 more times"."""
+    words = [f"{a:.2f} s" if a == b else f"{a:.2f}-{b:.2f} s" for a, b in spans[:_SPANS_TOLD]]
+    more = len(spans) - len(words)
+    return ", ".join(words) + (f" and {more} more times" if more else "")
