@@ -7,6 +7,7 @@ Position channels stand in for the OFFSET, as Blender, MotionBuilder and the CMU
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from .rotation import Array
 from .skeleton import Skeleton
 
 _REMEDY = "Choose a whole BVH file, or export it again."
+_ORDER = "ZXY"  # how we write turns: only deep bends of hips and knees come near the lock of its middle angle
+_LOCKED = 5e-5  # below this cosine of the middle angle only the sum, or difference, of the others is known
 _MOVING_UNITS = 0.1  # a joint that shifts more than this against its parent travels; less is the file's rounding
 
 
@@ -79,10 +82,18 @@ def _parse_hierarchy(lines: list[str]) -> _Header:
         elif word == "OFFSET":
             _place(header, joint, in_tip, [float(value) for value in rest[:3]])
         elif word == "CHANNELS":
-            header.channels += [(joint, channel) for channel in rest[1 : 1 + int(rest[0])]]
+            header.channels += [(joint, _channel(name)) for name in rest[1 : 1 + int(rest[0])]]
     if stack != [-1] or len(header.offsets) != len(header.names) or header.parents.count(-1) != 1:
         raise ValueError("the hierarchy is not one whole tree")
     return header
+
+
+def _channel(name: str) -> str:
+    """A channel's name as "Xposition" or "Zrotation", whatever its capitals."""
+    name = name.capitalize()
+    if name[0] not in "XYZ" or name[1:] not in ("position", "rotation"):
+        raise ValueError(f"{name} is not a channel")
+    return name
 
 
 def _place(header: _Header, joint: int, in_tip: bool, offset: list[float]) -> None:
@@ -118,8 +129,8 @@ def _channels(header: _Header, values: Array) -> tuple[Array, Array]:
         for turn in turns:
             q[:, members] = rotation.mul(q[:, members], turn)
     for column, (joint, channel) in enumerate(header.channels):
-        if channel.lower().endswith("position"):
-            positions[:, joint, "XYZ".index(channel[0].upper())] = values[:, column]
+        if channel.endswith("position"):
+            positions[:, joint, "XYZ".index(channel[0])] = values[:, column]
     return positions, q
 
 
@@ -127,8 +138,8 @@ def _rotation_groups(header: _Header) -> list[tuple[str, Array, list[int]]]:
     """Joints that turn in the same order of axes: the order, their columns (M, len(order)), the joints (M)."""
     turns: dict[int, list[tuple[str, int]]] = {}
     for column, (joint, channel) in enumerate(header.channels):
-        if channel.lower().endswith("rotation"):
-            turns.setdefault(joint, []).append((channel[0].upper(), column))
+        if channel.endswith("rotation"):
+            turns.setdefault(joint, []).append((channel[0], column))
     groups: dict[str, list[int]] = {}
     for joint, pairs in turns.items():
         groups.setdefault("".join(axis for axis, _ in pairs), []).append(joint)
@@ -160,3 +171,94 @@ def _motion(header: _Header, positions: Array, q: Array, unit_m: float, fps: flo
     frames, joints = q.shape[:2]
     contacts, scores = np.zeros((frames, 2), bool), np.ones((frames, joints))
     return Motion(skeleton, t_root, rotation.unroll(rotation.normalise(q)), contacts, scores, fps)
+
+
+def write_bvh(motion: Motion, path: Path) -> None:
+    """Write a motion as BVH: y up, centimetres, the root with six channels, the others turned in the order Z X Y.
+
+    All turns zero is the skeleton's rest pose. The root's OFFSET is zero and its channels are places in the world, so
+    readers that add the two and readers that replace one by the other agree. Joints follow depth first; angles run on
+    past 180 degrees. The file appears whole or not at all. Raises UserError where it cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(_text(motion), encoding="utf-8", newline="\n")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"{path} cannot be written ({error.strerror}).", "Choose a folder you may write to.") from None
+
+
+def _text(motion: Motion) -> str:
+    lines = ["HIERARCHY"]
+    order: list[int] = []
+    _write_joint(motion.skeleton, 0, 0, lines, order)
+    places = _from_world(motion.t_world_root) * 100.0
+    angles = np.degrees(_continuous_euler(_turns_from_world(motion.q_parent_joint[:, np.array(order)])))
+    values = np.concatenate([places, angles.reshape(len(angles), -1)], 1)
+    row = " ".join(["%.6f"] * values.shape[1])
+    lines += ["MOTION", f"Frames: {len(values)}", f"Frame Time: {1.0 / motion.fps:.12f}"]
+    lines += [row % tuple(frame) for frame in np.round(values, 6) + 0.0]
+    return "\n".join(lines) + "\n"
+
+
+def _write_joint(skeleton: Skeleton, joint: int, depth: int, lines: list[str], order: list[int]) -> None:
+    """Append the joint's block and, depth first, its children's; `order` gathers the joints as they come."""
+    children = [child for child, parent in enumerate(skeleton.parents) if parent == joint]
+    turns = " ".join(f"{axis}rotation" for axis in _ORDER)
+    channels = f"6 Xposition Yposition Zposition {turns}" if depth == 0 else f"3 {turns}"
+    offset = skeleton.offsets[joint] if depth else np.zeros(3)
+    tab = "\t" * depth
+    lines += [f"{tab}{'JOINT' if depth else 'ROOT'} {skeleton.joint_names[joint]}", f"{tab}{{"]
+    lines += [f"{tab}\tOFFSET {_numbers(offset)}", f"{tab}\tCHANNELS {channels}"]
+    order.append(joint)
+    for child in children:
+        _write_joint(skeleton, child, depth + 1, lines, order)
+    if not children:
+        tip = _numbers(skeleton.tips[joint])
+        lines += [f"{tab}\tEnd Site", f"{tab}\t{{", f"{tab}\t\tOFFSET {tip}", f"{tab}\t}}"]
+    lines.append(f"{tab}}}")
+
+
+def _numbers(offset: Array) -> str:
+    return " ".join(f"{value:.6f}" for value in np.round(_from_world(offset) * 100.0, 6) + 0.0)
+
+
+def _from_world(v: Array) -> Array:
+    return np.stack([v[..., 0], v[..., 2], -v[..., 1]], -1)
+
+
+def _turns_from_world(q: Array) -> Array:
+    return np.concatenate([q[..., :1], _from_world(q[..., 1:])], -1)
+
+
+def _continuous_euler(q: Array) -> Array:
+    """Angles (T, J, 3), radians, of turns (T, J, 4) in the order Z X Y, each as near its frame before as can be.
+
+    Of the two triples that make a turn, (a, b, c) and (a + pi, pi - b, c + pi), and their whole turns, the nearest is
+    taken, the first frame's nearest to zero. Where the middle angle locks, the step is shared between the outer two.
+    """
+    angles = rotation.to_euler(q, _ORDER)
+    before = np.zeros(angles.shape[1:])
+    for frame, triple in enumerate(angles):
+        twin = np.stack([triple[:, 0] + np.pi, np.pi - triple[:, 1], triple[:, 2] + np.pi], -1)
+        triple, twin = _nearest_turn(triple, before), _nearest_turn(twin, before)
+        closer = np.square(twin - before).sum(-1) < np.square(triple - before).sum(-1)
+        triple = np.where(closer[:, None], twin, triple)
+        triple = np.where(np.abs(np.cos(triple[:, 1:2])) < _LOCKED, _shared(triple, before), triple)
+        angles[frame] = before = triple
+    return angles
+
+
+def _nearest_turn(angle: Array, before: Array) -> Array:
+    return angle - 2.0 * np.pi * np.round((angle - before) / (2.0 * np.pi))
+
+
+def _shared(triple: Array, before: Array) -> Array:
+    """A locked triple with the same turn and its outer angles' step shared equally (in the order Z X Y)."""
+    side = np.sign(np.sin(triple[:, 1]))
+    total = triple[:, 0] + side * triple[:, 2]
+    total_before = before[:, 0] + side * before[:, 2]
+    half = (_nearest_turn(total, total_before) - total_before) / 2.0
+    return np.stack([before[:, 0] + half, triple[:, 1], before[:, 2] + side * half], -1)
