@@ -237,22 +237,30 @@ def _median(values: Array, weights: Array) -> float:
 
 def _fit_feet(points: _Points, body: float, offsets: Array, tips: Array) -> None:
     """Put the toes' joint on the line from heel to toe, and the tip at its end."""
-    rows = []
-    for side, _ in _SIDES:
-        if points.has(f"{side}_ankle", f"{side}_heel", f"{side}_toe"):
-            inverse = rotation.inv(_foot_turn(points, side))
-            toe = rotation.rotate(inverse, points[f"{side}_toe"] - points[f"{side}_ankle"])
-            rows.append((toe, points.score(f"{side}_ankle", f"{side}_heel", f"{side}_toe")))
-    if not rows:
+    shape = _foot_shape(points)
+    if shape is None:
         return
-    places, weights = np.concatenate([row[0] for row in rows]), np.concatenate([row[1] for row in rows])
     for axis in (1, 2):
-        measured = _median(places[:, axis], weights) / (_TOE[axis] * body)
-        ratio = body * float(np.clip(measured, *_BONE_RATIOS))
+        ratio = body * float(np.clip(shape[1][axis] / (_TOE[axis] * body), *_BONE_RATIOS))
         for side, _ in _SIDES:
             toes = HUMANOID.index(f"{side}_toes")
             offsets[toes, axis] = HUMANOID.offsets[toes, axis] * ratio
             tips[toes, axis] = HUMANOID.tips[toes, axis] * ratio
+
+
+def _foot_shape(points: _Points) -> tuple[Array, Array] | None:
+    """Heel (3,) and toe (3,) from the ankle in the foot's axes, medians over time and both sides; None if unseen."""
+    sides = [side for side, _ in _SIDES if points.has(f"{side}_ankle", f"{side}_heel", f"{side}_toe")]
+    if not sides:
+        return None
+    weights = np.concatenate([points.score(f"{side}_ankle", f"{side}_heel", f"{side}_toe") for side in sides])
+    shape = []
+    for part in ("heel", "toe"):
+        seen = [points[f"{side}_{part}"] - points[f"{side}_ankle"] for side in sides]
+        turns = [rotation.inv(_foot_turn(points, side)) for side in sides]
+        local = np.concatenate([rotation.rotate(q, v) for q, v in zip(turns, seen, strict=True)])
+        shape.append(np.array([0.0, _median(local[:, 1], weights), _median(local[:, 2], weights)]))
+    return shape[0], shape[1]
 
 
 # ---------------------------------------------------------------------------------------------- trunk and head
@@ -382,12 +390,17 @@ def _wrist(points: _Points, side: tuple[str, float], forearm: Array, config: Sol
 
 @dataclass(frozen=True)
 class _Leg:
-    """What one leg's landmarks say: the hinge, the smoothed twist, the foot's turn and where it must stand (T)."""
+    """What one leg's landmarks say over T frames.
+
+    seen, twist: the hinge and its smoothed twist. foot, toes: world turns. ankle (T, 3): where it must be as far as
+    hold (T,) goes, 1 in contact.
+    """
 
     side: str
     seen: _Hinge
     twist: Array
     foot: Array
+    toes: Array
     ankle: Array
     hold: Array
 
@@ -400,7 +413,7 @@ def _legs(
     points: _Points, skeleton: Skeleton, hips: Array, contacts: NDArray[np.bool_], config: SolveConfig
 ) -> tuple[Array, dict[str, Array]]:
     """Root places (T, 3) and world turns of both legs: feet in contact stand on their landmarks' places."""
-    legs = [_leg(points, hips, side, contacts[:, i], config) for i, (side, _) in enumerate(_SIDES)]
+    legs = [_leg(points, skeleton, hips, side, contacts[:, i], config) for i, (side, _) in enumerate(_SIDES)]
     root = points.middle("hip") - rotation.rotate(hips, _middle_hip(skeleton))
     root = _root_over_feet(root, legs, skeleton, hips, points.fps, config)
     turns: dict[str, Array] = {}
@@ -408,32 +421,75 @@ def _legs(
         socket = _socket(skeleton, root, hips, leg.side)
         free = leg.free_ankle(skeleton, socket)
         hold = np.maximum(leg.hold, _ramp(leg.seen.bend, _WEAK, _STRONG))
-        goal = _above_floor(free + hold[:, None] * (leg.ankle - free), leg, skeleton)
+        foot_seen = points.has(f"{leg.side}_ankle", f"{leg.side}_heel", f"{leg.side}_toe")
+        goal = free + hold[:, None] * (leg.ankle - free)
+        goal = _above_floor(goal, leg, skeleton) if foot_seen else goal
         lengths = _limb_lengths(skeleton, f"{leg.side}_lower_leg", f"{leg.side}_foot")
         upper, lower = _reach(socket, goal, lengths, leg.seen, leg.seen.hinge(leg.twist))
         axis = _hinge_axis(upper, hips, -Z, X, leg.twist)
         shin = _frame(lower, axis, -Z, X)
-        foot = leg.foot if points.has(f"{leg.side}_heel", f"{leg.side}_toe") else _levelled(shin, goal, leg, skeleton)
-        names = ("upper_leg", "lower_leg", "foot", "toes")
-        turns |= dict(
-            zip((f"{leg.side}_{n}" for n in names), (_frame(upper, axis, -Z, X), shin, foot, foot), strict=True)
-        )
+        foot, toes = leg.foot, leg.toes
+        if not foot_seen:
+            foot = toes = _levelled(shin, goal, leg, skeleton)
+        thigh = _frame(upper, axis, -Z, X)
+        for part, turn in (("upper_leg", thigh), ("lower_leg", shin), ("foot", foot), ("toes", toes)):
+            turns[f"{leg.side}_{part}"] = turn
     return root, turns
 
 
-def _leg(points: _Points, hips: Array, side: str, contact: NDArray[np.bool_], config: SolveConfig) -> _Leg:
+def _leg(
+    points: _Points, skeleton: Skeleton, hips: Array, side: str, contact: NDArray[np.bool_], config: SolveConfig
+) -> _Leg:
     hip, knee, ankle = (points[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
     seen = _Hinge.of(knee - hip, ankle - knee, hips, -Z, X)
-    prior, foot = np.full(points.frames, _CARRY + 0j), hips
+    hold = _eased(contact, config.contact_ease_s * points.fps)
+    prior, foot, toes = np.full(points.frames, _CARRY + 0j), hips, hips
     if points.has(f"{side}_ankle", f"{side}_heel", f"{side}_toe"):
         foot = _foot_turn(points, side)
-        across = seen.twist_of(rotation.rotate(foot, X))
-        prior = prior + _FOOT_HELP * points.score(f"{side}_heel", f"{side}_toe") * across * (
-            1 - _ramp(seen.bend, 0.1, 0.35)
-        )
+        trust = _FOOT_HELP * points.score(f"{side}_heel", f"{side}_toe") * (1.0 - _ramp(seen.bend, 0.1, 0.35))
+        prior = prior + trust * seen.twist_of(rotation.rotate(foot, X))
+        foot, toes, ankle = _stand(points, skeleton, side, foot, contact, hold)
     weights = seen.bend_weight(points.score(f"{side}_hip", f"{side}_knee", f"{side}_ankle")) * seen.plausible(prior)
     twist = _smooth_angle(seen.twist, weights, prior, points.fps, config)
-    return _Leg(side, seen, twist, foot, ankle, _eased(contact, config.contact_ease_s * points.fps))
+    return _Leg(side, seen, twist, foot, toes, ankle, hold)
+
+
+def _stand(
+    points: _Points, skeleton: Skeleton, side: str, foot: Array, contact: NDArray[np.bool_], hold: Array
+) -> tuple[Array, Array, Array]:
+    """World turns of foot and toes, and the ankle's place (T, 3), such that what stands still of a foot stays still.
+
+    On a toe that stands with the heel up, the toes lie flat and the foot rolls over their joint.
+    """
+    shape, ball = _foot_shape(points), skeleton.offsets[skeleton.index(f"{side}_toes")]
+    assert shape is not None
+    heel, toe, ankle = (points[f"{side}_{part}"] for part in ("heel", "toe", "ankle"))
+    still = [_smooth(_stillness(place, contact, points.fps), 0.03 * points.fps) for place in (heel, toe)]
+    foot, toes = _rolled(foot, still[1] * hold, (shape[1] - shape[0])[1] / (ball - shape[0])[1])
+    from_heel = heel - rotation.rotate(foot, shape[0])
+    from_toe = toe - rotation.rotate(toes, shape[1] - ball) - rotation.rotate(foot, ball)
+    weights = np.stack([*still, np.full(points.frames, 0.02)])[..., None]
+    place = (weights * np.stack([from_heel, from_toe, ankle])).sum(0) / weights.sum(0)
+    return foot, toes, ankle + hold[:, None] * (place - ankle)
+
+
+def _stillness(places: Array, contact: NDArray[np.bool_], fps: float) -> Array:
+    """1 (T,) where a landmark of a foot in contact does not move, 0 where it is faster than a creeping foot."""
+    speed = np.linalg.norm(np.diff(places, axis=0), axis=-1) * fps
+    before, after = np.r_[np.inf, speed], np.r_[speed, np.inf]
+    return contact * (1.0 - _ramp(np.minimum(before, after), 0.03, 0.15))
+
+
+def _rolled(foot: Array, amount: Array, length_ratio: float) -> tuple[Array, Array]:
+    """World turns of foot and toes, where a foot pitched down by `amount` (T,) rolls over the toes' joint.
+
+    length_ratio: heel to toe against heel to the toes' joint: with the toes flat, the foot is the steeper.
+    """
+    down = np.maximum(np.arcsin(np.clip(rotation.rotate(foot, Y)[:, 2], -1.0, 1.0)), 0.0)
+    steeper = np.arcsin(np.clip(length_ratio * np.sin(down), 0.0, 0.95)) - down
+    across = rotation.rotate(foot, X)
+    toes = rotation.mul(rotation.from_axis_angle(across, -amount * np.minimum(down, 1.2)), foot)
+    return rotation.mul(rotation.from_axis_angle(across, amount * np.maximum(steeper, 0.0)), foot), toes
 
 
 def _foot_turn(points: _Points, side: str) -> Array:
@@ -484,12 +540,11 @@ def _drop(leg: _Leg, socket: Array, skeleton: Skeleton) -> Array:
 def _above_floor(ankle: Array, leg: _Leg, skeleton: Skeleton) -> Array:
     """The ankle raised where heel or toes would go under the floor."""
     toes = skeleton.index(f"{leg.side}_toes")
-    ends = [
-        skeleton.offsets[toes],
-        skeleton.offsets[toes] + skeleton.tips[toes],
-        _HEEL * skeleton.offsets[toes, 2] / _HEEL[2],
-    ]
-    lowest = np.min([rotation.rotate(leg.foot, end)[:, 2] for end in ends], axis=0) + ankle[:, 2]
+    ball, tip = skeleton.offsets[toes], skeleton.tips[toes]
+    heel = _HEEL * ball[2] / _HEEL[2]
+    to_ball = rotation.rotate(leg.foot, ball)
+    ends = [rotation.rotate(leg.foot, heel), to_ball, to_ball + rotation.rotate(leg.toes, tip)]
+    lowest = np.min([end[:, 2] for end in ends], axis=0) + ankle[:, 2]
     return ankle + np.maximum(-0.005 - lowest, 0.0)[:, None] * Z
 
 

@@ -12,6 +12,7 @@ from stc_core.capture.solve import SolveConfig, fit_skeleton, solve
 from stc_core.motion import rotation
 from stc_core.motion.motion import Motion
 from stc_core.motion.skeleton import HUMANOID, Skeleton, forward_kinematics
+from tests import synthetic
 from tests.synthetic import body27, jump, landmarks, look_at_camera, stand, walk
 
 X, Y, Z = np.eye(3)
@@ -101,13 +102,16 @@ def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def slides(motion: Motion) -> float:
-    """The furthest (metres) that a foot or its toes in contact move from one frame to the next."""
+    """The furthest (metres) that feet in contact and their toes move from one frame to the next."""
+    return max(slides_of(motion, "foot"), slides_of(motion, "toes"))
+
+
+def slides_of(motion: Motion, part: str) -> float:
     places, furthest = motion.positions(), 0.0
     for foot, (side, _) in enumerate(SIDES):
         still = motion.contacts[1:, foot] & motion.contacts[:-1, foot]
-        for part in ("foot", "toes"):
-            steps = np.linalg.norm(np.diff(places[:, at(f"{side}_{part}")], axis=0), axis=-1)
-            furthest = max(furthest, steps[still].max(initial=0.0))
+        steps = np.linalg.norm(np.diff(places[:, at(f"{side}_{part}")], axis=0), axis=-1)
+        furthest = max(furthest, steps[still].max(initial=0.0))
     return furthest
 
 
@@ -267,6 +271,35 @@ def test_feet_in_contact_stand_still_on_the_floor(name, noise_m):
     places, q_world = forward_kinematics(found.skeleton, found.t_world_root, found.q_parent_joint)
     tip = places[:, toes] + rotation.rotate(q_world[:, toes], found.skeleton.tips[toes])
     assert min(places[:, toes, 2].min(), places[:, foot, 2].min(), tip[:, 2].min()) > -0.01
+
+
+def on_tiptoe(frames=90) -> Motion:
+    """Both heels rise and sink while the toes stay flat on the floor: the foot rolls over the toes' joint."""
+    pitch = np.radians(20.0) * (1 - np.cos(np.linspace(0, 4 * np.pi, frames)))
+    yaw, ball = np.zeros(frames), HUMANOID.offsets[at("left_toes")]
+    rise = -rotation.rotate(rotation.from_axis_angle(X, pitch), ball)
+    places = [rise + (0.1 * sign, ball[1], 0.02) for _, sign in SIDES]
+    root = np.column_stack([yaw, rise[:, 1] + ball[1], 0.81 + rise[:, 2]])
+    contacts, still = [np.ones(frames, bool)] * 2, [yaw, yaw]
+    motion = synthetic._body(30.0, root, yaw, places, [yaw, yaw], [pitch, pitch], contacts, still)
+    for side, _ in SIDES:
+        motion.q_parent_joint[:, at(f"{side}_toes")] = rotation.from_axis_angle(X, -pitch)
+    return motion
+
+
+@pytest.mark.parametrize("foot_stretch", [0.0, 0.05])
+def test_a_foot_rolls_over_its_toes(foot_stretch):
+    truth = on_tiptoe()
+    world = seen(truth)
+    for side, _ in SIDES:  # a lifter's foot is now longer, now shorter
+        heel, toe = BODY27.index(f"{side}_heel"), BODY27.index(f"{side}_toe")
+        stretch = foot_stretch * np.sin(np.arange(90) / 5)[:, None] * (world.joints[:, toe, 2:] < np.inf)
+        world.joints[:, heel] += stretch * (world.joints[:, heel] - world.joints[:, toe])
+    found = solve(world)
+    assert slides_of(found, "toes") < 3e-3
+    feet = [at(f"{side}_{part}") for side, _ in SIDES for part in ("foot", "toes")]
+    assert turned_by(truth, found)[:, feet].max() < 3.0 + 40 * foot_stretch
+    assert np.linalg.norm(truth.positions() - found.positions(), axis=-1).max() < 8e-3 + 0.2 * foot_stretch
 
 
 def test_hinges_only_bend_one_way():
