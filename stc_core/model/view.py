@@ -21,8 +21,7 @@ def along_ray(keypoints: Tensor, scores: Tensor, focal: Tensor, centre: Tensor) 
     plane = (keypoints - centre[:, None, None]) / focal[:, None, None, None]
     rays = torch.nn.functional.pad(plane, (0, 1), value=1.0)
     weights = scores.clamp(min=1e-3)[..., None]
-    aim = (plane * weights).sum(-2) / weights.sum(-2)
-    turn = _turn_to_forward(torch.nn.functional.pad(aim, (0, 1), value=1.0))
+    turn = _turn_to_forward((torch.nn.functional.normalize(rays, dim=-1) * weights).sum(-2))
     seen = rays @ turn.transpose(-1, -2)
     seen = seen[..., :2] / seen[..., 2:].clamp(min=1e-2)
     extent = ((seen**2 * weights).sum((1, 2, 3)) / weights.sum((1, 2, 3))).sqrt().clamp(min=1e-6)

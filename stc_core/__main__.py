@@ -1,0 +1,158 @@
+"""The command line: `stc-mocap capture VIDEO --out DIR_OR_FILE` and `stc-mocap doctor`.
+
+The one door through which a person or Blender enters: flags, progress, exit codes (0 done, 1 an error the user can
+mend, 2 wrong flags, 130 cancelled). Knows how to ask and tell, not how anything is done.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import UserError
+from .events import Done, Event, Failed, Note, Progress, to_line
+
+if TYPE_CHECKING:
+    from .capture.pipeline import CaptureConfig
+    from .motion.motion import Motion
+
+_SHORT = {"--height": "--height-m", "--start": "--start-s", "--end": "--end-s", "--smoothing": "--strength"}
+
+
+def main() -> None:
+    """Run the command of sys.argv and exit."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    command, arguments = (sys.argv[1:2] or ["--help"])[0], sys.argv[2:]
+    commands: dict[str, Callable[[list[str]], int]] = {"capture": _capture, "doctor": _doctor}
+    if command not in commands:
+        print(__doc__ or "", file=sys.stdout if command in ("-h", "--help") else sys.stderr)
+        sys.exit(0 if command in ("-h", "--help") else 2)
+    try:
+        sys.exit(commands[command](arguments))
+    except UserError as error:
+        _fail(str(error), "--events" in arguments, 1)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith(__package__ or "stc_core"):
+            raise
+        remedy = "Run: pip install 'stc-mocap[capture]'."
+        _fail(f"The library {error.name} is not installed. {remedy}", "--events" in arguments, 1)
+    except KeyboardInterrupt:
+        _fail("Cancelled; nothing was written.", "--events" in arguments, 130)
+
+
+def _fail(message: str, events: bool, code: int) -> None:
+    if events:
+        print(to_line(Failed(message)), flush=True)
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _doctor(arguments: list[str]) -> int:
+    from .doctor import doctor
+
+    results = []
+    for fine, sentence in doctor():
+        results.append(fine)
+        print(f"{'ok     ' if fine else 'MISSING'}  {sentence}", flush=True)
+    print("All is ready." if all(results) else "Something is missing; see the lines marked so.")
+    return 0 if all(results) else 1
+
+
+def _capture(arguments: list[str]) -> int:
+    import tyro
+
+    from .capture.pipeline import CaptureConfig, capture
+    from .capture.preview import PreviewConfig, write_preview_files
+
+    @dataclass(frozen=True)
+    class Capture:
+        """Turn the person in a video into a motion: a motion file, a BVH and, if asked, a preview to look at.
+
+        Also: --height M, --start S, --end S, --smoothing 0..1 for the flags with units below.
+        """
+
+        video: tyro.conf.Positional[Path]
+        """the video file"""
+        out: Path
+        """a folder, or the .npz or .bvh file to write (the other goes beside it)"""
+        preview: bool = False
+        """also write a video of the 2D points and the skeleton over the picture, and a picture of some frames"""
+        events: bool = False
+        """print one JSON line an event on standard output, in place of the progress bar"""
+        config: tyro.conf.OmitArgPrefixes[CaptureConfig] = field(default_factory=CaptureConfig)
+
+    asked = tyro.cli(Capture, args=[_SHORT.get(word, word) for word in arguments], prog="stc-mocap capture")
+    files = _outputs(asked.video, asked.out)
+    report = _events if asked.events else _Bars()
+    motion = capture(asked.video, asked.config, report)
+    written = _write(motion, files)
+    if asked.preview:
+        picture = (files["motion"].with_suffix(".mp4"), files["motion"].with_suffix(".png"))
+        paths = write_preview_files(asked.video, asked.config.video, motion, *picture, PreviewConfig(), report)
+        written |= {"preview": str(paths[0]), "contact_sheet": str(paths[1])}
+    report(Done(written))
+    return 0
+
+
+def _outputs(video: Path, out: Path) -> dict[str, Path]:
+    """Where the files go; makes the folder. Raises UserError where it cannot be made or written to."""
+    named = out.suffix.lower() in (".npz", ".bvh")
+    folder, stem = (out.parent, out.stem) if named else (out, video.stem)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be made ({error.strerror}).", "Choose another --out.") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"The folder {folder} cannot be written to.", "Choose another --out.")
+    return {"motion": folder / f"{stem}.npz", "bvh": folder / f"{stem}.bvh"}
+
+
+def _write(motion: Motion, files: dict[str, Path]) -> dict[str, str]:
+    from .motion.bvh import write_bvh
+    from .motion.motion import save_motion
+
+    save_motion(motion, files["motion"])
+    write_bvh(motion, files["bvh"])
+    return {kind: str(path) for kind, path in files.items()}
+
+
+def _events(event: Event) -> None:
+    print(to_line(event), flush=True)
+
+
+class _Bars:
+    """One progress bar a stage on standard error, with rate and time left; what is done on standard output."""
+
+    def __init__(self) -> None:
+        self._bars: dict[str, Any] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self._show(event)
+        elif isinstance(event, Note):
+            from tqdm import tqdm
+
+            tqdm.write(f"note: {event.message}", file=sys.stderr)
+        elif isinstance(event, Done):
+            for kind, path in event.files.items():
+                print(f"{kind:<14} {path}")
+
+    def _show(self, event: Progress) -> None:
+        from tqdm import tqdm
+
+        bar = self._bars.get(event.stage)
+        if bar is None:
+            bar = self._bars[event.stage] = tqdm(total=event.total, desc=f"{event.stage:<8}", unit=" frames")
+        bar.total = event.total
+        bar.update(event.done - bar.n)
+        if event.done >= event.total:
+            bar.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The walk from a video to a motion: the stages in their order, and what passes between them.
+
+Knows the order and the settings as a whole; not what any stage does.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .. import __version__
+from ..errors import UserError
+from ..events import Event, Note, Progress, Report, ignore
+from ..model.checkpoint import load_checkpoint
+from ..motion.motion import Motion
+from .detect import DetectConfig, detect
+from .ground import GroundConfig, ground
+from .lift import LiftConfig, lift
+from .pose import LAYOUTS, Pose2D, evenly_spaced
+from .smooth import SmoothConfig, smooth
+from .solve import SolveConfig, solve
+from .video import Video, VideoConfig, open_video
+
+_LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
+_WEIGHTS = "body27.safetensors"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class CaptureConfig:
+    """Everything that decides what a video becomes."""
+
+    weights: Path | None = None
+    """the lifter's weights; those that came with STC Mocap by default"""
+    video: VideoConfig = field(default_factory=VideoConfig)
+    detect: DetectConfig = field(default_factory=DetectConfig)
+    lift: LiftConfig = field(default_factory=LiftConfig)
+    smooth: SmoothConfig = field(default_factory=SmoothConfig)
+    ground: GroundConfig = field(default_factory=GroundConfig)
+    solve: SolveConfig = field(default_factory=SolveConfig)
+
+
+def capture(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> Motion:
+    """The motion of the person in a video. Raises UserError where video, weights or settings do not allow one."""
+    config = config or CaptureConfig()
+    report = clocked(report)
+    model = load_checkpoint(config.weights or shipped_weights())
+    if model.config.layout not in LAYOUTS:
+        raise UserError(f"{config.weights} was trained for the landmarks “{model.config.layout}”.", "Choose others.")
+    video = open_video(path, config.video)
+    seen = detect(video, video.frames, video.image_size, video.fps, LAYOUTS[model.config.layout], config.detect, report)
+    for note in video.notes:
+        report(Note(note))
+    return motion_of(seen, model, replace(config, ground=_with_focal(config.ground, video)), report)
+
+
+def motion_of(seen: Pose2D, model: Any, config: CaptureConfig, report: Report = ignore) -> Motion:
+    """The motion of landmarks seen in the image: every stage after detection."""
+    even = evenly_spaced(seen)
+    if even is not seen:
+        report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))
+    ground_config = _with_assumed_focal(config.ground, even, report)
+    assert ground_config.focal_px is not None
+    raw = lift(even, model, ground_config.focal_px, config.lift, report)
+    steady = _timed("smooth", report, len(even.scores), lambda: smooth(raw, config.smooth))
+    world = _timed("ground", report, len(even.scores), lambda: ground(steady, even, ground_config, report))
+    motion = _timed("solve", report, len(even.scores), lambda: solve(world, config.solve))
+    extra = {"landmarks_2d": even.keypoints, "landmarks_raw": raw.joints}
+    return replace(
+        motion,
+        start_s=float(even.timestamps[0]),
+        landmarks=motion.landmarks | extra,
+        settings=_settings(replace(config, ground=ground_config)),
+    )
+
+
+def shipped_weights() -> Path:
+    """The weights that came with STC Mocap. Raises UserError where they are not to be found."""
+    here = Path(__file__).resolve()
+    for folder in (here.parents[1] / "weights", here.parents[2] / "weights"):
+        if (folder / _WEIGHTS).is_file():
+            return folder / _WEIGHTS
+    raise UserError(f"{_WEIGHTS} did not come with this installation.", "Install again, or name a file by --weights.")
+
+
+def clocked(report: Report) -> Report:
+    """Pass events on, with rate and time left filled in."""
+    began: dict[str, float] = {}
+
+    def passed(event: Event) -> None:
+        if isinstance(event, Progress):
+            seconds = time.perf_counter() - began.setdefault(event.stage, time.perf_counter())
+            rate = event.done / seconds if seconds > 0 else 0.0
+            left = (event.total - event.done) / rate if rate else None
+            event = replace(event, rate=round(rate, 2), seconds_left=None if left is None else round(left, 1))
+        report(event)
+
+    return passed
+
+
+def _timed(stage: str, report: Report, frames: int, work: Callable[[], T]) -> T:
+    report(Progress(stage, 0, frames))
+    result = work()
+    report(Progress(stage, frames, frames))
+    return result
+
+
+def _with_focal(config: GroundConfig, video: Video) -> GroundConfig:
+    """The user's focal length first, then the file's."""
+    return config if config.focal_px else replace(config, focal_px=video.focal_px)
+
+
+def _with_assumed_focal(config: GroundConfig, seen: Pose2D, report: Report) -> GroundConfig:
+    """The focal length in pixels, from an assumed field of view where nobody knows it; said so."""
+    if config.focal_px:
+        return config
+    report(Note(f"The camera's field of view is not known; {config.assumed_fov_deg:g}° of the longer side is assumed."))
+    return replace(config, focal_px=max(seen.image_size) / 2.0 / np.tan(np.radians(config.assumed_fov_deg) / 2.0))
+
+
+def _settings(config: CaptureConfig) -> dict[str, Any]:
+    """What made the motion, for its file: settings, and versions of what worked on it."""
+    versions = {"stc_mocap": __version__, "python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    settings = asdict(config) | {"weights": (config.weights or shipped_weights()).name, "versions": versions}
+    return {key: _plain(value) for key, value in settings.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return value if isinstance(value, int | float | str | bool | None) else str(value)
