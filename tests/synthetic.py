@@ -151,7 +151,7 @@ def stand(fps=30.0, seconds=2.0, heading_deg=0.0, one_leg=False) -> Motion:
     yaw = np.full(len(time), np.radians(heading_deg))
     sway = 0.015 * np.sin(2 * np.pi * 0.4 * time)
     across = np.stack([np.cos(yaw), np.sin(yaw)], -1)
-    root = np.column_stack([sway[:, None] * across, np.full(len(time), 0.89)])
+    root = np.column_stack([(sway + 0.08 * one_leg)[:, None] * across, np.full(len(time), 0.89)])
     ankles = []
     for sign, lift in ((1.0, 0.0), (-1.0, 0.25 * one_leg)):
         ankles.append(np.column_stack([0.1 * sign * across, np.full(len(time), ANKLE_HEIGHT + lift)]))

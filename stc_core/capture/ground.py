@@ -33,6 +33,8 @@ Mask = NDArray[np.bool_]
 SIDES = ("left", "right")
 _ROUNDS = 3  # of robust reweighting
 _BODY_WORTH = 6.0  # landmarks err together: a whole body is worth this many independent ones
+_INDEPENDENT_CONTACTS = 8.0  # contacts err together too: more of them than this tell no more of the floor's tilt
+_LIFTED_M = 0.05  # a foot about this much higher than the other carries little weight
 _NEAREST_M = 0.2  # no landmark comes closer to the camera
 # ankle to hip and hip to shoulder, as a share of a standing person's height (Drillis and Contini 1966)
 _HEIGHT_SHARE = (0.530 - 0.039) + (0.818 - 0.530)
@@ -46,7 +48,11 @@ class GroundConfig:
     height_m: the person's height; None takes the size the network gave. pitch_deg, roll_deg: the camera's tilt, pitch
     positive looking down, roll positive where the picture's content is turned clockwise; None finds it.
     feet: auto finds contacts; always holds both feet in place all the time; never holds none (the floor is found).
-    contact_speed_m_s: a foot point slower than this is still, and stays so up to contact_release times that.
+    contact_speed_m_s: a foot point slower than this is still, and stays so up to contact_release times that, while it
+    is within contact_height_m (likewise) of the floor. depth_speed_trust: the share of a point's speed towards or from
+    the camera that counts: depth is what lifted poses know least.
+    *_height_m of heel, toe and ankle: where these landmarks stand over the floor in contact.
+    *_sigma_*: standard deviations of what they name. unseen_speed: how fast someone walks whom nobody sees.
     """
 
     focal_px: float | None = None
@@ -55,25 +61,26 @@ class GroundConfig:
     pitch_deg: float | None = None
     roll_deg: float | None = None
     feet: Literal["auto", "always", "never"] = "auto"
-    contact_speed_m_s: float = 0.20
+    contact_speed_m_s: float = 0.18
     contact_release: float = 1.6
     contact_height_m: float = 0.12
     contact_min_s: float = 0.10
     contact_gap_s: float = 0.07
     ease_s: float = 0.15
     speed_window_s: float = 0.20
-    depth_speed_trust: float = 0.3
+    depth_speed_trust: float = 0.2
     lift_sigma_m: float = 0.06
-    across_acceleration_sigma_m_s2: float = 30.0
+    across_acceleration_sigma_m_s2: float = 15.0
     depth_acceleration_sigma_m_s2: float = 5.0
     unseen_speed_sigma_m_s: float = 1.0
-    contact_speed_sigma_m_s: float = 0.05
-    contact_height_sigma_m: float = 0.03
+    contact_place_sigma_m: float = 0.03
+    contact_depth_sigma_m: float = 0.15
     pitch_prior_deg: float = 15.0
-    roll_prior_deg: float = 3.0
-    upright_sigma_deg: float = 4.0
-    sole_m: float = 0.02
-    ankle_height_m: float = 0.08
+    roll_prior_deg: float = 4.0
+    upright_sigma_deg: float = 3.0
+    heel_height_m: float = 0.03
+    toe_height_m: float = 0.02
+    ankle_height_m: float = 0.085
 
 
 def ground(pose3d: Pose3D, pose2d: Pose2D, config: GroundConfig, report: Report = ignore) -> WorldPose:
@@ -127,15 +134,15 @@ class _Feet:
 
 def _feet(layout: Layout, config: GroundConfig) -> _Feet:
     """Heel and toe where the layout has them, else the ankle."""
+    heights = {"heel": config.heel_height_m, "toe": config.toe_height_m, "ankle": config.ankle_height_m}
     rows = []
     for side, name in enumerate(SIDES):
-        soles = [part for part in ("heel", "toe") if f"{name}_{part}" in layout.names]
-        for part in soles or [part for part in ("ankle",) if f"{name}_{part}" in layout.names]:
-            rows.append(
-                (layout.index(f"{name}_{part}"), side, config.ankle_height_m if part == "ankle" else config.sole_m)
-            )
-    index, side_of, clearance = np.array(rows, float).reshape(-1, 3).T
-    return _Feet(index.astype(int), side_of.astype(int), clearance)
+        there = [part for part in heights if f"{name}_{part}" in layout.names]
+        there = [part for part in there if part != "ankle"] or there
+        rows += [(layout.index(f"{name}_{part}"), side, heights[part]) for part in there]
+    assert rows, f"{layout.name} has no feet"
+    index, side_of, clearance = zip(*rows, strict=True)
+    return _Feet(np.array(index), np.array(side_of), np.array(clearance))
 
 
 # --- camera and scale ------------------------------------------------------------------------------------------------
@@ -198,7 +205,7 @@ def _fit(joints: Array, rays: Array, weights: Array, fps: float, config: GroundC
         root = _track(precision, pull, seen, fps, config)
         x = joints + root[:, None]
         miss = np.linalg.norm(x[..., :2] - rays * x[..., 2:], axis=-1)
-        trust = weights / (1.0 + (miss / (3.0 * config.lift_sigma_m)) ** 2)
+        trust = weights / (1.0 + (miss / (3.0 * config.lift_sigma_m)) ** 2) ** 2
     root[:, 2] = np.maximum(root[:, 2], _NEAREST_M - joints[..., 2].min(1))
     return _Evidence(precision, pull, seen, root)
 
@@ -214,19 +221,8 @@ def _projection_term(joints: Array, rays: Array, trust: Array, config: GroundCon
     return np.einsum("tkri,tkrj->tij", weighted, rows), np.einsum("tkri,tkr->ti", weighted, target)
 
 
-def _track(
-    precision: Array,
-    pull: Array,
-    seen: Array,
-    fps: float,
-    config: GroundConfig,
-    hold: Array | None = None,
-    step: Array | None = None,
-) -> Array:
-    """The path (T, 3) that obeys the evidence with small accelerations, and small speed where nothing is seen.
-
-    hold (T-1,), step (T-1, 3): between neighbours the path should move by `step` metres, with that weight.
-    """
+def _track(precision: Array, pull: Array, seen: Array, fps: float, config: GroundConfig) -> Array:
+    """The path (T, 3) that obeys the evidence with small accelerations, and small speed where nothing is seen."""
     frames = len(pull)
     across, depth = config.across_acceleration_sigma_m_s2, config.depth_acceleration_sigma_m_s2
     stiffness = (fps**2 / np.array([across, across, depth])) ** 2
@@ -237,15 +233,10 @@ def _track(
         for b, second in list(enumerate((1.0, -2.0, 1.0)))[a:]:
             bands[3 * (b - a), a : max(a, a + frames - 2)] += first * second * stiffness
     unseen = 1.0 - np.minimum(seen[1:], seen[:-1])
-    springs = unseen * (fps / config.unseen_speed_sigma_m_s) ** 2
-    pull = pull.copy()
-    if hold is not None and step is not None:
-        springs = springs + hold
-        pull[1:] += hold[:, None] * step
-        pull[:-1] -= hold[:, None] * step
-    bands[0, 1:] += springs[:, None]
-    bands[0, :-1] += springs[:, None]
-    bands[3, :-1] -= springs[:, None]
+    springs = (unseen * (fps / config.unseen_speed_sigma_m_s) ** 2)[:, None]
+    bands[0, 1:] += springs
+    bands[0, :-1] += springs
+    bands[3, :-1] -= springs
     return solveh_banded(bands.reshape(7, -1), pull.ravel(), lower=True).reshape(-1, 3)
 
 
@@ -259,17 +250,29 @@ def _fit_still(
     fps: float,
     config: GroundConfig,
 ) -> Array:
-    """The path (T, 3) again, where still foot points (T, P) neither move nor leave the floor."""
-    points = joints[:, feet.index]
-    both = (still[1:] & still[:-1]).astype(float)
-    share = both / np.maximum(both.sum(1, keepdims=True), 1.0)
-    step = -(share[..., None] * np.diff(points, axis=0)).sum(1)
-    hold = (fps / config.contact_speed_sigma_m_s) ** 2 * (both.sum(1) > 0)
-    level = still / config.contact_height_sigma_m**2 / np.maximum(still.sum(1, keepdims=True), 1)
-    target = floor + feet.clearance - points @ up
-    precision = evidence.precision + level.sum(1)[:, None, None] * np.outer(up, up)
-    pull = evidence.pull + (level * target).sum(1)[:, None] * up
-    return _track(precision, pull, evidence.seen, fps, config, hold, step)
+    """The path (T, 3) again, where still foot points (T, P) keep to the mean place of their contact, on the floor.
+
+    Places and path are found in turn: the path bends to the places, each place is the mean over its contact. Now that
+    up is known the stiff axis lies level, and jumps are as free under a camera that looks down as under a level one.
+    """
+    points, root, level = joints[:, feet.index], evidence.root, _level_axes(up)
+    weight = still / config.contact_place_sigma_m**2 / np.maximum(still.sum(1, keepdims=True), 1)
+    precision = level @ (evidence.precision + weight.sum(1)[:, None, None] * np.eye(3)) @ level.T
+    for _ in range(_ROUNDS):
+        places = _places(points + root[:, None], still)
+        places += (floor + feet.clearance - places @ up)[..., None] * up
+        pull = evidence.pull + (weight[..., None] * (places - points)).sum(1)
+        root = _track(precision, pull @ level.T, evidence.seen, fps, config) @ level
+    return root
+
+
+def _places(points: Array, still: Mask) -> Array:
+    """Points (T, P, 3) with each run of `still` (T, P) at its mean."""
+    places = points.copy()
+    for p in range(still.shape[1]):
+        for start, end in _runs(still[:, p]):
+            places[start:end, p] = points[start:end, p].mean(0)
+    return places
 
 
 # --- gravity, floor and contacts -------------------------------------------------------------------------------------
@@ -287,16 +290,16 @@ def _find_floor(
     report: Report,
 ) -> tuple[Array, float, Mask]:
     """Up (3,) in camera axes, the floor's height along it, and which foot points (T, P) stand still on it."""
-    points = body[:, feet.index]
-    speeds = _speeds(points, rays[:, feet.index], weights[:, feet.index], fps, config)
-    axis, standing = _upright_axis(joints, layout, weights)
-    up = _up(axis, standing / fps, np.zeros((0, 3)), np.zeros(0), config)
-    for _ in range(2):
+    points = _along_rays(body[:, feet.index], rays[:, feet.index], weights[:, feet.index])
+    speeds = _speeds(points, fps, config)
+    places, clearances, up = np.zeros((0, 3)), np.zeros(0), np.array([0.0, -1.0, 0.0])
+    for _ in range(_ROUNDS):
+        axis, standing = _upright_axis(joints, layout, weights, up)
+        up = _up(axis, standing / fps, places, clearances, config)
         heights = points @ up - feet.clearance
         first = _first_floor(body, up, heights, speeds, config)
         still = _contacts(speeds, heights - first, fps, config)
         places, clearances = _stances(points, still, feet)
-        up = _up(axis, standing / fps, places, clearances, config)
     floor = _floor_height(body, up, still, feet)
     pitch, roll = tilt_deg(up)
     report(Note(f"The camera is taken to look down by {pitch:.1f} degrees and the picture to be turned by {roll:.1f}."))
@@ -315,12 +318,17 @@ def _slope(values: Array, fps: float, window_s: float) -> Array:
     return slope
 
 
-def _speeds(points: Array, rays: Array, scores: Array, fps: float, config: GroundConfig) -> Array:
-    """Speeds (T, P) of points (T, P, 3), m/s: across by the picture as far as it is trusted, in depth by the body."""
+def _along_rays(points: Array, rays: Array, scores: Array) -> Array:
+    """Points (T, P, 3) moved, at their depth, to where the picture shows them (T, P, 2), as far as it is trusted."""
+    depth = points[..., 2:]
+    across = points[..., :2] + scores[..., None] * (rays * depth - points[..., :2])
+    return np.concatenate([across, depth], -1)
+
+
+def _speeds(points: Array, fps: float, config: GroundConfig) -> Array:
+    """Speeds (T, P) of points (T, P, 3), m/s: what the picture shows, and a share of the speed in depth."""
     depth, window = points[..., 2:], config.speed_window_s
-    seen = _slope(rays, fps, window) * depth
-    believed = _slope(points[..., :2] / depth, fps, window) * depth
-    across = np.linalg.norm(believed + scores[..., None] * (seen - believed), axis=-1)
+    across = np.linalg.norm(_slope(points[..., :2] / depth, fps, window) * depth, axis=-1)
     receding: Array = config.depth_speed_trust * _slope(depth[..., 0], fps, window)
     return np.hypot(across, receding)
 
@@ -333,7 +341,7 @@ def _first_floor(body: Array, up: Array, heights: Array, speeds: Array, config: 
     feet_down = slow & (lowest_foot < lowest + config.contact_height_m)
     if feet_down.any():
         return float(np.median(lowest_foot[feet_down]))
-    return float(np.percentile(lowest, 10)) - config.sole_m
+    return float(np.percentile(lowest, 10)) - config.toe_height_m
 
 
 def _contacts(speeds: Array, heights: Array, fps: float, config: GroundConfig) -> Mask:
@@ -374,20 +382,30 @@ def _floor_height(body: Array, up: Array, still: Mask, feet: _Feet) -> float:
     if len(places):
         lengths = [end - start for p in range(still.shape[1]) for start, end in _runs(still[:, p])]
         return float(np.median(np.repeat(places @ up - clearances, lengths)))
-    return float(np.percentile((body @ up).min(1), 10)) - float(feet.clearance.min(initial=0.02))
+    return float(np.percentile((body @ up).min(1), 10)) - float(feet.clearance.min())
 
 
-def _upright_axis(joints: Array, layout: Layout, weights: Array) -> tuple[Array, int]:
-    """Mean direction (3,) from ankles to shoulders over the frames where someone stands, and the number of those."""
+def _upright_axis(joints: Array, layout: Layout, weights: Array, up: Array) -> tuple[Array, int]:
+    """Mean direction (3,) from ankles to shoulders over the frames where someone stands, and the number of those.
+
+    up: about where up is, to know which foot is lifted and who lies.
+    """
     point = {name: joints[:, k] for k, name in enumerate(layout.names)}
-    ankles, hips, shoulders = (_middle(point, part) for part in ("ankle", "hip", "shoulder"))
-    stretch = np.mean([_stretch(point, side) for side in SIDES], 0)
+    hips, shoulders = _middle(point, "hip"), _middle(point, "shoulder")
+    ankles = _bearing_ankle(point["left_ankle"], point["right_ankle"], up)
+    stretch = np.max([_stretch(point, side) for side in SIDES], 0)
     axis, trunk, legs = normalise(shoulders - ankles), normalise(shoulders - hips), normalise(hips - ankles)
     straight = (stretch > 0.92) & ((trunk * legs).sum(-1) > np.cos(np.radians(25.0)))
-    standing = straight & (axis[:, 1] < -np.cos(np.radians(50.0))) & (weights.mean(1) > 0.2)
+    standing = straight & (axis @ up > np.cos(np.radians(50.0))) & (weights.mean(1) > 0.2)
     if not standing.any():
-        return np.array([0.0, -1.0, 0.0]), 0
+        return up, 0
     return normalise(np.median(axis[standing], 0)), int(standing.sum())
+
+
+def _bearing_ankle(left: Array, right: Array, up: Array) -> Array:
+    """Where a stander's weight is (T, 3): the middle of the ankles, or the lower one if the other is lifted."""
+    share = 1.0 / (1.0 + np.exp(((left - right) @ up)[:, None] / _LIFTED_M))
+    return share * left + (1.0 - share) * right
 
 
 def _stretch(point: dict[str, Array], side: str) -> Array:
@@ -398,24 +416,35 @@ def _stretch(point: dict[str, Array], side: str) -> Array:
 
 
 def _up(axis: Array, standing_s: float, places: Array, clearances: Array, config: GroundConfig) -> Array:
-    """Up (3,) in camera axes: from the upright axis, the plane of the contacts and level cameras; settings win."""
+    """Up (3,) in camera axes: from the upright axis, the plane of the contacts and level cameras; settings win.
+
+    Contacts (S, 3) are compared with the plane along their rays: it is their depth that errs, and fitting a plane to
+    points that err along the rays would tilt it towards the rays.
+    """
     sigma = np.radians(config.upright_sigma_deg) / np.sqrt(min(1.0, standing_s) + 1e-9)
-    plane_sigma = 0.04 * np.sqrt(max(1.0, len(places) / 8.0))
+    crowd = np.sqrt(max(1.0, len(places) / _INDEPENDENT_CONTACTS))
+    rays = places / np.maximum(places[:, 2:], _NEAREST_M)
 
     def misses(unknown: Array) -> Array:
         pitch, roll, floor = unknown
         up = _direction(pitch, roll)
         tangents = (_direction(pitch + 1e-4, roll) - up) / 1e-4, (_direction(pitch, roll + 1e-4) - up) / 1e-4
-        prior = (pitch / np.radians(config.pitch_prior_deg), roll / np.radians(config.roll_prior_deg))
-        plane = (places @ up - clearances - floor) / plane_sigma
-        robust = np.sign(plane) * np.sqrt(np.log1p(plane**2))
-        return np.concatenate([prior, [axis @ t / sigma for t in tangents], robust])
+        prior = np.array([pitch / np.radians(config.pitch_prior_deg), roll / np.radians(config.roll_prior_deg)])
+        down = np.maximum(-rays @ up, 0.05)
+        plane = (places[:, 2] + (floor + clearances) / down) / crowd
+        plane = plane / np.hypot(config.contact_depth_sigma_m, config.contact_place_sigma_m / down)
+        return np.concatenate([_fading(prior), [axis @ t / sigma for t in tangents], _fading(plane)])
 
     start = np.array([0.0, 0.0, np.median(places @ _direction(0.0, 0.0)) if len(places) else 0.0])
     pitch, roll, _ = least_squares(misses, start).x
     pitch = pitch if config.pitch_deg is None else np.radians(config.pitch_deg)
     roll = roll if config.roll_deg is None else np.radians(config.roll_deg)
     return _direction(pitch, roll)
+
+
+def _fading(misses: Array) -> Array:
+    """Residuals whose squares grow like a logarithm (Cauchy's): what is far off counts as odd, not as close."""
+    return np.sign(misses) * np.sqrt(np.log1p(misses**2))
 
 
 def _direction(pitch: float, roll: float) -> Array:
@@ -428,10 +457,15 @@ def tilt_deg(up: Array) -> tuple[float, float]:
     return float(np.degrees(np.arcsin(-up[2]))), float(np.degrees(np.arctan2(up[0], -up[1])))
 
 
+def _level_axes(up: Array) -> Array:
+    """Rows right, up, ahead in camera axes: level, and ahead under or over the camera's own view."""
+    ahead = normalise(np.array([0.0, 0.0, 1.0]) - up[2] * up)
+    return np.stack([np.cross(ahead, up), up, ahead])
+
+
 def _to_world(body: Array, up: Array, floor: float, focal: float, image_size: tuple[int, int]) -> tuple[Array, Camera]:
     """World joints (T, K, 3) of joints in camera axes, and the camera that sees them so."""
-    ahead = normalise(np.array([0.0, 0.0, 1.0]) - up[2] * up)
-    axes = np.stack([np.cross(ahead, up), ahead, up])  # rows: the world's x, y, z in camera axes
+    axes = _level_axes(up)[[0, 2, 1]]  # rows: the world's x, y, z in camera axes
     pelvis = axes @ body[0, 0]
     origin = np.array([pelvis[0], pelvis[1], floor])
     width, height = image_size
