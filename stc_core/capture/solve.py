@@ -50,7 +50,8 @@ _HEEL, _TOE, _SOLE = np.array([0.0, 0.05, -0.06]), np.array([0.0, -0.18, -0.06])
 _KNUCKLES = 0.085
 _WEAK, _STRONG = np.radians(10.0), np.radians(40.0)  # a bend between which the end of a limb becomes worth reaching
 _CARRY = 2e-3  # what a limb's usual twist weighs against one seen at 20 degrees of bend
-_FOOT_HELP = 0.1  # the same for the twist that the foot suggests
+_WRIST, _WRIST_TWIST = np.radians(100.0), np.radians(40.0)  # a hand's turn and twist against the forearm
+_FOOT_HELP, _HAND_HELP = 0.02, 0.005  # the same for the twist that foot and palm suggest of a straight limb
 
 
 def solve(world: WorldPose, config: SolveConfig | None = None) -> Motion:
@@ -342,7 +343,7 @@ def _arm(
     seen = _Hinge.of(elbow - shoulder, wrist - elbow, clavicle, rest, hinge)
     weights = seen.bend_weight(points.score(f"{name}_shoulder", f"{name}_elbow", f"{name}_wrist"))
     weights = weights * np.maximum(seen.plausible(np.ones(points.frames)), _ramp(seen.bend, _WEAK * 2, _STRONG))
-    twist = _smooth_angle(seen.twist, weights, np.full(points.frames, _CARRY + 0j), points.fps, config)
+    twist = _smooth_angle(seen.twist, weights, _usual_arm(points, side, seen), points.fps, config)
     lengths = _limb_lengths(skeleton, f"{name}_lower_arm", f"{name}_hand")
     free = socket + lengths[0] * seen.upper + lengths[1] * seen.lower
     goal = free + _ramp(seen.bend, _WEAK, _STRONG)[:, None] * (wrist - free)
@@ -356,6 +357,19 @@ def _arm(
         f"{name}_lower_arm": forearm,
         f"{name}_hand": hand,
     }
+
+
+def _usual_arm(points: _Points, side: tuple[str, float], seen: _Hinge) -> Array:
+    """The usual twist (T,), complex, of an arm: at ease, and halfway to where the palm turns while it is straight."""
+    name, sign = side
+    usual = np.full(points.frames, _CARRY + 0j)
+    names = [f"{name}_{part}" for part in ("wrist", "index", "pinky")]
+    if not points.has(*names):
+        return usual
+    wrist, index, pinky = (points[landmark] for landmark in names)
+    palm = rotation.normalise(sign * np.cross((index + pinky) / 2 - wrist, index - pinky))
+    straight = points.score(*names) * (1.0 - _ramp(seen.bend, 0.1, 0.35))
+    return usual + _HAND_HELP * straight * (1.0 + seen.twist_of(palm))
 
 
 def _clavicle(thorax: Array, bone: Array, seen: Array, limit: float) -> Array:
@@ -379,10 +393,11 @@ def _wrist(points: _Points, side: tuple[str, float], forearm: Array, config: Sol
     swing, spin = _swing_twist(local, sign * X)
     weights = points.score(*names) * np.minimum(broad / 0.03, 1.0) ** 2 * np.cos(rotation.angle(swing) / 2) ** 4
     spin = _smooth_angle(np.exp(1j * spin), weights, np.full(points.frames, _CARRY + 0j), points.fps, config)
-    limit = np.radians(config.forearm_twist_limit_deg)
-    turned = rotation.mul(forearm, rotation.from_axis_angle(sign * X, np.clip(np.angle(spin), -limit, limit)))
-    straight = rotation.mul(rotation.mul(forearm, swing), rotation.from_axis_angle(sign * X, np.angle(spin)))
-    return turned, _limited_from(turned, straight, np.radians(100.0))
+    given = _folded(np.angle(spin), np.radians(config.forearm_twist_limit_deg))
+    left = _folded(np.angle(spin * np.exp(-1j * given)), _WRIST_TWIST)
+    turned = rotation.mul(forearm, rotation.from_axis_angle(sign * X, given))
+    hand = rotation.mul(rotation.mul(forearm, swing), rotation.from_axis_angle(sign * X, given + left))
+    return turned, _limited_from(turned, hand, _WRIST)
 
 
 # ---------------------------------------------------------------------------------------------- legs and root
@@ -697,9 +712,16 @@ def _share(q_world_a: Array, q_world_b: Array, amount: float) -> Array:
 
 
 def _limited(turn: Array, limit: float) -> Array:
+    """The turn, `limit` radians at most; near half a turn, whose axis may flip, it goes to none."""
     vector = rotation.log(turn)
     size = np.linalg.norm(vector, axis=-1, keepdims=True)
-    return rotation.exp(vector * np.minimum(1.0, limit / np.maximum(size, _TINY)))
+    return rotation.exp(vector * _folded(size, limit) / np.maximum(size, _TINY))
+
+
+def _folded(angle: Array, limit: float) -> Array:
+    """Angles in [-pi, pi] kept within the limit, without a jump where pi meets -pi: there they go to 0."""
+    size = np.abs(angle)
+    return np.sign(angle) * np.minimum(np.minimum(size, limit), limit * (np.pi - size) / (np.pi / 6))
 
 
 def _limited_from(q_world_a: Array, q_world_b: Array, limit: float) -> Array:
