@@ -215,6 +215,14 @@ def test_turns_held_at_the_lock_stay_still_and_true(tmp_path: Path) -> None:
     assert rotation.angle(rotation.mul(rotation.inv(turns), back)).max() < 2e-4
 
 
+def test_angles_that_come_to_the_lock_and_leave_it_come_back_as_they_were(tmp_path: Path) -> None:
+    bend = np.concatenate([np.linspace(80, 90, 11), np.full(10, 90.0), np.linspace(90, 80, 11)])
+    angles = np.stack([np.linspace(20, 30, 32), bend, np.linspace(40, 50, 32)], -1)
+    w, x, y, z = np.moveaxis(rotation.from_euler(np.radians(angles), "ZXY"), -1, 0)
+    written = _written_angles(tmp_path, np.stack([w, x, -z, y], -1))
+    np.testing.assert_allclose(written, angles, atol=0.01)
+
+
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         write_bvh(_smooth_motion(frames=3), tmp_path / "no_such_folder" / "out.bvh")
