@@ -123,7 +123,32 @@ def fit_skeleton(world: WorldPose) -> Skeleton:
     ratios = _bone_ratios(points)
     bent = _scaled(points, ratios)
     ratios["trunk"] *= _trunk_miss(points, bent)
-    return _scaled(points, ratios)
+    return _with_neck(points, _scaled(points, ratios))
+
+
+def _with_neck(points: _Points, skeleton: Skeleton) -> Skeleton:
+    """The skeleton with neck and head so placed in the middle plane that the ears come, on the whole, where they are.
+
+    Least squares over the clip, held to the given places by as much as a tenth of the clip.
+    """
+    if not points.has("left_ear", "right_ear", "nose", "head"):
+        return skeleton
+    turns = _trunk(points, skeleton)
+    top = points.middle("hip") + _upper_chest(skeleton, turns, -rotation.rotate(turns["hips"], _middle_hip(skeleton)))
+    turns |= _head(points, skeleton, turns["upper_chest"], top)
+    neck, head = skeleton.index("neck"), skeleton.index("head")
+    ears = _EAR * (0.0, 1.0, 1.0) * skeleton.tips[head, 2] / _HEAD_TOP[2]
+    misses = points.middle("ear") - top - rotation.rotate(turns["head"], ears)
+    misses = misses - rotation.rotate(turns["upper_chest"], skeleton.offsets[neck])
+    misses = misses - rotation.rotate(turns["neck"], skeleton.offsets[head])
+    axes = [rotation.rotate(turns[name], axis) for name in ("upper_chest", "neck") for axis in (Y, Z)]
+    columns = np.stack(axes, -1) * points.score("left_ear", "right_ear", *_CORNERS)[:, None, None]
+    normal = np.einsum("tik,til->kl", columns, np.stack(axes, -1)) + 0.1 * points.frames * np.eye(4)
+    moved = np.linalg.solve(normal, np.einsum("tik,ti->k", columns, misses))
+    limit = 0.3 * skeleton.offsets[head, 2]
+    offsets = skeleton.offsets.copy()
+    offsets[[neck, head], 1:] += np.clip(moved, -limit, limit).reshape(2, 2)
+    return Skeleton(skeleton.joint_names, skeleton.parents, offsets, skeleton.tips)
 
 
 def _trunk_miss(points: _Points, skeleton: Skeleton) -> float:
@@ -369,7 +394,8 @@ def _usual_arm(points: _Points, side: tuple[str, float], seen: _Hinge) -> Array:
     wrist, index, pinky = (points[landmark] for landmark in names)
     palm = rotation.normalise(sign * np.cross((index + pinky) / 2 - wrist, index - pinky))
     straight = points.score(*names) * (1.0 - _ramp(seen.bend, 0.1, 0.35))
-    return usual + _HAND_HELP * straight * (1.0 + seen.twist_of(palm))
+    usual += _HAND_HELP * straight * (1.0 + seen.twist_of(palm))
+    return usual
 
 
 def _clavicle(thorax: Array, bone: Array, seen: Array, limit: float) -> Array:
