@@ -4,8 +4,6 @@ The one door through which a person or Blender enters: flags, progress, exit cod
 mend, 2 wrong flags, 130 cancelled). Knows how to ask and tell, not how anything is done.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
@@ -18,7 +16,6 @@ from .errors import UserError
 from .events import Done, Event, Failed, Note, Progress, to_line
 
 if TYPE_CHECKING:
-    from .capture.pipeline import CaptureConfig
     from .motion.motion import Motion
 
 _SHORT = {"--height": "--height-m", "--start": "--start-s", "--end": "--end-s", "--smoothing": "--strength"}
@@ -67,7 +64,8 @@ def _capture(arguments: list[str]) -> int:
     import tyro
 
     from .capture.pipeline import CaptureConfig, capture
-    from .capture.preview import PreviewConfig, write_preview_files
+    from .capture.preview import PreviewConfig, write_preview
+    from .capture.video import open_video
 
     @dataclass(frozen=True)
     class Capture:
@@ -92,9 +90,9 @@ def _capture(arguments: list[str]) -> int:
     motion = capture(asked.video, asked.config, report)
     written = _write(motion, files)
     if asked.preview:
-        picture = (files["motion"].with_suffix(".mp4"), files["motion"].with_suffix(".png"))
-        paths = write_preview_files(asked.video, asked.config.video, motion, *picture, PreviewConfig(), report)
-        written |= {"preview": str(paths[0]), "contact_sheet": str(paths[1])}
+        frames = open_video(asked.video, asked.config.video)
+        write_preview(frames, motion, files["preview"], PreviewConfig(), report, sheet=files["sheet"])
+        written |= {"preview": str(files["preview"]), "sheet": str(files["sheet"])}
     report(Done(written))
     return 0
 
@@ -109,16 +107,17 @@ def _outputs(video: Path, out: Path) -> dict[str, Path]:
         raise UserError(f"The folder {folder} cannot be made ({error.strerror}).", "Choose another --out.") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} cannot be written to.", "Choose another --out.")
-    return {"motion": folder / f"{stem}.npz", "bvh": folder / f"{stem}.bvh"}
+    names = {"motion": ".npz", "bvh": ".bvh", "preview": "_preview.mp4", "sheet": "_preview.png"}
+    return {kind: folder / (stem + name) for kind, name in names.items()}
 
 
-def _write(motion: Motion, files: dict[str, Path]) -> dict[str, str]:
+def _write(motion: "Motion", files: dict[str, Path]) -> dict[str, str]:
     from .motion.bvh import write_bvh
     from .motion.motion import save_motion
 
     save_motion(motion, files["motion"])
     write_bvh(motion, files["bvh"])
-    return {kind: str(path) for kind, path in files.items()}
+    return {kind: str(files[kind]) for kind in ("motion", "bvh")}
 
 
 def _events(event: Event) -> None:
