@@ -52,7 +52,8 @@ class GroundConfig:
     is within contact_height_m (likewise) of the floor. depth_speed_trust: the share of a point's speed towards or from
     the camera that counts: depth is what lifted poses know least.
     *_height_m of heel, toe and ankle: where these landmarks stand over the floor in contact.
-    *_sigma_*: standard deviations of what they name. unseen_speed: how fast someone walks whom nobody sees.
+    upright_speed_m_s: who moves faster may lean. *_sigma_*: standard deviations of what they name; unseen_speed:
+    how fast someone walks whom nobody sees.
     """
 
     focal_px: float | None = None
@@ -62,12 +63,15 @@ class GroundConfig:
     roll_deg: float | None = None
     feet: Literal["auto", "always", "never"] = "auto"
     contact_speed_m_s: float = 0.18
-    contact_release: float = 1.6
+    contact_release: float = 1.5
+    contact_company: float = 2.0
     contact_height_m: float = 0.12
     contact_min_s: float = 0.10
     contact_gap_s: float = 0.07
     ease_s: float = 0.15
     speed_window_s: float = 0.20
+    drift_speed_m_s: float = 0.20
+    drift_window_s: float = 0.35
     depth_speed_trust: float = 0.2
     lift_sigma_m: float = 0.06
     across_acceleration_sigma_m_s2: float = 15.0
@@ -78,6 +82,7 @@ class GroundConfig:
     pitch_prior_deg: float = 15.0
     roll_prior_deg: float = 4.0
     upright_sigma_deg: float = 3.0
+    upright_speed_m_s: float = 1.6
     heel_height_m: float = 0.03
     toe_height_m: float = 0.02
     ankle_height_m: float = 0.085
@@ -98,7 +103,7 @@ def ground(pose3d: Pose3D, pose2d: Pose2D, config: GroundConfig, report: Report 
     weights = np.clip(np.minimum(pose2d.scores, pose3d.scores), 0.0, 1.0)
     evidence = _fit(joints, rays, weights, fps, config)
     body = joints + evidence.root[:, None]
-    up, floor, still = _find_floor(body, joints, rays, weights, feet, pose3d.layout, fps, config, report)
+    up, floor, still = _find_floor(body, rays, weights, feet, pose3d.layout, fps, config, report)
     if config.feet != "never":
         root = _fit_still(evidence, joints, still, feet, up, floor, fps, config)
         body = joints + root[:, None]
@@ -280,7 +285,6 @@ def _places(points: Array, still: Mask) -> Array:
 
 def _find_floor(
     body: Array,
-    joints: Array,
     rays: Array,
     weights: Array,
     feet: _Feet,
@@ -291,14 +295,14 @@ def _find_floor(
 ) -> tuple[Array, float, Mask]:
     """Up (3,) in camera axes, the floor's height along it, and which foot points (T, P) stand still on it."""
     points = _along_rays(body[:, feet.index], rays[:, feet.index], weights[:, feet.index])
-    speeds = _speeds(points, fps, config)
+    speeds = _speeds(points, fps, config.speed_window_s, config.depth_speed_trust)
     places, clearances, up = np.zeros((0, 3)), np.zeros(0), np.array([0.0, -1.0, 0.0])
     for _ in range(_ROUNDS):
-        axis, standing = _upright_axis(joints, layout, weights, up)
-        up = _up(axis, standing / fps, places, clearances, config)
+        axis, trust = _upright_axis(body, layout, weights, up, fps, config)
+        up = _up(axis, trust, places, clearances, config)
         heights = points @ up - feet.clearance
         first = _first_floor(body, up, heights, speeds, config)
-        still = _contacts(speeds, heights - first, fps, config)
+        still = _contacts(points, speeds, heights - first, feet, fps, config)
         places, clearances = _stances(points, still, feet)
     floor = _floor_height(body, up, still, feet)
     pitch, roll = tilt_deg(up)
@@ -325,11 +329,11 @@ def _along_rays(points: Array, rays: Array, scores: Array) -> Array:
     return np.concatenate([across, depth], -1)
 
 
-def _speeds(points: Array, fps: float, config: GroundConfig) -> Array:
+def _speeds(points: Array, fps: float, window_s: float, depth_trust: float) -> Array:
     """Speeds (T, P) of points (T, P, 3), m/s: what the picture shows, and a share of the speed in depth."""
-    depth, window = points[..., 2:], config.speed_window_s
-    across = np.linalg.norm(_slope(points[..., :2] / depth, fps, window) * depth, axis=-1)
-    receding: Array = config.depth_speed_trust * _slope(depth[..., 0], fps, window)
+    depth = points[..., 2:]
+    across = np.linalg.norm(_slope(points[..., :2] / depth, fps, window_s) * depth, axis=-1)
+    receding: Array = depth_trust * _slope(depth[..., 0], fps, window_s)
     return np.hypot(across, receding)
 
 
@@ -344,22 +348,37 @@ def _first_floor(body: Array, up: Array, heights: Array, speeds: Array, config: 
     return float(np.percentile(lowest, 10)) - config.toe_height_m
 
 
-def _contacts(speeds: Array, heights: Array, fps: float, config: GroundConfig) -> Mask:
-    """Which points (T, P) are still and low: hysteresis, short gaps closed, short contacts dropped."""
+def _contacts(points: Array, speeds: Array, heights: Array, feet: _Feet, fps: float, config: GroundConfig) -> Mask:
+    """Which points (T, P) are still and low; the second point of a foot is believed sooner than the first."""
     if config.feet == "always":
         return np.ones(speeds.shape, bool)
     limit, reach = config.contact_speed_m_s, config.contact_height_m
-    held = (speeds < limit * config.contact_release) & (heights < reach * config.contact_release)
     sure = (speeds < limit) & (heights < reach)
-    still = np.zeros(speeds.shape, bool)
-    for p in range(speeds.shape[1]):
-        runs = [run for run in _runs(held[:, p]) if sure[slice(*run), p].any()]
-        for (_, end), (start, _) in pairwise(runs):
-            still[end:start, p] = (start - end) / fps <= config.contact_gap_s
-        for start, end in runs:
-            still[start:end, p] = True
-        for start, end in _runs(still[:, p]):
-            still[start:end, p] = (end - start) / fps >= min(config.contact_min_s, len(still) / fps)
+    held = (speeds < limit * config.contact_release) & (heights < reach * config.contact_release)
+    still = np.stack(
+        [_held(sure[:, p], held[:, p], points[:, p : p + 1], fps, config) for p in range(len(feet.side))], 1
+    )
+    with_foot = np.stack([still[:, feet.side == side].any(1) for side in feet.side], 1)
+    likely = with_foot & (speeds < limit * config.contact_company) & (heights < reach / 2.0)
+    both = [
+        _held(sure[:, p], held[:, p] | likely[:, p], points[:, p : p + 1], fps, config) for p in range(len(feet.side))
+    ]
+    return np.stack(both, 1)
+
+
+def _held(sure: Mask, held: Mask, point: Array, fps: float, config: GroundConfig) -> Mask:
+    """Runs of `held` (T,) that are `sure` somewhere: short gaps closed, what drifts and short runs dropped."""
+    still = np.zeros(len(held), bool)
+    runs = [run for run in _runs(held) if sure[slice(*run)].any()]
+    for (_, end), (start, _) in pairwise(runs):
+        still[end:start] = (start - end) / fps <= config.contact_gap_s
+    for start, end in runs:
+        still[start:end] = True
+    for start, end in _runs(still):
+        drift = _speeds(point[start:end], fps, config.drift_window_s, 0.0)[:, 0]
+        still[start:end] = drift < config.drift_speed_m_s
+    for start, end in _runs(still):
+        still[start:end] = (end - start) / fps >= min(config.contact_min_s, len(still) / fps)
     return still
 
 
@@ -385,21 +404,26 @@ def _floor_height(body: Array, up: Array, still: Mask, feet: _Feet) -> float:
     return float(np.percentile((body @ up).min(1), 10)) - float(feet.clearance.min())
 
 
-def _upright_axis(joints: Array, layout: Layout, weights: Array, up: Array) -> tuple[Array, int]:
-    """Mean direction (3,) from ankles to shoulders over the frames where someone stands, and the number of those.
+def _upright_axis(
+    body: Array, layout: Layout, weights: Array, up: Array, fps: float, config: GroundConfig
+) -> tuple[Array, float]:
+    """Mean direction (3,) from ankles to shoulders over the frames where someone stands or walks upright, and how far
+    it is to be trusted, 0 to 1: who stands for less than a second or a third of the time may lean.
 
     up: about where up is, to know which foot is lifted and who lies.
     """
-    point = {name: joints[:, k] for k, name in enumerate(layout.names)}
+    point = {name: body[:, k] for k, name in enumerate(layout.names)}
     hips, shoulders = _middle(point, "hip"), _middle(point, "shoulder")
     ankles = _bearing_ankle(point["left_ankle"], point["right_ankle"], up)
     stretch = np.max([_stretch(point, side) for side in SIDES], 0)
     axis, trunk, legs = normalise(shoulders - ankles), normalise(shoulders - hips), normalise(hips - ankles)
     straight = (stretch > 0.92) & ((trunk * legs).sum(-1) > np.cos(np.radians(25.0)))
-    standing = straight & (axis @ up > np.cos(np.radians(50.0))) & (weights.mean(1) > 0.2)
+    calm = np.linalg.norm(_slope(body[:, 0], fps, config.speed_window_s), axis=-1) < config.upright_speed_m_s
+    standing = straight & calm & (axis @ up > np.cos(np.radians(50.0))) & (weights.mean(1) > 0.2)
     if not standing.any():
-        return up, 0
-    return normalise(np.median(axis[standing], 0)), int(standing.sum())
+        return up, 0.0
+    trust = min(1.0, standing.sum() / fps) * min(1.0, 3.0 * standing.mean())
+    return normalise(np.median(axis[standing], 0)), float(trust)
 
 
 def _bearing_ankle(left: Array, right: Array, up: Array) -> Array:
@@ -415,13 +439,13 @@ def _stretch(point: dict[str, Array], side: str) -> Array:
     return np.linalg.norm(hip - ankle, axis=-1) / np.maximum(length, 1e-6)
 
 
-def _up(axis: Array, standing_s: float, places: Array, clearances: Array, config: GroundConfig) -> Array:
+def _up(axis: Array, trust: float, places: Array, clearances: Array, config: GroundConfig) -> Array:
     """Up (3,) in camera axes: from the upright axis, the plane of the contacts and level cameras; settings win.
 
     Contacts (S, 3) are compared with the plane along their rays: it is their depth that errs, and fitting a plane to
     points that err along the rays would tilt it towards the rays.
     """
-    sigma = np.radians(config.upright_sigma_deg) / np.sqrt(min(1.0, standing_s) + 1e-9)
+    sigma = np.radians(config.upright_sigma_deg) / np.sqrt(trust + 1e-9)
     crowd = np.sqrt(max(1.0, len(places) / _INDEPENDENT_CONTACTS))
     rays = places / np.maximum(places[:, 2:], _NEAREST_M)
 
