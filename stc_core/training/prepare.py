@@ -39,6 +39,8 @@ class PrepareConfig:
 
 def prepare(config: PrepareConfig) -> None:
     """Write one file for each source that is there. Raises UserError where none is, or one is damaged."""
+    if unknown := set(config.sources) - set(SOURCES):
+        raise UserError(f"There is no source {min(unknown)}.", f"Choose from {', '.join(SOURCES)}.")
     found = [name for name in config.sources if _shipped(config.archives, SOURCES[name])]
     if not found:
         raise UserError(f"{config.archives} holds no data set that we know.", "Give the folder with the archives.")

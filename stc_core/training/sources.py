@@ -105,8 +105,8 @@ _DAZ = _Rig(
         "hip": ("{s}Thigh", _NONE),
         "knee": ("{s}Shin", _NONE),
         "ankle": ("{s}Foot", _NONE),
-        "heel": ("{s}Foot", (0.0, 0.055, -0.045)),
-        "toe": ("{s}Foot", (0.005, -0.18, -0.045)),
+        "heel": ("{s}Foot", (0.0, 0.055, -0.055)),
+        "toe": ("{s}Foot", (0.005, -0.18, -0.06)),
         "shoulder": ("{s}Shldr", _NONE),
         "elbow": ("{s}ForeArm", _NONE),
         "wrist": ("{s}Hand", _NONE),
@@ -129,18 +129,36 @@ _DAZ = _Rig(
 def cmu_expmap(folder: Path) -> Iterator[Clip]:
     """Clips of the exponential-map conversion, folder/{train,test}/ACTION/*.txt, beside cmu_expmap_skeleton.json.
 
-    The files do not tell who moved, so the subject is `cmu_expmap_ACTION`; their T-pose first frame is dropped.
+    The files do not tell who moved. Where the take is also in cmu_daz (as long to the frame, the same joint angles)
+    the subject is that one's, otherwise `cmu_expmap_ACTION`. Their T-pose first frame is dropped.
     """
     tree = _expmap_tree(folder)
     for path in _files(folder, "*/*/*.txt"):
         motion = _read_expmap(path, tree)
         standing = forward_kinematics(motion.skeleton, motion.t_world_root[:1], motion.q_parent_joint[:1])[1][0]
         name = f"{path.parent.parent.name}_{path.parent.name}_{path.stem}"
-        action = path.parent.name.removesuffix("_extra")
+        action = "expmap_" + path.parent.name.removesuffix("_extra")
         landmarks = _carry(motion, standing, _EXPMAP, path)[1:]
-        yield from _sound_parts(name, f"cmu_expmap_{action}", motion.fps, landmarks)
+        yield from _sound_parts(name, f"cmu_{_EXPMAP_SUBJECTS.get(name, action)}", motion.fps, landmarks)
 
 
+def _subjects(first: str, *subjects: str) -> dict[str, str]:
+    """Names of files numbered on from `first`, with their subjects; "-" where nobody knows."""
+    stem, _, number = first.rpartition("_")
+    return {f"{stem}_{int(number) + i}": subject for i, subject in enumerate(subjects) if subject != "-"}
+
+
+_EXPMAP_SUBJECTS = (
+    _subjects("test_basketball_basketball_1", "06")
+    | _subjects("test_soccer_soccer_1", "11")
+    | _subjects("test_washwindow_washwindow_1", "14")
+    | _subjects("train_basketball_basketball_1", "06", "06", "06", "06", "06")
+    | _subjects("train_directing_traffic_directing_traffic_1", "13")
+    | _subjects("train_jumping_jumping_1", "13", "-", "13", "13", "13")
+    | _subjects("train_soccer_soccer_1", "10", "10", "10", "10", "10")
+    | _subjects("train_walking_walking_1", "02", "05", "06", "07", "07")
+    | _subjects("train_walking_extra_walking_13", "08", "08", "08", "08", "08", "10", "12", "12", "12")
+)
 _EXPMAP_NAMES = (
     "hips l_hip_base l_hip l_knee l_ankle l_ball l_toe r_hip_base r_hip r_knee r_ankle r_ball r_toe "
     "lower_back spine chest neck_base neck head crown l_collar l_shoulder l_elbow l_wrist l_hand l_fingers l_fingertip "

@@ -190,6 +190,15 @@ def test_exponential_maps_of_row_vectors_become_a_person(tmp_path: Path) -> None
     assert (rotation.rotate(rotation.inv(TURN), thumbwards)[:, 1] < -0.05).all()  # in the T-pose, thumbs forward
 
 
+def test_takes_that_two_sets_share_have_one_subject(tmp_path: Path) -> None:
+    folder = _write_expmap(tmp_path)
+    shared = folder / "train" / "jumping" / "jumping_3.txt"
+    shared.parent.mkdir()
+    next(folder.glob("*/*/walking_9.txt")).rename(shared)
+    (clip,) = sources.cmu_expmap(folder)
+    assert clip.subject == "cmu_13"
+
+
 NEO = _skeleton(
     [
         ("Neo_Hips", "", (0.0, 0.0, 0.0)),
@@ -434,6 +443,8 @@ def test_prepare_takes_unpacked_folders_too(tmp_path: Path) -> None:
 
 
 def test_prepare_without_data_or_with_a_damaged_archive_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no source other"):
+        prepare(PrepareConfig(tmp_path, tmp_path / "out", sources=("other",)))
     with pytest.raises(UserError, match="no data set"):
         prepare(PrepareConfig(tmp_path, tmp_path / "out"))
     (tmp_path / "cmu_daz.tar.xz").write_bytes(b"half an archive")
