@@ -1,0 +1,128 @@
+"""Lifting brings any clip through a network of another rate and window, and back to its own frames."""
+
+import numpy as np
+import pytest
+import torch
+
+from stc_core.capture.lift import LiftConfig, choose_device, lift
+from stc_core.capture.pose import BODY27, H36M17, Layout, Pose2D, evenly_spaced
+from stc_core.errors import UserError
+from stc_core.events import Progress
+from stc_core.model.stcformer import STCFormer, STCFormerConfig
+
+
+class Plate(STCFormer):
+    """A stand-in for the network: every body is a flat picture of itself, 2 m away for each unit of extent."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.longest = max(getattr(self, "longest", 0), x.shape[1])
+        return torch.cat([x[..., :2], x[..., :1] * 0.5], -1)
+
+
+def plate(layout: Layout = BODY27, view: str = "ray", frames: int = 27) -> Plate:
+    config = STCFormerConfig(layout.name, layout.parts, layout.mirror, 3, 16, 1, view=view, rate_hz=20.0, frames=frames)
+    return Plate(config).eval()
+
+
+def waving(seconds: float, fps: float, layout: Layout = BODY27) -> Pose2D:
+    """Landmarks that swing slowly about fixed places around the picture's middle."""
+    rng = np.random.default_rng(0)
+    times = np.arange(round(seconds * fps)) / fps
+    places = rng.uniform(-100, 100, (len(layout.names), 2))
+    swing = 10 * np.sin(2 * np.pi * 0.7 * times[:, None, None] + rng.uniform(0, 6, (1, len(layout.names), 2)))
+    keypoints = places - places.mean(0) + swing + (640.0, 360.0)
+    return Pose2D(layout, keypoints, np.ones(keypoints.shape[:2]), times, (1280, 720), fps)
+
+
+def shape(joints: np.ndarray) -> np.ndarray:
+    """Joints about their middle, of size one: what is left when place and scale do not count."""
+    away = joints - joints.mean((0, 1))
+    return away / np.sqrt((away**2).sum(-1).mean())
+
+
+@pytest.mark.parametrize("fps", [12.0, 24.0, 30.0, 60.0])
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 7.3])
+def test_what_the_network_says_comes_back_at_the_clips_own_frames(fps: float, seconds: float) -> None:
+    pose = waving(seconds, fps)
+    joints = lift(pose, plate(), 1000.0, LiftConfig(flip=False)).joints
+    expected = pose.keypoints - pose.keypoints[:, :1]
+    assert joints.shape == (len(pose.scores), 27, 3)
+    assert np.abs(shape(joints[..., :2]) - shape(expected)).max() < 0.05
+
+
+def test_a_long_clip_is_looked_at_in_windows_and_a_short_one_whole() -> None:
+    model = plate(frames=9)
+    lift(waving(10.0, 30.0), model, 1000.0)
+    assert model.longest == 9
+    model = plate(frames=500)
+    lift(waving(2.0, 20.0), model, 1000.0)
+    assert model.longest == 40
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_the_shortest_clips_work(frames: int) -> None:
+    joints = lift(waving(frames / 30.0, 30.0), plate(), 1000.0).joints
+    assert joints.shape == (frames, 27, 3) and np.isfinite(joints).all()
+
+
+def test_flip_averaging_takes_out_what_contradicts_the_mirror() -> None:
+    joints = lift(waving(2.0, 20.0), plate(), 1000.0, LiftConfig(flip=True)).joints
+    one_sided = lift(waving(2.0, 20.0), plate(), 1000.0, LiftConfig(flip=False)).joints
+    # the plate leans to one side, whichever side the person shows; the mean of both views stands straight
+    assert np.abs(joints[..., 2]).max() < 0.1 * np.abs(one_sided[..., 2]).max()
+
+
+def test_gaps_keep_score_zero() -> None:
+    pose = waving(2.0, 30.0)
+    pose.scores[20:30] = 0.0
+    lifted = lift(pose, plate(), 1000.0)
+    assert (lifted.scores[20:30] == 0).all() and np.isfinite(lifted.joints).all()
+
+
+def test_published_weights_are_fed_as_published() -> None:
+    pose = waving(2.0, 30.0, H36M17)
+    joints = lift(pose, plate(H36M17, "image"), 1000.0, LiftConfig(flip=False)).joints
+    expected = (pose.keypoints - pose.keypoints[:, :1]) * 2.0 / 1280.0
+    assert np.abs(joints[..., :2] - expected).max() < 2e-3
+
+
+def test_a_clip_of_another_place_in_the_picture_is_the_same_clip_seen_along_another_ray() -> None:
+    """Shifted to the picture's edge, the person's answer is the same turned by the angle between the rays."""
+    pose = waving(2.0, 30.0)
+    middle = lift(pose, plate(), 4000.0, LiftConfig(flip=False)).joints
+    shifted = Pose2D(
+        pose.layout, pose.keypoints + (500.0, 0.0), pose.scores, pose.timestamps, pose.image_size, pose.fps
+    )
+    edge = lift(shifted, plate(), 4000.0, LiftConfig(flip=False)).joints
+    angle = np.arctan2(500.0, 4000.0)
+    turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    size = np.linalg.norm(middle, axis=-1).mean()
+    assert np.abs(edge - middle @ turn.T).max() < 0.03 * size
+    assert np.abs(edge - middle).max() > 0.05 * size
+
+
+def test_progress_ends_at_the_last_frame() -> None:
+    told: list[Progress] = []
+    lift(waving(10.0, 30.0), plate(), 1000.0, LiftConfig(batch=2), told.append)  # type: ignore[arg-type]
+    assert [p.done for p in told] == sorted(p.done for p in told) and told[-1].done == told[-1].total
+
+
+def test_a_missing_device_is_said() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert choose_device("auto").type in ("cpu", "mps")
+    with pytest.raises(UserError, match="--device"):
+        choose_device("cuda")
+
+
+def test_uneven_frames_are_read_at_an_even_rate_and_even_ones_left_alone() -> None:
+    even = waving(2.0, 30.0)
+    assert evenly_spaced(even) is even
+    keep = np.sort(np.random.default_rng(1).choice(60, 45, replace=False))
+    keep[0], keep[-1] = 0, 59
+    fps = (len(keep) - 1) / (even.timestamps[keep][-1])
+    uneven = Pose2D(BODY27, even.keypoints[keep], even.scores[keep], even.timestamps[keep], even.image_size, fps)
+    mended = evenly_spaced(uneven)
+    assert np.abs(np.diff(mended.timestamps) - 1 / fps).max() < 1e-9
+    truth = np.stack([np.interp(mended.timestamps, even.timestamps, even.keypoints[:, 5, i]) for i in (0, 1)], -1)
+    assert np.abs(mended.keypoints[:, 5] - truth).max() < 0.6
