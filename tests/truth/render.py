@@ -387,7 +387,7 @@ def foot_contacts(landmarks: Array) -> Array:
 def draw(path: Path, frames: int, image_size: tuple[int, int]) -> None:
     scene = bpy.context.scene
     scene.render.engine = "BLENDER_WORKBENCH"
-    scene.display.render_aa = "5"
+    scene.display.render_aa = "FXAA"
     shading = scene.display.shading
     shading.light, shading.color_type = "STUDIO", "VERTEX"
     shading.show_shadows = shading.show_cavity = False

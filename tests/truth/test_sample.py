@@ -1,0 +1,68 @@
+"""The committed sample: its truth is whole, stands on the floor and belongs to its picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stc_core.capture.pose import BODY27
+from stc_core.motion import rotation
+from stc_core.training import metrics
+
+from . import acting
+from .known import read_known
+from .table import COMMON, FEET, Points, figures, true_points
+
+SAMPLE = Path(__file__).with_name("sample.npz")
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return read_known(SAMPLE)
+
+
+def test_the_person_is_in_the_picture_all_the_time(sample):
+    pixels = sample.camera.project(sample.landmarks)
+    assert sample.landmark_names == BODY27.names
+    assert ((pixels > 0) & (pixels < sample.camera.image_size)).all()
+
+
+def test_standing_feet_stand_still_on_the_floor(sample):
+    feet = sample.rows(FEET).reshape(len(sample.landmarks), 2, 3, 3)
+    assert sample.contacts.mean() > 0.2
+    assert metrics.foot_slide(feet, sample.contacts) < 4.0
+    assert (feet[..., 1:, 2].min(-1)[sample.contacts] < 0.06).all() and sample.landmarks[..., 2].min() > -0.001
+
+
+def test_bones_keep_their_length(sample):
+    for side in ("left", "right"):
+        a, b = np.moveaxis(sample.rows((f"{side}_hip", f"{side}_knee")), 1, 0)
+        assert np.linalg.norm(a - b, axis=-1).std() < 1e-3
+
+
+def test_the_truth_has_no_error_and_a_leaning_copy_has_the_lean(sample):
+    none = figures(true_points(sample), sample)
+    assert max(none.pa_mm, none.clip_mm, none.angle_deg, none.tilt_deg, none.path_mm) < 1e-3
+    lean = rotation.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.radians(10.0))
+    points = true_points(sample)
+    leaning = figures(Points(rotation.rotate(lean, points.common), points.feet, points.up), sample)
+    assert leaning.tilt_deg == pytest.approx(10.0, abs=0.01) and leaning.clip_mm < 1e-3
+    assert len(COMMON) == 13
+
+
+def test_planting_levels_a_sloping_floor_and_stops_creeping_feet():
+    """Feet that take turns to stand, on a floor that rises 2 cm a second and creeps 5 cm a second."""
+    fps, seconds = 30.0, 4.0
+    t = np.arange(round(fps * seconds)) / fps
+    feet = np.zeros((len(t), 2, 2, 3))
+    stands = np.stack([t % 2 < 1.0, t % 2 >= 1.0], -1)
+    for foot in (0, 1):
+        ahead = np.cumsum(np.where(stands[:, foot], 0.0, 1.5)) / fps
+        feet[:, foot, :, 0] = (ahead + 0.05 * t)[:, None]
+        feet[:, foot, :, 2] = (0.02 * t + np.where(stands[:, foot], 0.0, 0.15))[:, None]
+    planted = feet + acting.planting(feet[..., 2].min(-1), feet, fps)[:, None, None]
+    middle = stands & (abs(t % 1 - 0.5) < 0.25)[:, None]
+    assert abs(planted[..., 2][middle]).max() < 0.01
+    assert metrics.foot_slide(planted, middle) < 0.3 * metrics.foot_slide(feet, middle)
