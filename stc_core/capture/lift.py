@@ -35,6 +35,8 @@ class LiftConfig:
     """mean with the mirrored person: twice the work, steadier depth"""
     window_frames: int = 0
     """frames looked at together, 0 as the checkpoint was trained"""
+    overlap: float = 0.33
+    """share of a window that the next one looks at again"""
     batch: int = 8
 
 
@@ -43,7 +45,7 @@ def lift(
 ) -> Pose3D:
     """Joints (T, K, 3) in camera axes, metres, pelvis at 0, at the frames of `pose` (which must be evenly spaced).
 
-    The clip is resampled to the rate the network was trained for, cut into windows that overlap by half, every output
+    The clip is resampled to the rate the network was trained for, cut into windows that overlap, every output
     of every window is used, blended with weights that fall towards a window's ends, and brought back to the clip's
     frames by a cubic spline. Raises UserError where the device asked for is not there.
     """
@@ -92,9 +94,10 @@ def _spline(values: Array, times: Array, wanted: Array) -> Array:
     return make_interp_spline(times, values, k=min(3, len(times) - 1))(wanted)
 
 
-def _windows(frames: int, window: int) -> list[int]:
-    """First frames of windows that overlap by at least half and cover all."""
-    count = 1 + int(np.ceil(max(0, frames - window) / max(1, window // 2)))
+def _windows(frames: int, window: int, overlap: float) -> list[int]:
+    """First frames of windows that cover all and overlap by at least that share of a window."""
+    step = max(1, int(window * (1.0 - overlap)))
+    count = 1 + int(np.ceil(max(0, frames - window) / step))
     return [int(first) for first in np.linspace(0, max(0, frames - window), count).round()]
 
 
@@ -110,7 +113,7 @@ def _lift_even(
 ) -> Array:
     frames = len(keypoints)
     window = min(config.window_frames or model.config.frames, frames)
-    firsts = _windows(frames, window)
+    firsts = _windows(frames, window, config.overlap)
     fade = np.minimum(np.arange(1, window + 1), np.arange(window, 0, -1))[:, None, None].astype(float)
     total, weight = np.zeros((*keypoints.shape[:2], 3)), np.zeros((frames, 1, 1))
     report(Progress("lift", 0, frames))
