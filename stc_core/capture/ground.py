@@ -13,9 +13,10 @@ axes (x right, y down, z forward) until `_to_world`. Landmarks that a layout lac
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,9 +76,10 @@ class GroundConfig:
     depth_speed_trust: float = 0.2
     lift_sigma_m: float = 0.06
     across_acceleration_sigma_m_s2: float = 15.0
-    depth_acceleration_sigma_m_s2: float = 5.0
+    depth_acceleration_sigma_m_s2: float = 4.0
     unseen_speed_sigma_m_s: float = 1.0
     contact_place_sigma_m: float = 0.03
+    contact_place_depth_sigma_m: float = 0.10
     contact_depth_sigma_m: float = 0.15
     pitch_prior_deg: float = 15.0
     roll_prior_deg: float = 4.0
@@ -261,12 +263,14 @@ def _fit_still(
     up is known the stiff axis lies level, and jumps are as free under a camera that looks down as under a level one.
     """
     points, root, level = joints[:, feet.index], evidence.root, _level_axes(up)
-    weight = still / config.contact_place_sigma_m**2 / np.maximum(still.sum(1, keepdims=True), 1)
-    precision = level @ (evidence.precision + weight.sum(1)[:, None, None] * np.eye(3)) @ level.T
+    weight = still / np.maximum(still.sum(1, keepdims=True), 1)
+    across, depth = config.contact_place_sigma_m, config.contact_place_depth_sigma_m
+    stiffness = level.T @ np.diag(np.array([across, across, depth]) ** -2.0) @ level
+    precision = level @ (evidence.precision + weight.sum(1)[:, None, None] * stiffness) @ level.T
     for _ in range(_ROUNDS):
         places = _places(points + root[:, None], still)
         places += (floor + feet.clearance - places @ up)[..., None] * up
-        pull = evidence.pull + (weight[..., None] * (places - points)).sum(1)
+        pull = evidence.pull + (weight[..., None] * (places - points)).sum(1) @ stiffness
         root = _track(precision, pull @ level.T, evidence.seen, fps, config) @ level
     return root
 
@@ -302,7 +306,7 @@ def _find_floor(
         up = _up(axis, trust, places, clearances, config)
         heights = points @ up - feet.clearance
         first = _first_floor(body, up, heights, speeds, config)
-        still = _contacts(points, speeds, heights - first, feet, fps, config)
+        still = _contacts(points, heights - first, feet, fps, config)
         places, clearances = _stances(points, still, feet)
     floor = _floor_height(body, up, still, feet)
     pitch, roll = tilt_deg(up)
@@ -348,25 +352,28 @@ def _first_floor(body: Array, up: Array, heights: Array, speeds: Array, config: 
     return float(np.percentile(lowest, 10)) - config.toe_height_m
 
 
-def _contacts(points: Array, speeds: Array, heights: Array, feet: _Feet, fps: float, config: GroundConfig) -> Mask:
+def _contacts(points: Array, heights: Array, feet: _Feet, fps: float, config: GroundConfig) -> Mask:
     """Which points (T, P) are still and low; the second point of a foot is believed sooner than the first."""
     if config.feet == "always":
-        return np.ones(speeds.shape, bool)
+        return np.ones(heights.shape, bool)
     limit, reach = config.contact_speed_m_s, config.contact_height_m
+    speeds = _speeds(points, fps, config.speed_window_s, config.depth_speed_trust)
+    drifts = _speeds(points, fps, config.drift_window_s, 0.0)
     sure = (speeds < limit) & (heights < reach)
     held = (speeds < limit * config.contact_release) & (heights < reach * config.contact_release)
-    still = np.stack(
-        [_held(sure[:, p], held[:, p], points[:, p : p + 1], fps, config) for p in range(len(feet.side))], 1
-    )
+    still = _each(_held, sure, held, drifts, fps, config)
     with_foot = np.stack([still[:, feet.side == side].any(1) for side in feet.side], 1)
     likely = with_foot & (speeds < limit * config.contact_company) & (heights < reach / 2.0)
-    both = [
-        _held(sure[:, p], held[:, p] | likely[:, p], points[:, p : p + 1], fps, config) for p in range(len(feet.side))
-    ]
-    return np.stack(both, 1)
+    return _each(_held, sure, held | likely, drifts, fps, config)
 
 
-def _held(sure: Mask, held: Mask, point: Array, fps: float, config: GroundConfig) -> Mask:
+def _each(of_point: Callable[..., Mask], sure: Mask, held: Mask, drifts: Array, *rest: Any) -> Mask:
+    """The answers (T, P) of a function of one point's columns (T,)."""
+    columns = zip(sure.T, held.T, drifts.T, strict=True)
+    return np.stack([of_point(*column, *rest) for column in columns], 1)
+
+
+def _held(sure: Mask, held: Mask, drifts: Array, fps: float, config: GroundConfig) -> Mask:
     """Runs of `held` (T,) that are `sure` somewhere: short gaps closed, what drifts and short runs dropped."""
     still = np.zeros(len(held), bool)
     runs = [run for run in _runs(held) if sure[slice(*run)].any()]
@@ -374,9 +381,11 @@ def _held(sure: Mask, held: Mask, point: Array, fps: float, config: GroundConfig
         still[end:start] = (start - end) / fps <= config.contact_gap_s
     for start, end in runs:
         still[start:end] = True
+    half = max(1, round(config.drift_window_s * fps / 2.0))
     for start, end in _runs(still):
-        drift = _speeds(point[start:end], fps, config.drift_window_s, 0.0)[:, 0]
-        still[start:end] = drift < config.drift_speed_m_s
+        if end - start > 2 * half:  # windows stay inside the run: what came before and after it is no drift
+            inside = np.clip(np.arange(start, end), start + half, end - 1 - half)
+            still[start:end] = drifts[inside] < config.drift_speed_m_s
     for start, end in _runs(still):
         still[start:end] = (end - start) / fps >= min(config.contact_min_s, len(still) / fps)
     return still
