@@ -48,6 +48,7 @@ _TINY = 1e-6
 _HEAD_TOP, _NOSE, _EAR = np.array([0.0, 0.0, 0.18]), np.array([0.0, -0.11, 0.04]), np.array([0.075, 0.0, 0.05])
 _HEEL, _TOE, _SOLE = np.array([0.0, 0.05, -0.06]), np.array([0.0, -0.18, -0.06]), 0.02
 _KNUCKLES = 0.085
+_LEAN, _LEAN_S = 0.7, 0.1  # how much of what the ears are aside the neck follows, and over what time
 _WEAK, _STRONG = np.radians(10.0), np.radians(40.0)  # a bend between which the end of a limb becomes worth reaching
 _CARRY = 2e-3  # what a limb's usual twist weighs against one seen at 20 degrees of bend
 _WRIST, _WRIST_TWIST = np.radians(100.0), np.radians(40.0)  # a hand's turn and twist against the forearm
@@ -340,7 +341,21 @@ def _head(points: _Points, skeleton: Skeleton, thorax: Array, top: Array) -> dic
     else:
         return {"neck": thorax, "head": thorax}
     head = _limited_from(thorax, _best_turn(rest, seen, thorax), np.radians(110.0))
-    return {"neck": rotation.mul(thorax, _share(thorax, head, 0.5)), "head": head}
+    neck = rotation.mul(thorax, _share(thorax, head, 0.5))
+    if points.has("left_ear", "right_ear"):
+        neck = _leaned(points, skeleton, thorax, top, neck, head)
+    return {"neck": neck, "head": head}
+
+
+def _leaned(points: _Points, skeleton: Skeleton, thorax: Array, top: Array, neck: Array, head: Array) -> Array:
+    """The neck leaned towards the ears: a head can be pushed aside without being turned. Slowly: the neck is short."""
+    bone, tip = (skeleton.offsets[skeleton.index("head")], skeleton.tips[skeleton.index("head")])
+    base = top + rotation.rotate(thorax, skeleton.offsets[skeleton.index("neck")])
+    ears = rotation.rotate(head, _EAR * (0.0, 1.0, 1.0) * tip[2] / _HEAD_TOP[2])
+    now = rotation.rotate(neck, bone)
+    missing = rotation.rotate(rotation.inv(thorax), points.middle("ear") - ears - base - now)
+    missing = rotation.rotate(thorax, _smooth(missing, _LEAN_S * points.fps))
+    return rotation.mul(_limited(rotation.between(now, now + _LEAN * missing), np.radians(30.0)), neck)
 
 
 def _upper_chest(skeleton: Skeleton, turns: dict[str, Array], root: Array) -> Array:
