@@ -80,13 +80,11 @@ DAZ = _skeleton(
         ("head", "neck", (0.0, -0.01, 0.07)),
         ("{s}Collar", "chest", (0.03, 0.05, 0.19)),
         ("{s}Shldr", "{s}Collar", (0.09, 0.0, -0.02)),
-        ("{s}ForeArm", "{s}Shldr", (0.28, 0.0, 0.0)),
-        ("{s}Hand", "{s}ForeArm", (0.23, 0.0, 0.0)),
-        ("{s}Index1", "{s}Hand", (0.08, -0.05, 0.0)),
-        ("{s}Pinky1", "{s}Hand", (0.08, 0.01, 0.0)),
+        ("{s}ForeArm", "{s}Shldr", (0.2817, -0.0049, -0.0171)),
+        ("{s}Hand", "{s}ForeArm", (0.2259, -0.0707, 0.0077)),
         ("{s}Thigh", "hip", (0.09, 0.0, 0.02)),
-        ("{s}Shin", "{s}Thigh", (0.0, 0.0, -0.37)),
-        ("{s}Foot", "{s}Shin", (0.0, 0.0, -0.45)),
+        ("{s}Shin", "{s}Thigh", (0.0, -0.0073, -0.3682)),
+        ("{s}Foot", "{s}Shin", (-0.0073, 0.0512, -0.4511)),
     ]
 )
 
@@ -104,12 +102,13 @@ def test_the_daz_figure_carries_a_person(tmp_path: Path) -> None:
     assert (clip.name, clip.subject, clip.fps) == ("05_02", "cmu_05", 120.0)
     assert len(clip.landmarks) == FRAMES - 4  # the opening T-pose is gone
     _assert_a_person_facing(clip.landmarks, TURN)
-    thigh, shin = (
-        np.linalg.norm(_at(clip, a) - _at(clip, b), axis=-1)
-        for a, b in (("left_hip", "left_knee"), ("left_knee", "left_ankle"))
-    )
-    np.testing.assert_allclose(thigh, shin, atol=0.01)  # the figure's knee is put right
-    np.testing.assert_allclose(thigh + shin, 0.82, atol=1e-6)
+    limbs = ("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")
+    for side, (upper, middle, lower) in ((side, limb) for side in ("left", "right") for limb in limbs):
+        above = _at(clip, f"{side}_{middle}") - _at(clip, f"{side}_{upper}")
+        below = _at(clip, f"{side}_{lower}") - _at(clip, f"{side}_{middle}")
+        assert np.degrees(rotation.angle(rotation.between(above, below))).max() < 1.0  # the bent rest is put right
+        if middle == "knee":
+            np.testing.assert_allclose(np.linalg.norm([above, below], axis=-1), 0.41, atol=0.002)
 
 
 def test_landmarks_turn_with_their_bones(tmp_path: Path) -> None:
