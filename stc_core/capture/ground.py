@@ -43,51 +43,69 @@ _HEIGHT_SHARE = (0.530 - 0.039) + (0.818 - 0.530)
 
 @dataclass(frozen=True)
 class GroundConfig:
-    """How the world is found; the defaults suit one person filmed by a phone or a camera on a stand.
-
-    focal_px: focal length in pixels; None assumes assumed_fov_deg across the longer side of the picture.
-    height_m: the person's height; None takes the size the network gave. pitch_deg, roll_deg: the camera's tilt, pitch
-    positive looking down, roll positive where the picture's content is turned clockwise; None finds it.
-    feet: auto finds contacts; always holds both feet in place all the time; never holds none (the floor is found).
-    contact_speed_m_s: a foot point slower than this is still, and stays so up to contact_release times that, while it
-    is within contact_height_m (likewise) of the floor. depth_speed_trust: the share of a point's speed towards or from
-    the camera that counts: depth is what lifted poses know least.
-    *_height_m of heel, toe and ankle: where these landmarks stand over the floor in contact.
-    upright_speed_m_s: who moves faster may lean. *_sigma_*: standard deviations of what they name; unseen_speed:
-    how fast someone walks whom nobody sees.
-    """
+    """How the world is found; the defaults suit one person filmed by a phone or a camera on a stand."""
 
     focal_px: float | None = None
+    """focal length in pixels; none assumes a field of view"""
     assumed_fov_deg: float = 55.0
+    """field of view assumed across the longer side of the picture"""
     height_m: float | None = None
+    """the person's height; none keeps the size the network gave"""
     pitch_deg: float | None = None
+    """how far the camera looks down; none finds it"""
     roll_deg: float | None = None
+    """how far the picture's content is turned clockwise; none finds it"""
     feet: Literal["auto", "always", "never"] = "auto"
+    """auto holds feet while they stand; always holds both all the time; never holds none"""
     contact_speed_m_s: float = 0.18
+    """a heel or toe slower than this is still"""
     contact_release: float = 1.5
+    """and stays so up to this many times the speed and the height over the floor"""
     contact_company: float = 2.0
+    """or this many times the speed, if the foot's other end is still and it is low"""
     contact_height_m: float = 0.12
+    """only what is lower than this over the floor can stand on it"""
     contact_min_s: float = 0.10
+    """shorter contacts are none"""
     contact_gap_s: float = 0.07
-    ease_s: float = 0.15
+    """shorter gaps in a contact are none"""
     speed_window_s: float = 0.20
+    """speeds are slopes of lines fitted over this long"""
     drift_speed_m_s: float = 0.20
+    """what moves faster than this for as long as drift_window_s slides, and is not held"""
     drift_window_s: float = 0.35
     depth_speed_trust: float = 0.2
+    """the share of a speed towards or from the camera that counts: depth is what lifted poses know least"""
+    ease_s: float = 0.15
+    """how long before and after a contact the foot is led to and from its place"""
     lift_sigma_m: float = 0.06
+    """error of a lifted joint"""
     across_acceleration_sigma_m_s2: float = 15.0
+    """how a body accelerates across the picture"""
     depth_acceleration_sigma_m_s2: float = 4.0
+    """and towards the camera, where size is all there is to see it by"""
     unseen_speed_sigma_m_s: float = 1.0
+    """how fast someone walks whom nobody sees"""
     contact_place_sigma_m: float = 0.03
+    """how far a still foot may be from its place before the path bends to it"""
     contact_place_depth_sigma_m: float = 0.10
+    """likewise towards the camera: a leg lifted too short must not stop the body"""
     contact_depth_sigma_m: float = 0.15
+    """error of a contact's distance, when the contacts' plane tells where up is"""
     pitch_prior_deg: float = 15.0
+    """how far cameras look up or down"""
     roll_prior_deg: float = 4.0
+    """how far cameras are turned"""
     upright_sigma_deg: float = 3.0
+    """how far standing people lean"""
     upright_speed_m_s: float = 1.6
+    """who moves faster than this may lean"""
     heel_height_m: float = 0.03
+    """where the heel's landmark stands over the floor"""
     toe_height_m: float = 0.02
+    """where the toe's landmark stands over the floor"""
     ankle_height_m: float = 0.085
+    """where the ankle's landmark stands over the floor, for layouts without heel and toe"""
 
 
 def ground(pose3d: Pose3D, pose2d: Pose2D, config: GroundConfig, report: Report = ignore) -> WorldPose:
@@ -516,12 +534,12 @@ def _settle_feet(world: Array, held: Mask, feet: _Feet, layout: Layout, fps: flo
         own = np.flatnonzero(feet.side == side)
         if len(own) == 0:
             continue
-        index, place = _foot_shift(world, held[:, own], feet.index[own], feet.clearance[own], name, layout, fps, config)
-        _move_leg(world, layout, name, index, place)
+        index, placed = _placed(world, held[:, own], feet.index[own], feet.clearance[own], name, layout, fps, config)
+        _move_leg(world, layout, name, index, placed)
     return world
 
 
-def _foot_shift(
+def _placed(
     world: Array,
     held: Mask,
     index: NDArray[np.int_],
@@ -552,21 +570,29 @@ def _foot_shift(
 def _pin(points: Array, held: Mask, height: float, fps: float, config: GroundConfig) -> tuple[Array, Array]:
     """How much (T,) and how far (T, 3) to move points (T, 3) so that each run of `held` stays where it was on average.
 
-    height: where a run stands over the floor; NaN keeps its own. Before and after a run its first and last shift fade.
+    height: where a run stands over the floor; NaN keeps its own. Between runs the last shift of the one before fades
+    into the first shift of the next.
     """
-    amount, shift = np.zeros(len(points)), np.zeros(points.shape)
-    ease = max(1, round(config.ease_s * fps))
-    for start, end in _runs(held):
-        place = points[start:end].mean(0)
-        place[2] = place[2] if np.isnan(height) else height
-        frames = np.arange(max(0, start - ease + 1), min(len(points), end + ease - 1))
-        inside = np.clip(frames, start, end - 1)
-        away = np.abs(frames - inside) / ease
-        weight = 1.0 - away**2 * (3.0 - 2.0 * away)
-        shift[frames] += weight[:, None] * (place - points[inside])
-        amount[frames] += weight
-    shift /= np.maximum(amount, 1e-9)[:, None]
-    return np.minimum(amount, 1.0), shift
+    runs, frames = np.array(_runs(held)), np.arange(len(points))
+    if len(runs) == 0:
+        return np.zeros(len(points)), np.zeros(points.shape)
+    places = _places(points[:, None], held[:, None])[:, 0]
+    places[held, 2] = places[held, 2] if np.isnan(height) else height
+    shift = places - points
+    after = np.searchsorted(runs[:, 0], frames, "right")  # how many runs have begun
+    last, first = runs[np.maximum(after - 1, 0), 1] - 1, runs[np.minimum(after, len(runs) - 1), 0]
+    ease = max(1.0, config.ease_s * fps)
+    since = np.where(after > 0, np.maximum(frames - last, 0) / ease, np.inf)
+    until = np.where(after < len(runs), (first - frames) / ease, np.inf)
+    share = np.where(np.isinf(since), 0.0, 1.0 / (1.0 + since / np.maximum(until, 1e-9)))[:, None]
+    led = _ramp(share) * shift[last] + (1.0 - _ramp(share)) * shift[first]
+    amount = 1.0 - _ramp(np.clip(np.minimum(since, until), 0.0, 1.0))
+    return np.where(held, 1.0, amount), np.where(held[:, None], shift, led)
+
+
+def _ramp(x: Array) -> Array:
+    """From 0 to 1 without a jerk, for x from 0 to 1."""
+    return x * x * (3.0 - 2.0 * x)
 
 
 def _move_leg(world: Array, layout: Layout, side: str, index: NDArray[np.int_], placed: Array) -> None:

@@ -31,22 +31,25 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class SmoothConfig:
-    """strength divides every cutoff: 0 is exactly off, 1 the cutoffs below, 2 half of them.
-
-    An outlier is farther from the median of its window than outlier_sigmas deviations and outlier_floor_m.
-    score_floor: the weight, of 1, that an unseen landmark's carried place keeps.
-    """
+    """What is too fast to be motion, and what is too far off to be seen right."""
 
     strength: float = 1.0
+    """divides every cutoff: 0 is exactly off, 2 halves them"""
     torso_cutoff_hz: float = 5.0
+    """3 decibels down for hips, spine and shoulders"""
     head_cutoff_hz: float = 5.0
     limb_cutoff_hz: float = 6.0
+    """for knees and elbows"""
     hand_cutoff_hz: float = 7.0
     foot_cutoff_hz: float = 7.0
     outlier_window_s: float = 0.15
+    """what lasts less than half of this is no motion"""
     outlier_sigmas: float = 4.0
+    """an outlier is farther from its window's median than this many deviations"""
     outlier_floor_m: float = 0.04
+    """and farther than this"""
     score_floor: float = 0.02
+    """the weight, of 1, that an unseen landmark's carried place keeps"""
 
 
 def smooth(pose: Pose3D, config: SmoothConfig) -> Pose3D:
