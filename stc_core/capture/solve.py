@@ -9,7 +9,7 @@ Knows where each landmark sits on the humanoid and how elbows and knees bend; kn
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class SolveConfig:
 X, Y, Z = np.eye(3)
 _SIDES = (("left", 1.0), ("right", -1.0))
 _SIZE_RATIOS = (0.3, 2.0)  # a body against HUMANOID: from a toddler up
-_BONE_RATIOS = (0.7, 1.35)  # a bone against HUMANOID's, both of one size
+_BONE_RATIOS = (0.82, 1.22)  # a bone against HUMANOID's, both of one size
 _TINY = 1e-6
 # where landmarks sit, metres in the axes of the joint, left side
 _HEAD_TOP, _NOSE, _EAR = np.array([0.0, 0.0, 0.18]), np.array([0.0, -0.11, 0.04]), np.array([0.075, 0.0, 0.05])
@@ -51,6 +51,7 @@ _KNUCKLES = 0.085
 _LEAN, _LEAN_S = 0.7, 0.1  # how much of what the ears are aside the neck follows, and over what time
 _WEAK, _STRONG = np.radians(10.0), np.radians(40.0)  # a bend between which the end of a limb becomes worth reaching
 _CARRY = 2e-3  # what a limb's usual twist weighs against one seen at 20 degrees of bend
+_SPIN, _SPIN_CARRY = np.radians([80.0, 140.0]), 0.02  # a forearm's twist becomes doubtful; what none at all weighs
 _WRIST, _WRIST_TWIST = np.radians(100.0), np.radians(40.0)  # a hand's turn and twist against the forearm
 _FOOT_HELP, _HAND_HELP = 0.02, 0.005  # the same for the twist that foot and palm suggest of a straight limb
 
@@ -433,7 +434,9 @@ def _wrist(points: _Points, side: tuple[str, float], forearm: Array, config: Sol
     local = rotation.mul(rotation.inv(forearm), hand)
     swing, spin = _swing_twist(local, sign * X)
     weights = points.score(*names) * np.minimum(broad / 0.03, 1.0) ** 2 * np.cos(rotation.angle(swing) / 2) ** 4
-    spin = _smooth_angle(np.exp(1j * spin), weights, np.full(points.frames, _CARRY + 0j), points.fps, config)
+    weights = weights * (1.0 - 0.95 * _ramp(np.abs(spin), *_SPIN))
+    steady = replace(config, twist_smoothing_s=2.0 * config.twist_smoothing_s)  # a hand is small, its noise large
+    spin = _smooth_angle(np.exp(1j * spin), weights, np.full(points.frames, _SPIN_CARRY + 0j), points.fps, steady)
     given = _folded(np.angle(spin), np.radians(config.forearm_twist_limit_deg))
     left = _folded(np.angle(spin * np.exp(-1j * given)), _WRIST_TWIST)
     turned = rotation.mul(forearm, rotation.from_axis_angle(sign * X, given))
@@ -524,7 +527,7 @@ def _stand(
     foot, toes = _rolled(foot, still[1] * hold, (shape[1] - shape[0])[1] / (ball - shape[0])[1])
     from_heel = heel - rotation.rotate(foot, shape[0])
     from_toe = toe - rotation.rotate(toes, shape[1] - ball) - rotation.rotate(foot, ball)
-    weights = np.stack([*still, np.full(points.frames, 0.02)])[..., None]
+    weights = np.stack([*still, np.full(points.frames, 0.005)])[..., None]
     place = (weights * np.stack([from_heel, from_toe, ankle])).sum(0) / weights.sum(0)
     return foot, toes, ankle + hold[:, None] * (place - ankle)
 
@@ -533,7 +536,7 @@ def _stillness(places: Array, contact: NDArray[np.bool_], fps: float) -> Array:
     """1 (T,) where a landmark of a foot in contact does not move, 0 where it is faster than a creeping foot."""
     speed = np.linalg.norm(np.diff(places, axis=0), axis=-1) * fps
     before, after = np.r_[np.inf, speed], np.r_[speed, np.inf]
-    return contact * (1.0 - _ramp(np.minimum(before, after), 0.03, 0.15))
+    return contact * (1.0 - _ramp(np.minimum(before, after), 0.01, 0.06))
 
 
 def _rolled(foot: Array, amount: Array, length_ratio: float) -> tuple[Array, Array]:

@@ -127,7 +127,7 @@ MOTIONS = {
 def test_known_rotations_come_back(seed):
     truth = bodily(seed=seed)
     found = solve(seen(truth))
-    assert turned_by(truth, found).max() < 3.0 and turned_by(truth, found).mean() < 0.2
+    assert turned_by(truth, found).max() < 4.0 and turned_by(truth, found).mean() < 0.2
     assert apart(directions(truth), directions(found)).max() < 0.1
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1).max() < 1e-3
 
