@@ -59,11 +59,12 @@ def _device() -> tuple[bool, str]:
 
 def _weights() -> Iterator[tuple[bool, str]]:
     from .capture.detect import DetectConfig, check_model
-    from .capture.pipeline import shipped_weights
+    from .capture.pipeline import WEIGHTS
     from .model.checkpoint import load_checkpoint
+    from .shipped import shipped
 
     for what, check in (
-        ("the lifter's weights", lambda: load_checkpoint(shipped_weights())),
+        ("the lifter's weights", lambda: load_checkpoint(shipped(WEIGHTS))),
         ("MediaPipe's model", lambda: check_model(DetectConfig())),
     ):
         try:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..events import Note, Progress, Report
+from ..shipped import shipped
 from .pose import Layout, Pose2D
 
 Array = NDArray[np.float64]
@@ -118,6 +119,11 @@ def landmarks(frames: Iterable[TimedFrame], frames_total: int, config: DetectCon
     return _landmarks(np.array(rows, np.float64).reshape(-1, 33, 7), np.array(times))
 
 
+def check_model(config: DetectConfig) -> None:
+    """Load MediaPipe's network and let it go. Raises UserError where its file is missing or damaged."""
+    _landmarker(config).close()
+
+
 def _landmarks(rows: Array, times: Array) -> Landmarks:
     assert np.isfinite(rows).all() and (np.diff(times) > 0).all()
     visibility, presence = np.clip(rows[..., 5], 0.0, 1.0), np.clip(rows[..., 6], 0.0, 1.0)
@@ -165,17 +171,13 @@ def _landmarker(config: DetectConfig) -> Any:
 
 
 def _model_file(config: DetectConfig) -> Path:
-    """The network's file: in the folder asked for, in the repository beside the package, or inside the package."""
-    package = Path(__file__).resolve().parents[1]
-    folders = [config.model_dir] if config.model_dir else [package.parent / "weights", package / "weights"]
-    files = [folder / f"pose_landmarker_{config.model}.task" for folder in folders]
-    for file in files:
-        if file.is_file():
-            return file
-    raise UserError(
-        f"MediaPipe's network {files[0].name} is not in {' or '.join(str(folder) for folder in folders)}.",
-        "Install STC Mocap again, or name the folder that holds it.",
-    )
+    """The network's file: in the folder asked for, or the one that came with STC Mocap."""
+    name = f"pose_landmarker_{config.model}.task"
+    if config.model_dir is None:
+        return shipped(name)
+    if not (config.model_dir / name).is_file():
+        raise UserError(f"There is no {name} in {config.model_dir}.", "Name the folder that holds it.")
+    return config.model_dir / name
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ _ROUNDS = 3  # of robust reweighting
 _BODY_WORTH = 6.0  # landmarks err together: a whole body is worth this many independent ones
 _INDEPENDENT_CONTACTS = 8.0  # contacts err together too: more of them than this tell no more of the floor's tilt
 _LIFTED_M = 0.05  # a foot about this much higher than the other carries little weight
+_FEW_CONTACTS = 0.1  # the share of frames below which something may be wrong
 _NEAREST_M = 0.2  # no landmark comes closer to the camera
 # ankle to hip and hip to shoulder, as a share of a standing person's height (Drillis and Contini 1966)
 _HEIGHT_SHARE = (0.530 - 0.039) + (0.818 - 0.530)
@@ -80,7 +81,7 @@ class GroundConfig:
     """how long before and after a contact the foot is led to and from its place"""
     lift_sigma_m: float = 0.06
     """error of a lifted joint"""
-    across_acceleration_sigma_m_s2: float = 15.0
+    across_acceleration_sigma_m_s2: float = 25.0
     """how a body accelerates across the picture"""
     depth_acceleration_sigma_m_s2: float = 4.0
     """and towards the camera, where size is all there is to see it by"""
@@ -327,11 +328,15 @@ def _find_floor(
         still = _contacts(points, heights - first, feet, fps, config)
         places, clearances = _stances(points, still, feet)
     floor = _floor_height(body, up, still, feet)
+    _tell(up, still, report)
+    return up, floor, still
+
+
+def _tell(up: Array, still: Mask, report: Report) -> None:
     pitch, roll = tilt_deg(up)
     report(Note(f"The camera is taken to look down by {pitch:.1f} degrees and the picture to be turned by {roll:.1f}."))
-    if not still.any():
-        report(Note("No foot was seen standing still on the floor: the floor is set under the lowest landmarks."))
-    return up, floor, still
+    if still.any(1).mean() < _FEW_CONTACTS:
+        report(Note("Feet hardly stand still on the floor. If the camera moved, do not trust the path and the floor."))
 
 
 def _slope(values: Array, fps: float, window_s: float) -> Array:

@@ -20,6 +20,7 @@ from ..errors import UserError
 from ..events import Event, Note, Progress, Report, ignore
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
+from ..shipped import shipped
 from .detect import DetectConfig, detect
 from .ground import GroundConfig, ground
 from .lift import LiftConfig, lift
@@ -29,7 +30,7 @@ from .solve import SolveConfig, solve
 from .video import Video, VideoConfig, open_video
 
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
-_WEIGHTS = "body27.safetensors"
+WEIGHTS = "body27.safetensors"
 T = TypeVar("T")
 
 
@@ -51,7 +52,7 @@ def capture(path: Path, config: CaptureConfig | None = None, report: Report = ig
     """The motion of the person in a video. Raises UserError where video, weights or settings do not allow one."""
     config = config or CaptureConfig()
     report = clocked(report)
-    model = load_checkpoint(config.weights or shipped_weights())
+    model = load_checkpoint(config.weights or shipped(WEIGHTS))
     if model.config.layout not in LAYOUTS:
         raise UserError(f"{config.weights} was trained for the landmarks “{model.config.layout}”.", "Choose others.")
     video = open_video(path, config.video)
@@ -79,15 +80,6 @@ def motion_of(seen: Pose2D, model: Any, config: CaptureConfig, report: Report = 
         landmarks=motion.landmarks | extra,
         settings=_settings(replace(config, ground=ground_config)),
     )
-
-
-def shipped_weights() -> Path:
-    """The weights that came with STC Mocap. Raises UserError where they are not to be found."""
-    here = Path(__file__).resolve()
-    for folder in (here.parents[1] / "weights", here.parents[2] / "weights"):
-        if (folder / _WEIGHTS).is_file():
-            return folder / _WEIGHTS
-    raise UserError(f"{_WEIGHTS} did not come with this installation.", "Install again, or name a file by --weights.")
 
 
 def clocked(report: Report) -> Report:
@@ -133,7 +125,7 @@ def _settings(config: CaptureConfig) -> dict[str, Any]:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    settings = asdict(config) | {"weights": (config.weights or shipped_weights()).name, "versions": versions}
+    settings = asdict(config) | {"weights": (config.weights or shipped(WEIGHTS)).name, "versions": versions}
     return {key: _plain(value) for key, value in settings.items()}
 
 

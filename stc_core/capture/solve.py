@@ -48,6 +48,7 @@ _TINY = 1e-6
 _HEAD_TOP, _NOSE, _EAR = np.array([0.0, 0.0, 0.18]), np.array([0.0, -0.11, 0.04]), np.array([0.075, 0.0, 0.05])
 _HEEL, _TOE, _SOLE = np.array([0.0, 0.05, -0.06]), np.array([0.0, -0.18, -0.06]), 0.02
 _KNUCKLES = 0.085
+_LINE_S = 0.02  # over what time a line across the body is averaged where it is too short
 _LEAN, _LEAN_S = 0.7, 0.1  # how much of what the ears are aside the neck follows, and over what time
 _WEAK, _STRONG = np.radians(10.0), np.radians(40.0)  # a bend between which the end of a limb becomes worth reaching
 _CARRY = 2e-3  # what a limb's usual twist weighs against one seen at 20 degrees of bend
@@ -296,8 +297,8 @@ def _foot_shape(points: _Points) -> tuple[Array, Array] | None:
 
 def _trunk(points: _Points, skeleton: Skeleton) -> dict[str, Array]:
     """World turns of hips, spine, chest and upper chest; the bend between hips and thorax is shared by the three."""
-    hip_line = _direction(points["left_hip"] - points["right_hip"], X)
-    shoulder_line = _direction(points["left_shoulder"] - points["right_shoulder"], hip_line)
+    hip_line = _direction(_steady_line(points, "hip"), X)
+    shoulder_line = _direction(_steady_line(points, "shoulder"), hip_line)
     lower = _direction(points["spine"] - points.middle("hip"), Z)
     upper = _direction(points.middle("shoulder") - points["spine"], lower)
     hips, thorax = _frame(hip_line, lower, X, Z), _frame(upper, shoulder_line, Z, X)
@@ -315,6 +316,15 @@ def _trunk(points: _Points, skeleton: Skeleton) -> dict[str, Array]:
     third = _share(hips, thorax, 1 / 3)
     spine = rotation.mul(hips, third)
     return {"hips": hips, "spine": spine, "chest": rotation.mul(spine, third), "upper_chest": thorax}
+
+
+def _steady_line(points: _Points, part: str) -> Array:
+    """From right to left (T, 3); where the line is far too short to tell a direction, it is bridged in time."""
+    line = points[f"left_{part}"] - points[f"right_{part}"]
+    length = np.linalg.norm(line, axis=-1)
+    share = np.clip(length / max(_median(length, points.score(f"left_{part}", f"right_{part}")), _TINY), 0.0, 1.0)
+    trust = share**4 / (1.0 - _ramp(share, 0.3, 0.8) + 1e-6) + _TINY
+    return _chain(line, trust, (_LINE_S * points.fps) ** 2)
 
 
 def _middle_hip(skeleton: Skeleton) -> Array:
@@ -671,16 +681,20 @@ def _smooth_angle(twist: Array, weights: Array, prior: Array, fps: float, config
 
     The least squares of a chain: one banded solve; where weights vanish it bridges, and cannot wrap.
     """
-    if len(twist) == 1:
-        return _unit_complex(weights * twist + prior)
-    stiff = (config.twist_smoothing_s * fps) ** 2
-    degree = np.full(len(twist), 2.0)
-    degree[[0, -1]] = 1.0
-    diagonal = weights + np.abs(prior) + stiff * degree + _TINY
-    band = np.stack([np.r_[0.0, np.full(len(twist) - 1, -stiff)], diagonal])
-    right = weights * twist + prior
-    smooth = solveh_banded(band, np.stack([right.real, right.imag], -1))
+    total = weights + np.abs(prior) + _TINY
+    wanted = (weights * twist + prior) / total
+    smooth = _chain(np.stack([wanted.real, wanted.imag], -1), total, (config.twist_smoothing_s * fps) ** 2)
     return _unit_complex(smooth[:, 0] + 1j * smooth[:, 1])
+
+
+def _chain(values: Array, weights: Array, stiff: float) -> Array:
+    """Values (T, N) near the given ones by `weights` (T,) and near their neighbours by `stiff`."""
+    if len(values) == 1:
+        return values
+    degree = np.full(len(values), 2.0)
+    degree[[0, -1]] = 1.0
+    band = np.stack([np.r_[0.0, np.full(len(values) - 1, -stiff)], weights + stiff * degree])
+    return solveh_banded(band, weights[:, None] * values)
 
 
 def _reach(socket: Array, goal: Array, lengths: tuple[float, float], seen: _Hinge, hinge: Array) -> tuple[Array, Array]:

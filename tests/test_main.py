@@ -1,0 +1,116 @@
+"""The command line as a person and as Blender use it: files, events, sentences, exit codes, Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stc_core.events import Done, Failed, Note, Progress, from_line
+from stc_core.motion.bvh import read_bvh
+from stc_core.motion.motion import load_motion
+
+SAMPLE = Path(__file__).parent / "truth" / "sample.mp4"
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stc_core", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    out = tmp_path_factory.mktemp("out") / "new" / "folder"
+    return out, run("capture", SAMPLE, "--out", out, "--events", "--preview", "--end", "2", "--height", "1.8")
+
+
+def test_one_command_leaves_motion_bvh_and_preview(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, process = captured
+    assert process.returncode == 0, process.stderr
+    names = {path.name for path in out.iterdir()}
+    assert names == {"sample.npz", "sample.bvh", "sample_preview.mp4", "sample_preview.png"}
+    motion, bvh = load_motion(out / "sample.npz"), read_bvh(out / "sample.bvh")
+    assert len(motion.t_world_root) == len(bvh.t_world_root) == 60
+    assert motion.settings["ground"]["height_m"] == 1.8 and motion.settings["versions"]["stc_mocap"]
+    order = [bvh.skeleton.index(name) for name in motion.skeleton.joint_names]
+    assert np.abs(motion.positions() - bvh.positions()[:, order]).max() < 1e-4
+
+
+def test_the_motion_file_has_what_the_readme_promises(
+    captured: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    with np.load(captured[0] / "sample.npz", allow_pickle=False) as file:
+        shapes = {key: file[key].shape for key in file.files}
+    frames, joints, landmarks = 60, shapes["parents"][0], 27
+    expected = {
+        "positions": (frames, joints, 3),
+        "q_parent_joint": (frames, joints, 4),
+        "t_world_root": (frames, 3),
+        "contacts": (frames, 2),
+        "scores": (frames, joints),
+        "landmark_names": (landmarks,),
+        "landmarks_2d": (frames, landmarks, 2),
+        "landmarks_3d": (frames, landmarks, 3),
+        "landmarks_raw": (frames, landmarks, 3),
+        "landmark_scores": (frames, landmarks),
+        "K": (3, 3),
+        "R": (3, 3),
+        "t": (3,),
+    }
+    assert {key: shapes[key] for key in expected} == expected
+
+
+def test_standard_output_is_events_and_nothing_else(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    events = [from_line(line) for line in captured[1].stdout.splitlines()]
+    assert None not in events
+    stages = [event.stage for event in events if isinstance(event, Progress)]
+    assert list(dict.fromkeys(stages)) == ["detect", "lift", "smooth", "ground", "solve", "preview"]
+    assert any(isinstance(event, Note) and "assumed" in event.message for event in events)
+    assert isinstance(events[-1], Done) and all(Path(path).is_file() for path in events[-1].files.values())
+
+
+def test_what_the_user_can_mend_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+    (tmp_path / "notes.mp4").write_text("not a video")
+    process = run("capture", tmp_path / "notes.mp4", "--out", tmp_path / "out", "--events")
+    assert process.returncode == 1
+    assert "notes.mp4" in process.stderr and "Traceback" not in process.stderr
+    failed = from_line(process.stdout.splitlines()[-1])
+    assert isinstance(failed, Failed) and "notes.mp4" in failed.message
+
+
+def test_an_output_that_cannot_be_is_said_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    process = run("capture", SAMPLE, "--out", tmp_path / "file" / "folder")
+    assert process.returncode == 1 and "--out" in process.stderr and "detect" not in process.stderr
+
+
+def test_wrong_flags_are_exit_code_2(tmp_path: Path) -> None:
+    assert run("capture", SAMPLE, "--out", tmp_path, "--no-such-flag").returncode == 2
+    assert run("dance").returncode == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_cancelling_leaves_no_file_behind(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "stc_core", "capture", str(SAMPLE), "--out", str(tmp_path), "--events"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            event = from_line(line)
+            if isinstance(event, Progress) and event.done > 5:
+                break
+        child.send_signal(number)
+        output, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert "Traceback" not in errors and isinstance(from_line(output.splitlines()[-1]), Failed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_finds_this_environment_fit() -> None:
+    process = run("doctor")
+    assert process.returncode == 0, process.stdout
+    assert "All is ready." in process.stdout
