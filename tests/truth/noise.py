@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stc_core.capture.detect import DetectConfig, to_pose2d
 from stc_core.capture.pose import BODY27, mirrored
@@ -76,37 +77,55 @@ def describe(clips: list[Measured]) -> dict[str, dict[str, object]]:
 
 
 def _landmark(clips: list[Measured], k: int) -> dict[str, object]:
-    good = [c["found"][:, k] & ~c["swapped"] & (np.linalg.norm(c["offset"][:, k], axis=-1) < FAR_TORSOS) for c in clips]
-    seen = [g & (c["score"][:, k] > 0.5) for g, c in zip(good, clips, strict=True)]
-    rows = [
-        np.concatenate([c["design"][s, k], c["velocity"][s, k, :, None]], -1) for s, c in zip(seen, clips, strict=True)
-    ]
-    design = np.concatenate(rows).reshape(-1, 4)
-    offset = np.concatenate([c["offset"][s, k] for s, c in zip(seen, clips, strict=True)])
-    fit = np.linalg.lstsq(design, offset.reshape(-1), rcond=None)[0] if len(design) > 40 else np.zeros(4)
+    seen = [_usable(clip, k) for clip in clips]
+    fit = _fit(clips, seen, k)
     rest = [c["offset"][:, k] - c["design"][:, k] @ fit[:3] - c["velocity"][:, k] * fit[3] for c in clips]
-    up = [c["along"][:, k] for c in clips]
+    up = [clip["along"][:, k] for clip in clips]
     along = np.concatenate([(r * u).sum(-1)[s] for r, u, s in zip(rest, up, seen, strict=True)])
     across = np.concatenate([(r * u[:, ::-1] * [-1, 1]).sum(-1)[s] for r, u, s in zip(rest, up, seen, strict=True)])
+    raw = np.concatenate([c["offset"][s, k] for c, s in zip(clips, seen, strict=True)])
+    per_clip = np.array([r[s].mean(0) for r, s in zip(rest, seen, strict=True) if s.sum() > 10])
     every = np.concatenate([np.linalg.norm(c["offset"][:, k], axis=-1) for c in clips])
     score = np.concatenate([c["score"][:, k] for c in clips])
-    per_clip = np.array([r[s].mean(0) for r, s in zip(rest, seen, strict=True) if s.sum() > 10])
     return {
         "median_px": round(float(np.median(np.concatenate([c["pixels"][:, k] for c in clips]))), 2),
         "bias_body": [round(float(b), 4) for b in fit[:3]],
         "lag_frames": round(float(-fit[3]), 3),
-        "raw_std": round(float(np.concatenate([c["offset"][s, k] for c, s in zip(clips, seen, strict=True)]).std()), 4),
+        "raw_std": round(float(raw.std()), 4),
         "std_along": round(_robust(along), 4),
         "std_across": round(_robust(across), 4),
         "std_of_clip_means": round(float(per_clip.std()), 4) if len(per_clip) else 0.0,
         "correlation": {str(lag): _correlation(rest, seen, lag) for lag in (1, 3, 10, 30)},
         "far_share": round(float((every > FAR_TORSOS).mean()), 4),
         "score_mean": round(float(score.mean()), 3),
-        "median_by_score": {
-            f"{low:.1f}-{low + 0.25:.2f}": [round(float(np.median(every[b])), 4), int(b.sum())]
-            for low in (0.0, 0.25, 0.5, 0.75)
-            if (b := (score >= low) & (score <= low + 0.25)).sum() > 10
-        },
+        "median_by_score": _by_score(every, score),
+    }
+
+
+def _usable(clip: Measured, k: int) -> NDArray[np.bool_]:
+    """Frames (T,) in which the landmark was found, seen, on its own side and not far off."""
+    near = np.linalg.norm(clip["offset"][:, k], axis=-1) < FAR_TORSOS
+    return clip["found"][:, k] & ~clip["swapped"] & near & (clip["score"][:, k] > 0.5)
+
+
+def _fit(clips: list[Measured], seen: list[NDArray[np.bool_]], k: int) -> Array:
+    """The body-fixed offset (3) in torsos and the share of a frame's movement (1) that best explain the offsets."""
+    columns = [
+        np.concatenate([clip["design"][s, k], clip["velocity"][s, k, :, None]], -1)
+        for clip, s in zip(clips, seen, strict=True)
+    ]
+    design = np.concatenate(columns).reshape(-1, 4)
+    offset = np.concatenate([clip["offset"][s, k] for clip, s in zip(clips, seen, strict=True)])
+    return np.linalg.lstsq(design, offset.reshape(-1), rcond=None)[0] if len(design) > 40 else np.zeros(4)
+
+
+def _by_score(error: Array, score: Array) -> dict[str, list[float]]:
+    """For each quarter of the scores that occurs: the median error in torsos, and how often it occurs."""
+    quarters = {low: (score >= low) & (score <= low + 0.25) for low in (0.0, 0.25, 0.5, 0.75)}
+    return {
+        f"{low:.2f}-{low + 0.25:.2f}": [round(float(np.median(error[rows])), 4), int(rows.sum())]
+        for low, rows in quarters.items()
+        if rows.sum() > 10
     }
 
 

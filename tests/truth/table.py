@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 
 from stc_core.capture import detect
 from stc_core.capture.detect import DetectConfig
-from stc_core.capture.pipeline import CaptureConfig, motion_of, shipped_weights
+from stc_core.capture.pipeline import WEIGHTS, CaptureConfig, motion_of
 from stc_core.capture.pose import BODY27, LAYOUTS
 from stc_core.events import ignore
 from stc_core.model.checkpoint import load_checkpoint
 from stc_core.motion.motion import Motion
+from stc_core.shipped import shipped
 from stc_core.training import metrics
 
 from .known import Array, Known, all_known, mediapipe
@@ -139,7 +140,7 @@ def contact_f1(estimate: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 
 def judge(clip: Known, config: CaptureConfig, true_focal: bool) -> dict[str, object]:
     """All rows of one clip, by who made the estimate."""
-    model = load_checkpoint(config.weights or shipped_weights())
+    model = load_checkpoint(config.weights or shipped(WEIGHTS))
     found = mediapipe(clip, config.detect)
     seen = detect.to_pose2d(found, clip.camera.image_size, clip.fps, LAYOUTS[model.config.layout], ignore)
     if true_focal:

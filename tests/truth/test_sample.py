@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from stc_core.training import metrics
 
 from . import acting
 from .known import read_known
-from .table import COMMON, FEET, Points, figures, true_points
+from .table import COMMON, FEET, Points, figures, markdown, true_points
 
 SAMPLE = Path(__file__).with_name("sample.npz")
 
@@ -50,6 +51,15 @@ def test_the_truth_has_no_error_and_a_leaning_copy_has_the_lean(sample):
     leaning = figures(Points(rotation.rotate(lean, points.common), points.feet, points.up), sample)
     assert leaning.tilt_deg == pytest.approx(10.0, abs=0.01) and leaning.clip_mm < 1e-3
     assert len(COMMON) == 13
+
+
+def test_the_table_has_a_line_for_each_and_a_dash_where_there_is_nothing(sample):
+    ours = asdict(figures(true_points(sample), sample))
+    rows = {"turn": {"figures": dict.fromkeys(("ours", "ours, skeleton", "truth"), ours)}}
+    rows["turn"]["figures"]["MediaPipe"] = ours | {"path_mm": None, "path_percent": None}
+    lines = markdown(rows).splitlines()
+    assert len(lines) == 2 + 3 + 3 and len({line.count("|") for line in lines}) == 1
+    assert "| 0.0 % |" in lines[2] and "| – |" in lines[4]
 
 
 def test_planting_levels_a_sloping_floor_and_stops_creeping_feet():
