@@ -281,6 +281,17 @@ def test_an_assumed_lens_is_said():
     assert any("55 degrees" in note.message for note in notes)
 
 
+def test_a_moving_camera_is_suspected():
+    flat, pose = synthetic.views(synthetic.stand(), LEVEL)
+    pan = np.linspace(-400.0, 400.0, len(flat.scores))[:, None, None] * [1.0, 0.0]
+    notes = []
+    ground(pose, replace(flat, keypoints=flat.keypoints + pan), settings(LEVEL), notes.append)
+    assert any("camera moved" in note.message for note in notes)
+    notes.clear()
+    ground(pose, flat, settings(LEVEL), notes.append)
+    assert not any("camera moved" in note.message for note in notes)
+
+
 def test_impossible_settings_are_refused():
     with pytest.raises(UserError, match="height"):
         grounded(synthetic.stand(), height_m=-1.0)
