@@ -87,9 +87,10 @@ CLIPS = (
     Clip("back", "13/13_31", 3.0, 6.0, View(170, 3.2, fov_deg=60), GREEN),
     Clip("across", "07/07_05", 0.1, 4.2, View(90, 4.6, fov_deg=60), BLUE),
     Clip("tilted", "13/13_30", 9.0, 6.0, View(-30, 3.6, fov_deg=55, height_m=2.6, roll_deg=15), RED),
-    Clip("boxing", "13/13_14", 9.0, 6.0, View(25, 3.3, fov_deg=58, aside_m=0.3), GREEN),
+    Clip("laugh", "13/13_14", 9.0, 6.0, View(25, 3.3, fov_deg=58, aside_m=0.3), GREEN),
+    Clip("arms", "13/13_26", 9.2, 6.0, View(20, 3.4, fov_deg=58, height_m=1.0), RED),
     Clip("jump", "13/13_11", 0.1, 3.3, View(40, 3.9, fov_deg=62, aim_m=1.0), BLUE),
-    Clip("run", "09/09_01", 0.02, 1.2, View(60, 4.8, fov_deg=55, height_m=1.6), RED),
+    Clip("run", "09/09_01", 0.09, 1.15, View(60, 4.8, fov_deg=55, height_m=1.6), RED),
     Clip("toward", "07/07_04", 0.1, 3.6, View(12, 4.6, fov_deg=72, height_m=0.7, roll_deg=-6), GREEN),
     Clip("turn", "09/09_12", 4.0, 5.0, View(20, 5.2, fov_deg=55, height_m=1.4), BLUE),
 )
