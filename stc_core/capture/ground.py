@@ -118,7 +118,7 @@ def ground(pose3d: Pose3D, pose2d: Pose2D, config: GroundConfig, report: Report 
     assert pose3d.layout is pose2d.layout and pose3d.scores.shape == pose2d.scores.shape
     _check(config)
     fps, feet = pose3d.fps, _feet(pose3d.layout, config)
-    focal = _focal_px(config, pose2d.image_size, report)
+    focal = focal_px(config, pose2d.image_size, report)
     joints = pose3d.joints * _scale(pose3d.joints, pose3d.layout, config)
     rays = (pose2d.keypoints - np.divide(pose2d.image_size, 2.0)) / focal
     weights = np.clip(np.minimum(pose2d.scores, pose3d.scores), 0.0, 1.0)
@@ -174,7 +174,8 @@ def _feet(layout: Layout, config: GroundConfig) -> _Feet:
 # --- camera and scale ------------------------------------------------------------------------------------------------
 
 
-def _focal_px(config: GroundConfig, image_size: tuple[int, int], report: Report) -> float:
+def focal_px(config: GroundConfig, image_size: tuple[int, int], report: Report) -> float:
+    """The focal length in pixels: the known one, else that of the assumed field of view, which is then said."""
     if config.focal_px is not None:
         return config.focal_px
     report(

@@ -13,8 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from .. import __version__
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report, ignore
@@ -22,7 +20,7 @@ from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..shipped import shipped
 from .detect import DetectConfig, detect
-from .ground import GroundConfig, ground
+from .ground import GroundConfig, focal_px, ground
 from .lift import LiftConfig, lift
 from .pose import LAYOUTS, Pose2D, evenly_spaced
 from .smooth import SmoothConfig, smooth
@@ -67,9 +65,9 @@ def motion_of(seen: Pose2D, model: Any, config: CaptureConfig, report: Report = 
     even = evenly_spaced(seen)
     if even is not seen:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))
-    ground_config = _with_assumed_focal(config.ground, even, report)
-    assert ground_config.focal_px is not None
-    raw = lift(even, model, ground_config.focal_px, config.lift, report)
+    focal = focal_px(config.ground, even.image_size, report)
+    ground_config = replace(config.ground, focal_px=focal)
+    raw = lift(even, model, focal, config.lift, report)
     steady = _timed("smooth", report, len(even.scores), lambda: smooth(raw, config.smooth))
     world = _timed("ground", report, len(even.scores), lambda: ground(steady, even, ground_config, report))
     motion = _timed("solve", report, len(even.scores), lambda: solve(world, config.solve))
@@ -107,14 +105,6 @@ def _timed(stage: str, report: Report, frames: int, work: Callable[[], T]) -> T:
 def _with_focal(config: GroundConfig, video: Video) -> GroundConfig:
     """The user's focal length first, then the file's."""
     return config if config.focal_px else replace(config, focal_px=video.focal_px)
-
-
-def _with_assumed_focal(config: GroundConfig, seen: Pose2D, report: Report) -> GroundConfig:
-    """The focal length in pixels, from an assumed field of view where nobody knows it; said so."""
-    if config.focal_px:
-        return config
-    report(Note(f"The camera's field of view is not known; {config.assumed_fov_deg:g}° of the longer side is assumed."))
-    return replace(config, focal_px=max(seen.image_size) / 2.0 / np.tan(np.radians(config.assumed_fov_deg) / 2.0))
 
 
 def _settings(config: CaptureConfig) -> dict[str, Any]:
