@@ -89,14 +89,20 @@ def _head(joint: str, ears: Vector) -> tuple[Place, dict[str, Place]]:
 
 
 def cmu_daz(folder: Path) -> Iterator[Clip]:
-    """Clips of the Daz-friendly BVH conversion, folder/NN/NN_MM.bvh, without the T-pose that opens each."""
+    """Clips of the Daz-friendly BVH conversion, folder/NN/NN_MM.bvh, without the T-pose that opens each.
+
+    Takes in which the conversion bends an elbow backwards are left out.
+    """
     for path in _files(folder, "*/*.bvh"):
+        if path.stem in _DAZ_DAMAGED:
+            continue
         motion = read_bvh(path)
         still = np.tile(rotation.IDENTITY, (len(motion.skeleton.parents), 1))
         landmarks = _carry(motion, still, _DAZ, path)[_DAZ_OPENING_FRAMES:]
         yield from _sound_parts(path.stem, f"cmu_{path.parent.name}", 120.0, landmarks)
 
 
+_DAZ_DAMAGED = frozenset({"01_01", "01_14", "05_10", "13_18", "14_23"})
 _DAZ_OPENING_FRAMES = 4  # the T-pose, and the resampler's way out of it
 _DAZ_EAR, _DAZ_HEAD = _head("head", (0.0, 0.005, 0.06))
 _DAZ = _Rig(

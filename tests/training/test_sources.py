@@ -97,6 +97,13 @@ def _write_daz(folder: Path) -> Path:
     return folder / "cmu_daz"
 
 
+def test_daz_takes_with_backward_elbows_are_left_out(tmp_path: Path) -> None:
+    folder = _write_daz(tmp_path)
+    (take,) = folder.glob("*/*.bvh")
+    take.rename(take.with_name("13_18.bvh"))
+    assert list(sources.cmu_daz(folder)) == []
+
+
 def test_the_daz_figure_carries_a_person(tmp_path: Path) -> None:
     (clip,) = sources.cmu_daz(_write_daz(tmp_path))
     assert (clip.name, clip.subject, clip.fps) == ("05_02", "cmu_05", 120.0)
