@@ -400,10 +400,10 @@ def test_an_empty_folder_or_a_wrong_file_is_the_users_to_mend(tmp_path: Path, na
 @pytest.mark.parametrize("reader", [sources.cmu_daz, sources.cmu_85_131_135])
 def test_another_figures_bvh_is_named_with_the_joint_it_lacks(tmp_path: Path, reader: object) -> None:
     motion = _motion(_skeleton([("root", "", (0.0, 0.0, 0.0)), ("tail", "root", (0.0, 0.3, 0.0))]), {})
-    for path in (tmp_path / "01" / "01_01.bvh", tmp_path / "01_01.bvh"):
+    for path in (tmp_path / "01" / "02_01.bvh", tmp_path / "02_01.bvh"):
         path.parent.mkdir(exist_ok=True)
         write_bvh(motion, path)
-    with pytest.raises(UserError, match=r"01_01\.bvh lacks the joint"):
+    with pytest.raises(UserError, match=r"02_01\.bvh lacks the joint"):
         list(reader(tmp_path))  # type: ignore[operator]
 
 
