@@ -14,6 +14,7 @@ from .errors import UserError
 
 _NEEDS = ("numpy", "scipy", "torch", "safetensors", "mediapipe", "cv2", "tyro", "tqdm")
 _REMEDY = "Run: pip install 'stc-mocap[capture]'."
+_SYSTEM_REMEDY = "Install the system's library; on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0."
 
 
 def doctor() -> Iterator[tuple[bool, str]]:
@@ -36,7 +37,8 @@ def _library(name: str) -> tuple[bool, str]:
     try:
         module = importlib.import_module(name)
     except ImportError as error:
-        return False, f"{name} cannot be imported ({error}). {_REMEDY}"
+        remedy = _SYSTEM_REMEDY if ".so" in str(error) else _REMEDY
+        return False, f"{name} cannot be imported ({error}). {remedy}"
     return True, f"{name} {getattr(module, '__version__', None) or version(name)}"
 
 
