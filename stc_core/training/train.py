@@ -45,7 +45,7 @@ class TrainConfig:
     width: int = 128
     blocks: int = 4
     rate_hz: float = 20.0
-    phases: tuple[tuple[int, int, int], ...] = ((9, 32, 2600), (27, 10, 1200))
+    phases: tuple[tuple[int, int, int], ...] = ((9, 32, 2600), (27, 10, 900))
     """(frames, windows a step, steps), one after another: the network takes any length, short windows teach faster"""
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
