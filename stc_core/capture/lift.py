@@ -37,7 +37,8 @@ class LiftConfig:
     """frames looked at together, 0 as the checkpoint was trained"""
     overlap: float = 0.33
     """share of a window that the next one looks at again"""
-    batch: int = 8
+    batch: int = 0
+    """windows at a time, 0 as suits the device: few keep memory flat on a processor, many keep a GPU busy"""
 
 
 def lift(
@@ -117,7 +118,8 @@ def _lift_even(
     fade = np.minimum(np.arange(1, window + 1), np.arange(window, 0, -1))[:, None, None].astype(float)
     total, weight = np.zeros((*keypoints.shape[:2], 3)), np.zeros((frames, 1, 1))
     report(Progress("lift", 0, frames))
-    for some in _batches(firsts, config.batch):
+    on_processor = next(model.parameters()).device.type == "cpu"
+    for some in _batches(firsts, config.batch or (4 if on_processor else 64)):
         index = np.array(some)[:, None] + np.arange(window)
         answer = _answer(model, keypoints[index], scores[index], focal_px, image_size, config.flip)
         for first, joints in zip(some, answer, strict=True):
