@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 """BVH in and out: any tree is read, ours comes back, and Blender's own importer sees the same body."""
 
 from __future__ import annotations
