@@ -39,7 +39,7 @@ def main() -> None:
         remedy = "Run: pip install 'stc-mocap[capture]'."
         _fail(f"The library {error.name} is not installed. {remedy}", "--events" in arguments, 1)
     except KeyboardInterrupt:
-        _fail("Cancelled; nothing was written.", "--events" in arguments, 130)
+        _fail("Cancelled; what was not yet finished was not written.", "--events" in arguments, 130)
 
 
 def _fail(message: str, events: bool, code: int) -> None:

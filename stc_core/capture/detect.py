@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..events import Note, Progress, Report
 from ..shipped import shipped
-from .pose import Layout, Pose2D
+from .pose import Layout, Pose2D, runs
 
 Array = NDArray[np.float64]
 Frame = NDArray[np.uint8]
@@ -376,9 +376,7 @@ def _swapped(pose: Pose2D) -> NDArray[np.bool_]:
 
 def _spans(flags: NDArray[np.bool_], timestamps: Array) -> list[tuple[float, float]]:
     """First and last time of each run of flagged frames."""
-    edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
-    return [(float(timestamps[a]), float(timestamps[b])) for a, b in zip(starts, ends, strict=True)]
+    return [(float(timestamps[a]), float(timestamps[b - 1])) for a, b in runs(flags)]
 
 
 def _told(spans: list[tuple[float, float]]) -> str:

@@ -27,7 +27,7 @@ from ..errors import UserError
 from ..events import Note, Report, ignore
 from ..motion.motion import Camera
 from ..motion.rotation import normalise
-from .pose import Array, Layout, Pose2D, Pose3D, WorldPose
+from .pose import Array, Layout, Pose2D, Pose3D, WorldPose, runs
 
 Mask = NDArray[np.bool_]
 
@@ -299,7 +299,7 @@ def _places(points: Array, still: Mask) -> Array:
     """Points (T, P, 3) with each run of `still` (T, P) at its mean."""
     places = points.copy()
     for p in range(still.shape[1]):
-        for start, end in _runs(still[:, p]):
+        for start, end in runs(still[:, p]):
             places[start:end, p] = points[start:end, p].mean(0)
     return places
 
@@ -400,30 +400,24 @@ def _each(of_point: Callable[..., Mask], sure: Mask, held: Mask, drifts: Array, 
 def _held(sure: Mask, held: Mask, drifts: Array, fps: float, config: GroundConfig) -> Mask:
     """Runs of `held` (T,) that are `sure` somewhere: short gaps closed, what drifts and short runs dropped."""
     still = np.zeros(len(held), bool)
-    runs = [run for run in _runs(held) if sure[slice(*run)].any()]
-    for (_, end), (start, _) in pairwise(runs):
+    stands = [run for run in runs(held) if sure[slice(*run)].any()]
+    for (_, end), (start, _) in pairwise(stands):
         still[end:start] = (start - end) / fps <= config.contact_gap_s
-    for start, end in runs:
+    for start, end in stands:
         still[start:end] = True
     half = max(1, round(config.drift_window_s * fps / 2.0))
-    for start, end in _runs(still):
+    for start, end in runs(still):
         if end - start > 2 * half:  # windows stay inside the run: what came before and after it is no drift
             inside = np.clip(np.arange(start, end), start + half, end - 1 - half)
             still[start:end] = drifts[inside] < config.drift_speed_m_s
-    for start, end in _runs(still):
+    for start, end in runs(still):
         still[start:end] = (end - start) / fps >= min(config.contact_min_s, len(still) / fps)
     return still
 
 
-def _runs(mask: Mask) -> list[tuple[int, int]]:
-    """Start and end (exclusive) of each run of True in (T,)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
-
-
 def _stances(points: Array, still: Mask, feet: _Feet) -> tuple[Array, Array]:
     """The mean place (S, 3) of each contact of each foot point, and how high over the floor it should be (S,)."""
-    rows = [(p, run) for p in range(still.shape[1]) for run in _runs(still[:, p])]
+    rows = [(p, run) for p in range(still.shape[1]) for run in runs(still[:, p])]
     places = np.array([points[slice(*run), p].mean(0) for p, run in rows]).reshape(-1, 3)
     return places, feet.clearance[[p for p, _ in rows]]
 
@@ -432,7 +426,7 @@ def _floor_height(body: Array, up: Array, still: Mask, feet: _Feet) -> float:
     """The floor's height along `up`: the median over contacts, or just under the lowest landmarks."""
     places, clearances = _stances(body[:, feet.index], still, feet)
     if len(places):
-        lengths = [end - start for p in range(still.shape[1]) for start, end in _runs(still[:, p])]
+        lengths = [end - start for p in range(still.shape[1]) for start, end in runs(still[:, p])]
         return float(np.median(np.repeat(places @ up - clearances, lengths)))
     return float(np.percentile((body @ up).min(1), 10)) - float(feet.clearance.min())
 
@@ -579,17 +573,17 @@ def _pin(points: Array, held: Mask, height: float, fps: float, config: GroundCon
     height: where a run stands over the floor; NaN keeps its own. Between runs the last shift of the one before fades
     into the first shift of the next.
     """
-    runs, frames = np.array(_runs(held)), np.arange(len(points))
-    if len(runs) == 0:
+    stands, frames = np.array(runs(held)), np.arange(len(points))
+    if len(stands) == 0:
         return np.zeros(len(points)), np.zeros(points.shape)
     places = _places(points[:, None], held[:, None])[:, 0]
     places[held, 2] = places[held, 2] if np.isnan(height) else height
     shift = places - points
-    after = np.searchsorted(runs[:, 0], frames, "right")  # how many runs have begun
-    last, first = runs[np.maximum(after - 1, 0), 1] - 1, runs[np.minimum(after, len(runs) - 1), 0]
+    after = np.searchsorted(stands[:, 0], frames, "right")  # how many stands have begun
+    last, first = stands[np.maximum(after - 1, 0), 1] - 1, stands[np.minimum(after, len(stands) - 1), 0]
     ease = max(1.0, config.ease_s * fps)
     since = np.where(after > 0, np.maximum(frames - last, 0) / ease, np.inf)
-    until = np.where(after < len(runs), (first - frames) / ease, np.inf)
+    until = np.where(after < len(stands), (first - frames) / ease, np.inf)
     share = np.where(np.isinf(since), 0.0, 1.0 / (1.0 + since / np.maximum(until, 1e-9)))[:, None]
     led = _ramp(share) * shift[last] + (1.0 - _ramp(share)) * shift[first]
     amount = 1.0 - _ramp(np.clip(np.minimum(since, until), 0.0, 1.0))

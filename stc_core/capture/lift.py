@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..events import Progress, Report, ignore
 from ..model.stcformer import STCFormer, flipped_mean
 from ..model.view import along_ray, in_image
-from .pose import Array, Pose2D, Pose3D
+from .pose import Array, Pose2D, Pose3D, between_frames
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -56,7 +56,7 @@ def lift(
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     times, wanted = _times(len(pose.scores), pose.fps, model.config.rate_hz)
-    keypoints, scores = _at(pose.keypoints, times, wanted), _at(pose.scores, times, wanted)
+    keypoints, scores = (between_frames(v, times, wanted) for v in (pose.keypoints, pose.scores))
     model = model.to(device, _PRECISIONS[config.precision])
     joints = _lift_even(model, keypoints, scores, focal_px, pose.image_size, config, report)
     joints = _spline(joints, wanted, times)
@@ -78,14 +78,6 @@ def _times(frames: int, fps: float, rate_hz: float) -> tuple[Array, Array]:
     times = np.arange(frames) / fps
     count = max(2, 1 + round(times[-1] * rate_hz)) if frames > 1 else 1
     return times, np.linspace(0.0, times[-1], count)
-
-
-def _at(values: Array, times: Array, wanted: Array) -> Array:
-    """Values (T, ...) read between frames, linearly."""
-    place = np.interp(wanted, times, np.arange(len(times)))
-    low = np.floor(place).astype(int)
-    part = (place - low).reshape(-1, *[1] * (values.ndim - 1))
-    return values[low] * (1 - part) + values[np.minimum(low + 1, len(values) - 1)] * part
 
 
 def _spline(values: Array, times: Array, wanted: Array) -> Array:

@@ -166,9 +166,19 @@ def evenly_spaced(pose: Pose2D) -> Pose2D:
         return pose
     span = pose.timestamps[-1] - pose.timestamps[0]
     wanted = pose.timestamps[0] + np.arange(1 + round(span * pose.fps)) / pose.fps
-    place = np.interp(wanted, pose.timestamps, np.arange(len(pose.timestamps)))
-    low = np.floor(place).astype(int)
-    high, part = np.minimum(low + 1, len(pose.timestamps) - 1), (place - low)[:, None]
-    keypoints = pose.keypoints[low] * (1 - part[..., None]) + pose.keypoints[high] * part[..., None]
-    scores = pose.scores[low] * (1 - part) + pose.scores[high] * part
+    keypoints, scores = (between_frames(v, pose.timestamps, wanted) for v in (pose.keypoints, pose.scores))
     return replace(pose, keypoints=keypoints, scores=scores, timestamps=wanted)
+
+
+def between_frames(values: Array, times: Array, wanted: Array) -> Array:
+    """Values (T, ...) at times (T,) read linearly at the wanted times (S,), held at the ends: (S, ...)."""
+    place = np.interp(wanted, times, np.arange(len(times)))
+    low = np.floor(place).astype(int)
+    part = (place - low).reshape(-1, *[1] * (values.ndim - 1))
+    return values[low] * (1 - part) + values[np.minimum(low + 1, len(values) - 1)] * part
+
+
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Start and end (exclusive) of each run of True in (T,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

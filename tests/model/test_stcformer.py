@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.pose import BODY27
+from stc_core.capture.pose import BODY27, H36M17
 from stc_core.model.stcformer import STCFormer, STCFormerConfig, flipped_mean
 
 HERE = Path(__file__).parent
@@ -79,6 +79,10 @@ def test_the_forward_pass_equals_the_committed_numbers(name: str, dtype: torch.d
 def test_parameter_counts_are_the_published_ones(width: int, count: int) -> None:
     with torch.device("meta"):
         assert sum(p.numel() for p in STCFormer(STCFormerConfig(width=width)).parameters()) == count
+
+
+def test_the_networks_default_layout_is_human36ms() -> None:
+    assert (TINY.parts, TINY.mirror) == (H36M17.parts, H36M17.mirror)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 9, 40])
