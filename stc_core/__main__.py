@@ -63,9 +63,10 @@ def _doctor(arguments: list[str]) -> int:
 def _capture(arguments: list[str]) -> int:
     import tyro
 
-    from .capture.pipeline import CaptureConfig, capture
+    from .capture.pipeline import CaptureConfig, capture, unsmoothed
     from .capture.preview import PreviewConfig, write_preview
     from .capture.video import open_video
+    from .motion.motion import save_motion
 
     @dataclass(frozen=True)
     class Capture:
@@ -80,6 +81,8 @@ def _capture(arguments: list[str]) -> int:
         """a folder, or the .npz or .bvh file to write (the other goes beside it)"""
         preview: bool = False
         """also write a video of the 2D points and the skeleton over the picture, and a picture of some frames"""
+        raw: bool = False
+        """also write the motion without smoothing, as NAME_raw.npz"""
         events: bool = False
         """print one JSON line an event on standard output, in place of the progress bar"""
         config: tyro.conf.OmitArgPrefixes[CaptureConfig] = field(default_factory=CaptureConfig)
@@ -89,6 +92,9 @@ def _capture(arguments: list[str]) -> int:
     report = _events if asked.events else _Bars()
     motion = capture(asked.video, asked.config, report)
     written = _write(motion, files)
+    if asked.raw:
+        save_motion(unsmoothed(motion, asked.config), files["raw"])
+        written |= {"raw": str(files["raw"])}
     if asked.preview:
         frames = open_video(asked.video, asked.config.video)
         write_preview(frames, motion, files["preview"], PreviewConfig(), report, sheet=files["sheet"])
@@ -107,7 +113,7 @@ def _outputs(video: Path, out: Path) -> dict[str, Path]:
         raise UserError(f"The folder {folder} cannot be made ({error.strerror}).", "Choose another --out.") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} cannot be written to.", "Choose another --out.")
-    names = {"motion": ".npz", "bvh": ".bvh", "preview": "_preview.mp4", "sheet": "_preview.png"}
+    names = {"motion": ".npz", "bvh": ".bvh", "raw": "_raw.npz", "preview": "_preview.mp4", "sheet": "_preview.png"}
     return {kind: folder / (stem + name) for kind, name in names.items()}
 
 

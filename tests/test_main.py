@@ -25,19 +25,28 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def captured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("out") / "new" / "folder"
-    return out, run("capture", SAMPLE, "--out", out, "--events", "--preview", "--end", "2", "--height", "1.8")
+    return out, run("capture", SAMPLE, "--out", out, "--events", "--preview", "--raw", "--end", "2", "--height", "1.8")
 
 
-def test_one_command_leaves_motion_bvh_and_preview(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_one_command_leaves_motion_bvh_raw_and_preview(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     out, process = captured
     assert process.returncode == 0, process.stderr
     names = {path.name for path in out.iterdir()}
-    assert names == {"sample.npz", "sample.bvh", "sample_preview.mp4", "sample_preview.png"}
+    assert names == {"sample.npz", "sample.bvh", "sample_raw.npz", "sample_preview.mp4", "sample_preview.png"}
     motion, bvh = load_motion(out / "sample.npz"), read_bvh(out / "sample.bvh")
     assert len(motion.t_world_root) == len(bvh.t_world_root) == 60
     assert motion.settings["ground"]["height_m"] == 1.8 and motion.settings["versions"]["stc_mocap"]
     order = [bvh.skeleton.index(name) for name in motion.skeleton.joint_names]
     assert np.abs(motion.positions() - bvh.positions()[:, order]).max() < 1e-4
+
+
+def test_the_raw_motion_is_the_same_one_unsmoothed(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    smooth, raw = load_motion(captured[0] / "sample.npz"), load_motion(captured[0] / "sample_raw.npz")
+    assert raw.settings["smooth"]["strength"] == 0.0 and raw.settings["ground"] == smooth.settings["ground"]
+    assert raw.q_parent_joint.shape == smooth.q_parent_joint.shape and raw.start_s == smooth.start_s
+    shaking = [np.abs(np.diff(motion.positions(), n=3, axis=0)).mean() for motion in (raw, smooth)]
+    assert shaking[0] > 1.05 * shaking[1]
+    assert np.linalg.norm(raw.positions() - smooth.positions(), axis=-1).mean() < 0.03
 
 
 def test_the_motion_file_has_what_the_readme_promises(

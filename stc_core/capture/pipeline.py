@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from .. import __version__
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report, ignore
@@ -22,7 +24,7 @@ from ..shipped import shipped
 from .detect import DetectConfig, detect
 from .ground import GroundConfig, focal_px, ground
 from .lift import LiftConfig, lift
-from .pose import LAYOUTS, Pose2D, evenly_spaced
+from .pose import LAYOUTS, Pose2D, Pose3D, evenly_spaced
 from .smooth import SmoothConfig, smooth
 from .solve import SolveConfig, solve
 from .video import Video, VideoConfig, open_video
@@ -66,17 +68,36 @@ def motion_of(seen: Pose2D, model: Any, config: CaptureConfig, report: Report = 
     if even is not seen:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))
     focal = focal_px(config.ground, even.image_size, report)
-    ground_config = replace(config.ground, focal_px=focal)
+    config = replace(config, ground=replace(config.ground, focal_px=focal))
     raw = lift(even, model, focal, config.lift, report)
-    steady = _timed("smooth", report, len(even.scores), lambda: smooth(raw, config.smooth))
-    world = _timed("ground", report, len(even.scores), lambda: ground(steady, even, ground_config, report))
-    motion = _timed("solve", report, len(even.scores), lambda: solve(world, config.solve))
-    extra = {"landmarks_2d": even.keypoints, "landmarks_raw": raw.joints}
+    return _standing(even, raw, config, report)
+
+
+def unsmoothed(motion: Motion, config: CaptureConfig) -> Motion:
+    """The motion that `capture` would have made of the same landmarks without smoothing, from what its file keeps."""
+    assert motion.camera is not None and motion.landmarks, "a motion that no video was captured into"
+    layout = next(layout for layout in LAYOUTS.values() if layout.names == motion.landmark_names)
+    scores, keypoints = motion.landmarks["landmark_scores"], motion.landmarks["landmarks_2d"]
+    times = motion.start_s + np.arange(len(scores)) / motion.fps
+    seen = Pose2D(layout, keypoints, scores, times, motion.camera.image_size, motion.fps)
+    raw = Pose3D(layout, motion.landmarks["landmarks_raw"], scores, motion.fps)
+    ground_config = replace(config.ground, focal_px=float(motion.camera.K[0, 0]))
+    config = replace(config, ground=ground_config, smooth=replace(config.smooth, strength=0.0))
+    return _standing(seen, raw, config, ignore)
+
+
+def _standing(seen: Pose2D, raw: Pose3D, config: CaptureConfig, report: Report) -> Motion:
+    """The motion of lifted landmarks: smoothed, set on the floor, as turns of joints."""
+    frames = len(seen.scores)
+    steady = _timed("smooth", report, frames, lambda: smooth(raw, config.smooth))
+    world = _timed("ground", report, frames, lambda: ground(steady, seen, config.ground, report))
+    motion = _timed("solve", report, frames, lambda: solve(world, config.solve))
+    extra = {"landmarks_2d": seen.keypoints, "landmarks_raw": raw.joints}
     return replace(
         motion,
-        start_s=float(even.timestamps[0]),
+        start_s=float(seen.timestamps[0]),
         landmarks=motion.landmarks | extra,
-        settings=_settings(replace(config, ground=ground_config)),
+        settings=_settings(config),
     )
 
 
