@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..capture.pose import BODY27
 from ..errors import UserError
+from .shards import open_shards
 
 BODY_HEIGHT_M = 1.70
 # a landmark hangs on its parent by a segment; segments of one group are stretched alike, left as right
@@ -72,23 +73,17 @@ class BodyConfig:
 def load_motions(folder: Path, subjects: frozenset[str], held_out: bool, device: str = "cpu") -> list[Motions]:
     """Every source in a folder made by `prepare`: the clips of `subjects` where held_out, else all the others."""
     motions = []
-    for path in sorted(folder.glob("*.npz")):
-        with np.load(path, allow_pickle=False) as file:
-            starts, names, landmarks = file["starts"], file["subjects"], file["landmarks"]
-            fps, source = float(file["fps"]), str(file["source"])
-        spans = [
-            (a, b)
-            for a, b, name in zip(starts[:-1], starts[1:], names, strict=True)
-            if (str(name) in subjects) == held_out and b - a > 3
-        ]
-        if not spans:
+    for source in open_shards(folder):
+        rows = [row for row in source.clips if (row.subject in subjects) == held_out and row.frames > 3]
+        if source.kind != "bodies" or not rows:
             continue
-        lengths = [b - a for a, b in spans]
+        lengths = np.array([row.frames for row in rows])
         ends = np.cumsum(lengths)
-        cut = torch.tensor(np.concatenate([landmarks[a:b] for a, b in spans]), dtype=torch.float32, device=device)
+        parts = [source.joints[row.start : row.start + row.frames] for row in rows]
+        cut = torch.tensor(np.concatenate(parts), dtype=torch.float32, device=device)
         first = torch.tensor(np.repeat(ends - lengths, lengths), device=device)
         last = torch.tensor(np.repeat(ends - 1, lengths), device=device)
-        motions.append(Motions(source, cut, first, last, fps))
+        motions.append(Motions(source.source, cut, first, last, rows[0].fps))
     if not motions:
         raise UserError(f"{folder} holds no motion.", "Run `python -m stc_core.training.prepare` first.")
     return motions

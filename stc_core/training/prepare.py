@@ -1,15 +1,12 @@
-"""The data sets as one compact file each: `python -m stc_core.training.prepare --archives DIR --out DIR`.
+"""The data sets as shards: `python -m stc_core.training.prepare --archives DIR --out DIR`.
 
-Writes OUT/<source>.npz with every clip at 30 Hz, one after another:
-landmarks (N, 27, 3) float32, metres, z up, BODY27's order, each clip's pelvis starting at x = y = 0;
-starts (C + 1,) int64, clip c being landmarks[starts[c]:starts[c + 1]]; names (C,), subjects (C,); fps, source, licence.
-Knows rates, archives and files; nothing of skeletons.
+Writes OUT/<source>/ (see `shards`), bodies at 30 Hz, each clip's pelvis starting at x = y = 0. Stopped at any moment it
+goes on where it was; what is there already is left. Knows rates, archives and files; nothing of skeletons.
 """
 
 from __future__ import annotations
 
 import lzma
-import os
 import shutil
 import sys
 import tarfile
@@ -24,6 +21,7 @@ from numpy.typing import NDArray
 from ..capture.pose import BODY27
 from ..errors import UserError
 from ..motion.rotation import Array
+from . import shards
 from .sources import SOURCES, Clip, Source
 
 
@@ -48,10 +46,9 @@ def prepare(config: PrepareConfig) -> None:
     for name in found:
         source = SOURCES[name]
         with tempfile.TemporaryDirectory() as folder:
-            clips = list(source.read(_unpacked(config.archives, source, Path(folder))))
-        _write(config.out / f"{name}.npz", name, source, clips, config.fps)
-        minutes = sum(len(clip.landmarks) / clip.fps for clip in clips) / 60
-        print(f"{name}: {len(clips)} clips, {minutes:.1f} minutes, {len({clip.subject for clip in clips})} subjects")
+            path = _unpacked(config.archives, source, Path(folder))
+            clips = (_body(clip, config.fps) for clip in source.read(path))
+            shards.write(config.out / name, shards.Info(name, source.licence, BODY27.name, "bodies"), clips)
 
 
 def resample(landmarks: NDArray[np.float32], fps: float, to_fps: float) -> Array:
@@ -97,23 +94,11 @@ def _unpack(path: Path, name: str, folder: Path) -> Path:
     return folder / name
 
 
-def _write(path: Path, name: str, source: Source, clips: list[Clip], fps: float) -> None:
-    """The source's file appears whole or not at all."""
-    parts = [resample(clip.landmarks, clip.fps, fps) for clip in clips]
-    parts = [part - part[0, BODY27.index("pelvis")] * [1.0, 1.0, 0.0] for part in parts]
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        np.savez_compressed(
-            file,
-            landmarks=np.concatenate(parts).astype(np.float32),
-            starts=np.cumsum([0, *map(len, parts)]),
-            names=np.array([clip.name for clip in clips]),
-            subjects=np.array([clip.subject for clip in clips]),
-            fps=np.array(fps),
-            source=np.array(name),
-            licence=np.array(source.licence),
-        )
-    os.replace(partial, path)
+def _body(clip: Clip, fps: float) -> shards.Clip:
+    """A clip at the wanted rate, starting over the world's origin."""
+    joints = resample(clip.landmarks, clip.fps, fps)
+    joints = joints - joints[0, BODY27.index("pelvis")] * [1.0, 1.0, 0.0]
+    return shards.Clip(clip.name, clip.subject, fps, joints)
 
 
 def main() -> None:

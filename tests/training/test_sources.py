@@ -19,6 +19,7 @@ from stc_core.motion.motion import Motion
 from stc_core.motion.skeleton import Skeleton, forward_kinematics
 from stc_core.training import sources
 from stc_core.training.prepare import PrepareConfig, prepare, resample
+from stc_core.training.shards import open_shards
 from stc_core.training.sources import PRMD_MARKERS, SOURCES, Clip, joint_centres
 
 FRAMES = 90
@@ -432,20 +433,20 @@ def _pack(folder: Path) -> Path:
 def test_prepare_writes_what_is_there_at_one_rate(tmp_path: Path) -> None:
     archives, out = _pack(tmp_path), tmp_path / "out"
     prepare(PrepareConfig(archives, out))
-    assert sorted(path.name for path in out.iterdir()) == ["cmu_daz.npz", "ui_prmd.npz"]
-    with np.load(out / "ui_prmd.npz", allow_pickle=False) as file:
-        assert file["landmarks"].dtype == np.float32 and file["landmarks"].shape[1:] == (27, 3)
-        assert list(file["starts"]) == [0, 54, 108] and len(file["landmarks"]) == 108  # 89 steps at 50 Hz are 53.4
-        assert list(file["subjects"]) == ["prmd_s03", "prmd_s04"] and float(file["fps"]) == 30.0
-        assert "Public Domain" in str(file["licence"]) and str(file["source"]) == "ui_prmd"
-        for start in file["starts"][:-1]:
-            np.testing.assert_allclose(file["landmarks"][start, 0], [0.0, 0.0, 0.95], atol=0.01)
+    daz, prmd = open_shards(out, check=True)
+    assert (daz.source, prmd.source, prmd.layout, prmd.kind) == ("cmu_daz", "ui_prmd", "body27", "bodies")
+    assert prmd.joints.dtype == np.float32 and prmd.joints.shape == (108, 27, 3) and prmd.valid.all()
+    assert [(row.start, row.frames) for row in prmd.clips] == [(0, 54), (54, 54)]  # 89 steps at 50 Hz are 53.4
+    assert [(row.subject, row.fps) for row in prmd.clips] == [("prmd_s03", 30.0), ("prmd_s04", 30.0)]
+    assert "Public Domain" in prmd.licence
+    for row in prmd.clips:
+        np.testing.assert_allclose(prmd.joints[row.start, 0], [0.0, 0.0, 0.95], atol=0.01)
 
 
 def test_prepare_takes_unpacked_folders_too(tmp_path: Path) -> None:
     _write_daz(tmp_path)
     prepare(PrepareConfig(tmp_path, tmp_path / "out"))
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["cmu_daz.npz"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["cmu_daz"]
 
 
 def test_prepare_without_data_or_with_a_damaged_archive_says_so(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from stc_core.capture.pose import BODY27, mirrored
 from stc_core.errors import UserError
 from stc_core.model.checkpoint import load_checkpoint, read_about
+from stc_core.training import shards
 from stc_core.training.bodies import BODY_HEIGHT_M, BodyConfig, body_height, load_motions, windows
 from stc_core.training.cameras import CameraConfig, NoiseConfig, look
 from stc_core.training.train import HELD_OUT, TrainConfig, feed, phase, train
@@ -25,16 +26,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two made walkers, one of them a person that is held out, in the form that `prepare` writes."""
     folder = tmp_path_factory.mktemp("data")
     walk = synthetic.body27(synthetic.walk(fps=30.0, seconds=4.0)).astype(np.float32)
-    np.savez(
-        folder / "made.npz",
-        landmarks=np.concatenate([walk, walk * 0.8]),
-        starts=np.array([0, len(walk), 2 * len(walk)]),
-        names=np.array(["a", "b"]),
-        subjects=np.array(["cmu_01", "cmu_07"]),
-        fps=np.array(30.0),
-        source=np.array("made"),
-        licence=np.array("made"),
-    )
+    clips = [shards.Clip("a", "cmu_01", 30.0, walk), shards.Clip("b", "cmu_07", 30.0, walk * 0.8)]
+    shards.write(folder / "made", shards.Info("made", "made", BODY27.name, "bodies"), clips)
     return folder
 
 
