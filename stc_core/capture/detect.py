@@ -308,6 +308,13 @@ def to_pose2d(found: Landmarks, image_size: tuple[int, int], fps: float, layout:
     return pose
 
 
+def own_joints(found: Landmarks, layout: Layout) -> Array:
+    """MediaPipe's own 3D (T, K, 3): metres, camera axes, hips at 0. Where nobody was found it stands still."""
+    world = np.einsum("kl,tlc->tkc", _weights(layout), found.world)
+    known = np.flatnonzero(found.found)
+    return world[known[np.abs(np.arange(len(world))[:, None] - known).argmin(1)]]
+
+
 def _across_gaps(points: Array, found: NDArray[np.bool_], timestamps: Array) -> Array:
     """Points (T, K, 2) with the frames not found on straight lines between the neighbours, held at the ends."""
     flat = points.reshape(len(points), -1)

@@ -3,6 +3,8 @@
 Knows arrays of points over time, (T, K, 3) in metres, and what each figure means in the literature; not where they come
 from. Alignment follows Umeyama, "Least-squares estimation of transformation parameters between two point patterns"
 (PAMI 1991). Every function needs finite input of at least the stated number of frames and gives finite output.
+The functions named `_each` give a value a frame, so that any grouping of frames (by action, by subject) is a mean of
+them; the published code aligns a batch as a whole and books its mean P-MPJPE to every action in it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ Array = NDArray[np.float64]
 
 _TINY = 1e-12
 MM = 1000.0
+PCK_M = 0.150
+AUC_M = np.arange(31) * 0.005  # 0, 5, …, 150 mm, as MPI-INF-3DHP's own evaluation
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,18 @@ def align(source: Array, target: Array, with_scale: bool = True, with_shift: boo
     return Similarity(scale, turn, mean_t - scale[..., None] * np.einsum("...ij,...j->...i", turn, mean_s))
 
 
+def distances(estimate: Array, truth: Array) -> Array:
+    """Distance (..., K) of each joint (..., K, 3), in metres."""
+    return np.linalg.norm(np.asarray(estimate, float) - truth, axis=-1)
+
+
 def mpjpe_each(estimate: Array, truth: Array) -> Array:
     """Mean distance of the joints (..., K, 3) for each frame (...), in metres."""
-    return np.linalg.norm(np.asarray(estimate, float) - truth, axis=-1).mean(-1)
+    return distances(estimate, truth).mean(-1)
 
 
 def mpjpe(estimate: Array, truth: Array) -> float:
-    """Mean distance of the joints (..., K, 3) over all frames, in metres."""
+    """Mean distance of the joints (..., K, 3) over all frames, in metres: Human3.6M's protocol 1."""
     return float(mpjpe_each(estimate, truth).mean())
 
 
@@ -65,8 +74,47 @@ def p_mpjpe_each(estimate: Array, truth: Array) -> Array:
 
 
 def p_mpjpe(estimate: Array, truth: Array) -> float:
-    """Mean over the frames of `p_mpjpe_each`, in metres."""
+    """Mean over the frames of `p_mpjpe_each`, in metres: Human3.6M's protocol 2."""
     return float(p_mpjpe_each(estimate, truth).mean())
+
+
+def n_mpjpe_each(estimate: Array, truth: Array) -> Array:
+    """Mean distance (...) after each frame's own scale about the origin, in metres (Rhodin et al., CVPR 2018).
+
+    Both (..., K, 3) with the root at the origin.
+    """
+    estimate = np.asarray(estimate, float)
+    scale = (estimate * truth).sum((-1, -2)) / np.maximum((estimate**2).sum((-1, -2)), _TINY)
+    return mpjpe_each(scale[..., None, None] * estimate, truth)
+
+
+def velocity_error_each(estimate: Array, truth: Array, fps: float = 1.0) -> Array:
+    """Mean distance (T - 1,) of the joints' velocities, metres a second (MPJVE; Pavllo et al., CVPR 2019).
+
+    As published, with fps 1: metres a frame. (T, K, 3), T of 2 or more.
+    """
+    return mpjpe_each(np.diff(estimate, axis=0), np.diff(truth, axis=0)) * fps
+
+
+def acceleration_error_each(estimate: Array, truth: Array, fps: float = 1.0) -> Array:
+    """Mean distance (T - 2,) of the joints' accelerations, m/s^2 (Kanazawa et al., CVPR 2019); T of 3 or more."""
+    return mpjpe_each(np.diff(estimate, 2, axis=0), np.diff(truth, 2, axis=0)) * fps**2
+
+
+def pck(distance: Array, threshold_m: float = PCK_M) -> float:
+    """Share in per cent of distances (...), metres, strictly under a threshold (MPI-INF-3DHP)."""
+    return 100.0 * float((np.asarray(distance) < threshold_m).mean())
+
+
+def pck_curve(distance: Array, thresholds_m: Array = AUC_M) -> Array:
+    """`pck` (N,) at each of the rising thresholds (N,)."""
+    below = np.searchsorted(np.sort(np.asarray(distance, float), None), thresholds_m, side="left")
+    return 100.0 * below / max(np.size(distance), 1)
+
+
+def auc(distance: Array) -> float:
+    """Mean of `pck` over the thresholds 0, 5, …, 150 mm, in per cent (MPI-INF-3DHP)."""
+    return float(pck_curve(distance).mean())
 
 
 def clip_alignment(estimate: Array, truth: Array, root: int = 0) -> Similarity:
@@ -92,9 +140,35 @@ def joint_angles(points: Array, triples: Sequence[tuple[int, int, int]]) -> Arra
     return np.degrees(np.arctan2(np.linalg.norm(np.cross(u, v), axis=-1), (u * v).sum(-1)))
 
 
+def angle_error_each(estimate: Array, truth: Array, triples: Sequence[tuple[int, int, int]]) -> Array:
+    """Absolute error (..., A) of each joint angle, in degrees; needs no alignment."""
+    return np.abs(joint_angles(estimate, triples) - joint_angles(truth, triples))
+
+
 def angle_error(estimate: Array, truth: Array, triples: Sequence[tuple[int, int, int]]) -> float:
     """Mean absolute error of the joint angles, in degrees; needs no alignment."""
-    return float(np.abs(joint_angles(estimate, triples) - joint_angles(truth, triples)).mean())
+    return float(angle_error_each(estimate, truth, triples).mean())
+
+
+def view_angles(
+    joints: Array, ray: Array, left: tuple[int, int], right: tuple[int, int], root: int
+) -> tuple[Array, Array]:
+    """From where a camera sees a body: azimuth (...) and elevation (...) in degrees, in the body's own axes.
+
+    joints (..., K, 3) in camera axes (x right, y down, z forward), ray (..., 3) from the camera to the root; left and
+    right: hip and shoulder of each side. Azimuth 0 from the front, 90 from the body's left, ±180 from behind;
+    elevation 90 from above the head.
+    """
+    hips = joints[..., left[0], :] - joints[..., right[0], :]
+    up = _unit((joints[..., left[1], :] + joints[..., right[1], :]) / 2.0 - joints[..., root, :])
+    across = _unit(hips - (hips * up).sum(-1, keepdims=True) * up)
+    to_camera = -_unit(np.asarray(ray, float))
+    sideways, ahead = (to_camera * across).sum(-1), (to_camera * np.cross(across, up)).sum(-1)
+    return np.degrees(np.arctan2(sideways, ahead)), np.degrees(np.arcsin(np.clip((to_camera * up).sum(-1), -1, 1)))
+
+
+def _unit(vectors: Array) -> Array:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), _TINY)
 
 
 def path_length(path: Array) -> float:
