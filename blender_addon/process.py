@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes that outlive Blender, as the operating system knows them.
+
+Knows how to start one, whether it still lives (a reused number is not taken for it) and how to end it, on Linux, macOS
+and Windows; not what it does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_PYTHONS_OWN = ("PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
+
+
+def environment(pythonpath: Path | None = None) -> dict[str, str]:
+    """Ours without what leads another Python to Blender's libraries or the user's; UTF-8, nothing held back."""
+    kept = {name: value for name, value in os.environ.items() if name not in _PYTHONS_OWN}
+    told = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
+    return kept | told | ({} if pythonpath is None else {"PYTHONPATH": str(pythonpath)})
+
+
+def start(
+    command: Sequence[str], folder: Path, out: Path, log: Path, env: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a command detached in a folder, its output going to two files by itself. Raises OSError."""
+    with out.open("ab") as stdout, log.open("ab") as stderr:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=folder,
+            env=dict(env),
+            start_new_session=True,
+            creationflags=_detached(),
+        )
+
+
+def identity(pid: int) -> str:
+    """What tells this process from a later one with its number; "" where none lives (a zombie does not)."""
+    if sys.platform == "win32":
+        return _identity_windows(pid)
+    return _identity_linux(pid) if sys.platform == "linux" else _identity_ps(pid)
+
+
+def ask_to_end(pid: int) -> None:
+    """Ask a process and its children to end; on Windows, where none can be asked, end them."""
+    _signal(pid, signal.SIGTERM)
+
+
+def kill(pid: int) -> None:
+    """End a process and its children, whatever they do."""
+    _signal(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    if sys.platform == "win32":
+        command = ["taskkill", "/PID", str(pid), "/T", "/F"]
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, creationflags=_detached())
+        return
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return  # it ended meanwhile
+
+
+def _detached() -> int:
+    if sys.platform == "win32":
+        return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return 0
+
+
+def _identity_linux(pid: int) -> str:
+    """The boot and the clock tick of the start: fields 3 (state) and 22 of proc(5)'s stat."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if fields[0] in "ZX" else f"{boot} {fields[19]}"
+
+
+def _identity_ps(pid: int) -> str:
+    asked = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    state, _, began = asked.stdout.strip().partition(" ")
+    return "" if not state or state.startswith("Z") else began.strip()
+
+
+def _identity_windows(pid: int) -> str:
+    """The time of creation, where the process still runs (STILL_ACTIVE, 259)."""
+    if sys.platform == "win32":
+        import ctypes
+        from ctypes import wintypes
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = wintypes.HANDLE
+        handle = wintypes.HANDLE(kernel.OpenProcess(0x1000, False, pid))  # PROCESS_QUERY_LIMITED_INFORMATION
+        code, times = wintypes.DWORD(), [wintypes.FILETIME() for _ in range(4)]
+        known = handle and kernel.GetExitCodeProcess(handle, ctypes.byref(code)) and code.value == 259
+        known = known and kernel.GetProcessTimes(handle, *map(ctypes.byref, times))
+        kernel.CloseHandle(handle)
+        return f"{times[0].dwHighDateTime} {times[0].dwLowDateTime}" if known else ""
+    return ""
