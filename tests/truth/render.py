@@ -30,7 +30,7 @@ from stc_core.motion.motion import Camera, Motion
 from stc_core.motion.rotation import Array
 
 from . import acting
-from .clips import CLIPS, Clip, Colour, Person, View
+from .clips import CLIPS, NOISE_CLIPS, Clip, Colour, Person, Room, View
 
 FPS = 30
 CONTACT_SPEED_M_S = 0.15
@@ -99,13 +99,15 @@ def skin_landmarks(rest: Array) -> dict[str, int]:
     return found
 
 
-def open_body(person: Person, rigs: Path) -> tuple[bpy.types.Object, bpy.types.Object, dict[str, int]]:
-    """The rig, its skin, and the skin's landmarks, in a fresh scene and in the person's proportions."""
+def open_body(person: Person, rigs: Path) -> tuple[bpy.types.Object, bpy.types.Object, dict[str, int], Array]:
+    """The rig, its skin and the skin's landmarks in a fresh scene, in the person's proportions; the skin's vertices
+    (V, 3) before they were stretched."""
     bpy.ops.wm.open_mainfile(filepath=str(rigs / f"{person.rig}.blend"))
     skin = bpy.data.objects["body"]
     rig = skin.parent
-    landmarks = skin_landmarks(vertices(skin.data))
-    skin.data.vertices.foreach_set("co", stretched(vertices(skin.data), person).astype(np.float32).ravel())
+    rest = vertices(skin.data)
+    landmarks = skin_landmarks(rest)
+    skin.data.vertices.foreach_set("co", stretched(rest, person).astype(np.float32).ravel())
     bpy.context.view_layer.objects.active = rig
     bpy.ops.object.mode_set(mode="EDIT")
     for bone in rig.data.edit_bones:
@@ -113,12 +115,18 @@ def open_body(person: Person, rigs: Path) -> tuple[bpy.types.Object, bpy.types.O
     for bone in rig.data.edit_bones:
         bone.head, bone.tail = stretched(np.array([bone.head, bone.tail]), person)
     bpy.ops.object.mode_set(mode="OBJECT")
-    return rig, skin, landmarks
+    return rig, skin, landmarks, rest
 
 
 def stretched(points: Array, person: Person) -> Array:
-    """Points of the rest body (..., 3) in the person's proportions: legs below the waist, width, then all of it."""
+    """Points of the rest body (..., 3) in the person's proportions: parts, legs below the waist, then all of it."""
     x, y, z = np.moveaxis(points, -1, 0)
+    upper, lower = np.clip((z - 1.0) / 0.25, 0.0, 1.0), np.clip((1.1 - z) / 0.2, 0.0, 1.0)
+    trunk = np.clip(1.0 - abs(z - 1.08) / 0.3, 0.0, 1.0) * np.clip((0.25 - abs(x)) / 0.05, 0.0, 1.0)
+    skull = np.clip((z - 1.4) / 0.06, 0.0, 1.0) * (person.head - 1.0)
+    x = x * (1.0 + (person.shoulders - 1.0) * upper + (person.hips - 1.0) * lower) * (1.0 + skull)
+    y = y * (1.0 + (person.belly - 1.0) * trunk) * (1.0 + skull)
+    z = z + skull * (z - 1.4)
     z = np.where(z < WAIST_M, z * person.legs, z + WAIST_M * (person.legs - 1.0))
     return np.stack([x * person.width, y * person.width, z], -1) * person.height
 
@@ -226,7 +234,8 @@ def dress(rig: bpy.types.Object, skin: bpy.types.Object, person: Person, rest: A
     shirt |= (limb == "upper_arm") & ((abs(x) < 0.27) | person.long_sleeves)
     shirt |= (limb == "lower_arm") & person.long_sleeves & (abs(x) < 0.41)
     shirt &= ~((z > 1.36) & (y < -0.06) & (abs(x) < 0.06)) & (arm | (z < 1.415))
-    trousers = (np.isin(limb, ["pelvis", "thigh"]) & (z < 0.96)) | ((limb == "calf") & (z > 0.09))
+    trousers = np.isin(limb, ["pelvis", "thigh"]) & (z < 0.96)
+    trousers |= (limb == "calf") & (z > 0.09) & (not person.shorts)
     shoes = (limb == "foot") | ((limb == "calf") & (z < 0.09))
     hair = head & ((z > 1.605) | ((y > -0.055) & (z > 1.49) & (abs(x) < 0.075)) | ((y > -0.08) & (z > 1.57)))
     colour = np.tile(person.skin, (len(rest), 1))
@@ -234,8 +243,8 @@ def dress(rig: bpy.types.Object, skin: bpy.types.Object, person: Person, rest: A
         colour[where] = tint
     colour = _paint_face(colour, rest, head, person)
     _tint(skin.data, colour)
-    _garment(skin, "trousers", trousers, 0.014 * person.height, person.trousers)
-    _garment(skin, "shirt", shirt, 0.018 * person.height, person.shirt)
+    _garment(skin, "trousers", trousers, 0.014 * person.loose * person.height, person.trousers)
+    _garment(skin, "shirt", shirt, 0.018 * person.loose * person.height, person.shirt)
     _garment(skin, "hair", hair, 0.014 * person.height, person.hair)
     for side in (1.0, -1.0):
         _eye(rig, person, np.array([side * 0.031, -0.1255, 1.5455]))
@@ -289,15 +298,15 @@ def _eye(rig: bpy.types.Object, person: Person, centre: Array) -> None:
     eye.location = stretched(centre, person)
 
 
-def build_room(seed: int) -> None:
-    """A floor of boards and four walls with panels, ten paces wide, in quiet colours."""
-    noise = np.random.default_rng(seed)
-    _boards("floor", np.eye(3)[:2], np.zeros(3), (0.30, 0.24, 0.18), 0.10, noise)
+def build_room(room: Room) -> None:
+    """A floor of boards and four walls with panels, ten paces wide."""
+    noise = np.random.default_rng(room.seed)
+    _boards("floor", np.eye(3)[:2], np.zeros(3), room.floor, 0.10 * room.contrast, noise)
     for turn in range(4):
         c, s = np.cos(turn * np.pi / 2), np.sin(turn * np.pi / 2)
         across, out = np.array([-s, c, 0.0]), np.array([c, s, 0.0])
-        tint = (0.36, 0.40, 0.42) if turn % 2 else (0.42, 0.38, 0.33)
-        _boards(f"wall{turn}", np.array([across, [0.0, 0.0, 1.0]]), out * 8.0 + [0, 0, 4.0], tint, 0.05, noise)
+        wall = np.array([across, [0.0, 0.0, 1.0]])
+        _boards(f"wall{turn}", wall, out * 8.0 + [0, 0, 4.0], room.walls[turn % 2], 0.05 * room.contrast, noise)
 
 
 def _boards(name: str, axes: Array, centre: Array, tint: Colour, contrast: float, noise: np.random.Generator) -> None:
@@ -384,14 +393,16 @@ def foot_contacts(landmarks: Array) -> Array:
     return np.stack(contacts, -1)
 
 
-def draw(path: Path, frames: int, image_size: tuple[int, int]) -> None:
+def draw(path: Path, frames: int, image_size: tuple[int, int], room: Room) -> None:
     scene = bpy.context.scene
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.display.render_aa = "FXAA"
     shading = scene.display.shading
-    shading.light, shading.color_type = "STUDIO", "VERTEX"
+    shading.light, shading.studio_light, shading.color_type = "STUDIO", room.light, "VERTEX"
+    shading.use_world_space_lighting = room.light_turn_deg != 0.0
+    shading.studiolight_rotate_z = np.radians(room.light_turn_deg)
     shading.show_shadows = shading.show_cavity = False
-    scene.view_settings.view_transform = "Standard"
+    scene.view_settings.view_transform, scene.view_settings.exposure = "Standard", room.exposure
     scene.render.fps, scene.render.fps_base = FPS, 1.0
     scene.frame_start, scene.frame_end = 1, frames
     scene.render.resolution_x, scene.render.resolution_y = image_size
@@ -399,7 +410,7 @@ def draw(path: Path, frames: int, image_size: tuple[int, int]) -> None:
     scene.render.image_settings.media_type = "VIDEO"
     scene.render.image_settings.file_format = "FFMPEG"
     scene.render.ffmpeg.format, scene.render.ffmpeg.codec = "MPEG4", "H264"
-    scene.render.ffmpeg.constant_rate_factor = "HIGH"
+    scene.render.ffmpeg.constant_rate_factor = room.quality
     scene.render.use_file_extension = False
     scene.render.filepath = str(path.resolve())
     bpy.ops.render.render(animation=True)
@@ -408,8 +419,8 @@ def draw(path: Path, frames: int, image_size: tuple[int, int]) -> None:
 def make(clip: Clip, rigs: Path, mocap: Path, out: Path, picture: bool = True) -> None:
     """Write clip.mp4 and clip.npz into `out`."""
     motion = source_motion(mocap / f"{clip.motion}.bvh", clip)
-    rig, skin, skin_points = open_body(clip.person, rigs)
-    landmarks = film(clip, motion, rig, skin, skin_points, out if picture else None)
+    rig, skin, skin_points, rest = open_body(clip.person, rigs)
+    landmarks = film(clip, motion, rig, skin, skin_points, rest, out if picture else None)
     np.savez_compressed(out / f"{clip.name}.npz", **landmarks)
 
 
@@ -419,6 +430,7 @@ def film(
     rig: bpy.types.Object,
     skin: bpy.types.Object,
     skin_points: dict[str, int],
+    rest: Array,
     out: Path | None,
 ) -> dict[str, Array]:
     """Act, dress, draw (unless `out` is None); returns the truth's arrays."""
@@ -429,11 +441,11 @@ def film(
     landmarks[..., 2] -= lowest.min()
     camera = place_camera(clip.view, heading, clip.image_size)
     if out:
-        dress(rig, skin, clip.person, unstretched(vertices(skin.data), clip.person))
+        dress(rig, skin, clip.person, rest)
         rig.location.z = -lowest.min()
-        build_room(seed=5)
+        build_room(clip.room)
         add_camera(camera)
-        draw(out / f"{clip.name}.mp4", frames, clip.image_size)
+        draw(out / f"{clip.name}.mp4", frames, clip.image_size, clip.room)
     return {
         "landmark_names": np.array(BODY27.names),
         "landmarks": landmarks.astype(np.float32),
@@ -444,13 +456,6 @@ def film(
         "fps": np.array(float(FPS)),
         "contacts": foot_contacts(landmarks),
     }
-
-
-def unstretched(points: Array, person: Person) -> Array:
-    """The inverse of `stretched`."""
-    x, y, z = np.moveaxis(points / person.height, -1, 0)
-    z = np.where(z < WAIST_M * person.legs, z / person.legs, z - WAIST_M * (person.legs - 1.0))
-    return np.stack([x / person.width, y / person.width, z], -1)
 
 
 def report(clip: Clip, out: Path) -> None:
@@ -472,11 +477,12 @@ def main() -> None:
     parser.add_argument("--mocap", type=Path, default=Path("../shared/mocap/cmu_daz"), help="the unpacked BVH files")
     parser.add_argument("--rigs", type=Path, default=Path("../shared/rigs"), help="folder of mpfb_*.blend")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--noise", action="store_true", help="the clips to measure the detector's errors on")
     parser.add_argument("--clips", nargs="*", help="names of clips; all where absent")
     parser.add_argument("--truth-only", action="store_true", help="do not draw")
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
-    for clip in CLIPS:
+    for clip in NOISE_CLIPS if flags.noise else CLIPS:
         if not flags.clips or clip.name in flags.clips:
             make(clip, flags.rigs, flags.mocap, flags.out, not flags.truth_only)
             report(clip, flags.out)
