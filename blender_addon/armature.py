@@ -14,7 +14,7 @@ import numpy as np
 
 from stc_core.errors import UserError
 from stc_core.motion import rotation
-from stc_core.motion.retarget import RestPose
+from stc_core.motion.rig import RestPose
 from stc_core.motion.rotation import Array
 from stc_core.motion.skeleton import Skeleton
 

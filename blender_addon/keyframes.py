@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 
 from stc_core.motion import rotation
-from stc_core.motion.retarget import Clip
+from stc_core.motion.rig import Clip
 from stc_core.motion.rotation import Array
 
 _LINEAR, _CONSTANT = 1, 0  # bpy.types.Keyframe.interpolation by number

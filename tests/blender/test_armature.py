@@ -11,7 +11,7 @@ from mathutils import Euler, Matrix  # noqa: E402
 from blender_addon import armature  # noqa: E402
 from stc_core.errors import UserError  # noqa: E402
 from stc_core.motion import rotation  # noqa: E402
-from stc_core.motion.retarget import Clip, pose  # noqa: E402
+from stc_core.motion.rig import Clip, pose  # noqa: E402
 from stc_core.motion.skeleton import HUMANOID  # noqa: E402
 
 

@@ -13,7 +13,7 @@ from mathutils import Euler  # noqa: E402
 
 from blender_addon import armature, keyframes  # noqa: E402
 from stc_core.motion import rotation  # noqa: E402
-from stc_core.motion.retarget import Clip  # noqa: E402
+from stc_core.motion.rig import Clip  # noqa: E402
 from stc_core.motion.skeleton import HUMANOID  # noqa: E402
 
 MODES = ["QUATERNION", "AXIS_ANGLE", *("".join(order) for order in permutations("XYZ"))]
