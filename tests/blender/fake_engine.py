@@ -204,7 +204,11 @@ def main(arguments: list[str]) -> None:
     if arguments[:3] == ["-m", "stc_core", "capture"]:
         MODES[Path(arguments[3]).stem](Path(arguments[arguments.index("--out") + 1]))
     elif arguments[:3] == ["-m", "stc_core", "doctor"]:
-        say("All is ready.")
+        say("ok       Python 3.11.0\nok       the network runs on cpu\nAll is ready.")
+    elif arguments[0].endswith("environment.py"):
+        os.execv(sys.executable, [sys.executable, *arguments])
+    elif arguments[0] == "-c":
+        os.execve(sys.executable, [sys.executable, *arguments], os.environ | {"PYTHONPATH": str(ROOT)})
     else:
         sys.exit(f"unknown command {arguments}")
 
