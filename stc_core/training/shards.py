@@ -8,12 +8,13 @@ writing that was killed goes on after the last take whose bytes are whole. Knows
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -61,17 +62,44 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The clips of a take, perhaps none, and sentences for the report: what was dropped, and why."""
+
+    clips: Sequence[Clip]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Take:
-    """What is read at one go: its clips are kept together or not at all."""
+    """What is read at one go: its clips are kept together or not at all. stamp: another one, another content."""
 
     name: str
-    read: Callable[[], Iterable[Clip]]
+    read: Callable[[], Taken]
+    stamp: str = ""
+
+
+def lenient(take: Take) -> Take:
+    """The same take, but where its user must mend something it gives no clip and says so."""
+
+    def read() -> Taken:
+        try:
+            return take.read()
+        except UserError as error:
+            return Taken((), (f"Left out {take.name}: {error}",))
+
+    return Take(take.name, read, take.stamp)
+
+
+def stamp(*paths: Path) -> str:
+    """Changes when files, or the files in folders, do: their number, bytes and latest change."""
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
+    states = [file.stat() for file in files]
+    return f"{len(states)} {sum(s.st_size for s in states)} {max((s.st_mtime_ns for s in states), default=0)}"
 
 
 @dataclass(frozen=True)
 class Info:
-    """What a source is. layout: a name in LAYOUTS. settings: what it was made from and how; other settings, other data
-    (JSON-able)."""
+    """What a source is. layout: a name in LAYOUTS. settings: how it was made (JSON-able); others, other data."""
 
     source: str
     licence: str
@@ -100,7 +128,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Shards:
-    """One source, memory-mapped, N frames: joints (N, K, 3), keypoints (N, K, 2), scores (N, K), valid (N,) bool."""
+    """One source, memory-mapped, N frames: joints (N, K, 3), keypoints (N, K, 2), scores (N, K), valid (N,) bool.
+
+    notes: what its reader said when it was made."""
 
     source: str
     licence: str
@@ -111,45 +141,59 @@ class Shards:
     keypoints: NDArray[np.float32] | None
     scores: NDArray[np.float32] | None
     valid: NDArray[np.bool_]
+    notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write(folder: Path, info: Info, clips: Iterable[Clip], report: Report = ignore) -> None:
-    """`write_takes` of single clips."""
-    write_takes(folder, info, [Take(clip.name, lambda clip=clip: [clip]) for clip in clips], report)  # type: ignore[misc]
+    """`write_takes` of single clips that are at hand."""
+    write_takes(folder, info, [Take(clip.name, lambda clip=clip: Taken([clip])) for clip in clips], report)  # type: ignore[misc]
 
 
 def write_takes(folder: Path, info: Info, takes: Sequence[Take], report: Report = ignore) -> None:
     """Make the source's folder, whole or not at all, going on where an earlier call with the same info was stopped.
 
-    A folder that is there already, made with the same info, is left as it is. Takes that give no clip are skipped.
-    Raises UserError where no take gives one, where the disk does not take it, and whatever the takes raise.
+    Takes that an earlier folder of the same info holds, with the same stamp, are copied from there. Reports Progress,
+    and the takes' notes, which the folder keeps. Raises UserError where no take gives a clip and where the disk does
+    not take it, and whatever the takes raise.
     """
-    if is_whole(folder, info):
+    assert len({take.name for take in takes}) == len(takes)
+    whole = _finished(folder, info)
+    if whole and {(entry["take"], entry["stamp"]) for entry in whole} == {(take.name, take.stamp) for take in takes}:
         report(Note(f"{folder} is there already."))
         return
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _write(folder, info, takes, report)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written ({error.strerror}).", "Choose another folder.") from error
-
-
-def _write(folder: Path, info: Info, takes: Sequence[Take], report: Report) -> None:
-    partial = folder.with_name(folder.name + _PARTIAL)
-    journal = _resume(partial, info)
+    with _writing(folder):
+        partial = folder.with_name(folder.name + _PARTIAL)
+        journal = _resume(partial, info, takes, folder, whole)
     done = {entry["take"] for entry in journal}
     for number, take in enumerate(takes):
         report(Progress(info.source, number, len(takes)))
         if take.name not in done:
-            journal.append(_append(partial, info, take, _frames(journal)))
+            taken = take.read()
+            with _writing(folder):
+                journal.append(_append(partial, info, take, taken, _frames(journal)))
+            for note in taken.notes:
+                report(Note(note))
     report(Progress(info.source, len(takes), len(takes)))
+    with _writing(folder):
+        _finish(partial, folder, info, journal)
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}).", "Choose another folder.") from error
+
+
+def _finish(partial: Path, folder: Path, info: Info, journal: list[dict[str, Any]]) -> None:
     if not _frames(journal):
+        notes = [note for entry in journal for note in entry["notes"]]
         shutil.rmtree(partial)
-        raise UserError(f"{info.source}: nothing in it can be used.", "Look at its folder.")
-    rows = [row for entry in journal for row in entry["rows"]]
-    files = {path.name: _fingerprint(path) for path in sorted(partial.iterdir()) if path.name != _JOURNAL}
-    index = {"format_version": FORMAT_VERSION, **asdict(info), "clips": rows, "files": files}
+        raise UserError(f"{info.source}: nothing in it can be used.", " ".join(notes[:3]) or "Choose other data.")
+    files = {name: _fingerprint(partial / name) for name in _widths(info)}
+    index = {**_plain(info), "takes": journal, "files": files}
     (partial / _INDEX).write_text(json.dumps(index), encoding="utf-8")
     (partial / _JOURNAL).unlink()
     _replace(partial, folder)
@@ -177,22 +221,39 @@ def _frames(journal: list[dict[str, Any]]) -> int:
     return sum(row["frames"] for entry in journal for row in entry["rows"])
 
 
-def _resume(partial: Path, info: Info) -> list[dict[str, Any]]:
-    """The journal's takes whose bytes are all there, the files cut to them; nothing where the info is another."""
-    entries = _journal(partial)
-    if not entries or entries[0] != _plain(info):
+def _resume(
+    partial: Path, info: Info, takes: Sequence[Take], folder: Path, whole: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The takes that need not be read again, their bytes in `partial` and nothing else; their lines of the journal."""
+    wanted = {(take.name, take.stamp) for take in takes}
+    header, *entries = _journal(partial) or [{}]
+    if header == _plain(info):
+        kept = _sound(partial, info, entries, wanted)
+        for name, width in _widths(info).items():
+            with open(partial / name, "ab") as file:
+                file.truncate(_frames(kept) * width)
+    else:
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        (partial / _JOURNAL).write_text(json.dumps(_plain(info)) + "\n", encoding="utf-8")
-        entries = [_plain(info)]
-    kept = _sound(partial, info, entries[1:])
-    for name, width in _widths(info).items():
-        with open(partial / name, "ab") as file:
-            file.truncate(_frames(kept) * width)
-    lines = [json.dumps(entry) + "\n" for entry in (entries[0], *kept)]
+        partial.mkdir(parents=True)
+        kept = _copied(folder, partial, info, [entry for entry in whole if (entry["take"], entry["stamp"]) in wanted])
+    lines = [json.dumps(line) + "\n" for line in (_plain(info), *kept)]
     (partial / (_JOURNAL + _PARTIAL)).write_text("".join(lines), encoding="utf-8")
     os.replace(partial / (_JOURNAL + _PARTIAL), partial / _JOURNAL)
     return kept
+
+
+def _copied(folder: Path, partial: Path, info: Info, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Takes of a finished folder carried over to a new one; their lines there."""
+    kept, start = [], 0
+    for entry in entries:
+        rows = [row | {"start": start + row["start"] - entry["rows"][0]["start"]} for row in entry["rows"]]
+        for name, width in _widths(info).items():
+            with open(folder / name, "rb") as source, open(partial / name, "ab") as file:
+                source.seek(entry["rows"][0]["start"] * width if rows else 0)
+                file.write(source.read(_frames([entry]) * width))
+        kept.append(entry | {"rows": rows})
+        start += _frames([entry])
+    return _sound(partial, info, kept, {(entry["take"], entry["stamp"]) for entry in kept})
 
 
 def _plain(info: Info) -> dict[str, Any]:
@@ -213,36 +274,46 @@ def _journal(partial: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _sound(partial: Path, info: Info, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The entries up to the first whose bytes are not those that were written."""
+def _sound(
+    partial: Path, info: Info, entries: list[dict[str, Any]], wanted: set[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """The entries up to the first that is not wanted or whose bytes are not those that were written."""
     start = 0
     for number, entry in enumerate(entries):
         frames = _frames([entry])
+        if (entry["take"], entry["stamp"]) not in wanted:
+            return entries[:number]
         for name, width in _widths(info).items():
-            path = partial / name
-            with open(path, "rb") if path.is_file() else open(os.devnull, "rb") as file:
-                file.seek(start * width)
-                if zlib.crc32(file.read(frames * width)) != entry["crc"][name]:
-                    return entries[:number]
+            if zlib.crc32(_read(partial / name, start * width, frames * width)) != entry["crc"][name]:
+                return entries[:number]
         start += frames
     return entries
 
 
-def _append(partial: Path, info: Info, take: Take, start: int) -> dict[str, Any]:
+def _read(path: Path, start: int, count: int) -> bytes:
+    """Bytes of a file, as many as there are."""
+    if not path.is_file():
+        return b""
+    with open(path, "rb") as file:
+        file.seek(start)
+        return file.read(count)
+
+
+def _append(partial: Path, info: Info, take: Take, taken: Taken, start: int) -> dict[str, Any]:
     """Write a take's arrays, then its line in the journal; returns the line."""
-    clips = list(take.read())
     rows, crc = [], {}
-    for clip in clips:
+    for clip in taken.clips:
         rows.append(_row(clip, info, start))
         start += len(clip.joints)
     for name in _widths(info):
-        data = b"".join(_bytes(clip, name.split(".")[0]) for clip in clips)
+        data = b"".join(_bytes(clip, name.split(".")[0]) for clip in taken.clips)
         crc[name] = zlib.crc32(data)
         with open(partial / name, "ab") as file:
             file.write(data)
-    entry: dict[str, Any] = json.loads(json.dumps({"take": take.name, "rows": rows, "crc": crc}))
+    line = json.dumps({"take": take.name, "stamp": take.stamp, "rows": rows, "crc": crc, "notes": taken.notes})
     with open(partial / _JOURNAL, "a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
+        file.write(line + "\n")
+    entry: dict[str, Any] = json.loads(line)
     return entry
 
 
@@ -276,11 +347,19 @@ def _digest(file: Any) -> Any:
 
 def is_whole(folder: Path, info: Info) -> bool:
     """Whether the folder was finished, from the same info."""
+    return bool(_finished(folder, info))
+
+
+def _finished(folder: Path, info: Info) -> list[dict[str, Any]]:
+    """The takes of a folder that was finished from the same info; nothing of any other."""
     try:
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return {key: index.get(key) for key in _plain(info)} == _plain(info)
+        same = all(index.get(key) == value for key, value in _plain(info).items())
+        sizes = {name: (folder / name).stat().st_size for name in _widths(info)}
+        whole = all(index["files"][name]["bytes"] == size for name, size in sizes.items())
+        return list(index["takes"]) if same and whole else []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def open_shards(folder: Path, check: bool = False) -> list[Shards]:
@@ -303,14 +382,15 @@ def _open(folder: Path, check: bool) -> Shards:
     if version > FORMAT_VERSION:
         raise UserError(f"{folder} has the newer format {version}.", "Update STC Mocap.")
     try:
-        rows = tuple(_row_from(fields) for fields in index["clips"])
+        rows = tuple(_row_from(fields) for entry in index["takes"] for fields in entry["rows"])
+        notes = tuple(note for entry in index["takes"] for note in entry["notes"])
         frames = rows[-1].start + rows[-1].frames
         landmarks = len(LAYOUTS[index["layout"]].names)
         _check_files(folder, index["files"], check)
         maps = {name.split(".")[0]: _mapped(folder / name, frames, landmarks) for name in index["files"]}
         about = (index["source"], index["licence"], index["layout"], index["kind"])
         joints, keypoints, scores = (maps.get(name) for name in ("joints", "keypoints", "scores"))
-        return Shards(*about, rows, joints, keypoints, scores, maps["valid"], index["settings"])  # type: ignore[arg-type]
+        return Shards(*about, rows, joints, keypoints, scores, maps["valid"], notes, index["settings"])  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError, IndexError):
         raise UserError(f"{folder} is damaged: its parts do not fit together.", _BROKEN) from None
 
