@@ -1,7 +1,8 @@
-"""The training loop: `python -m stc_core.training.train --data DIR --out DIR`.
+"""The training loop: `python -m stc_core.training.train shipped --data DIR --out DIR` (or paper-27, paper-81, …).
 
-Random windows of bodies seen by random cameras, mean joint distance, AdamW, averaged weights. Interrupted at any
-moment it goes on from the last saved state to the same curve. Writes OUT/weights.safetensors, OUT/log.jsonl.
+Interrupted at any moment it goes on from the last saved state to the same curve; on several GPUs or machines start it
+by `torchrun`. Writes OUT/weights.safetensors, OUT/log.jsonl and TensorBoard's files. Knows how the network is taught;
+what it is shown comes from `feeds`.
 """
 
 from __future__ import annotations
@@ -10,28 +11,23 @@ import json
 import math
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 import tyro
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
 
-from ..capture.pose import BODY27
 from ..errors import UserError
 from ..model.checkpoint import save_checkpoint
-from ..model.stcformer import STCFormer, STCFormerConfig, flipped_mean
-from ..model.view import along_ray
-from .bodies import BODY_HEIGHT_M, BodyConfig, Motions, load_motions, windows
-from .cameras import CameraConfig, NoiseConfig, Views, look
-
-# the unnamed takes of cmu_expmap may be of the held-out subjects
-HELD_OUT = frozenset(
-    "cmu_07 cmu_09 cmu_13 cmu_14 prmd_s09 prmd_s10 "
-    "cmu_expmap_jumping cmu_expmap_directing_traffic cmu_expmap_basketball_signal cmu_expmap_running".split()
-)
-SHARES = {"ui_prmd": 0.25, "cmu_daz": 0.4, "cmu_expmap": 0.2, "cmu_85_131_135": 0.15}
+from ..model.stcformer import STCFormer, STCFormerConfig
+from .feeds import BODY_NETWORK, BodyFeed, BodyFeedConfig, Feed, RecordedFeed, RecordedFeedConfig, measure
 
 
 @dataclass(frozen=True)
@@ -42,54 +38,129 @@ class TrainConfig:
     """folder that `prepare` made"""
     out: Path
     """folder for the weights, the log and the state to go on from"""
-    width: int = 128
-    blocks: int = 4
-    rate_hz: float = 20.0
-    phases: tuple[tuple[int, int, int], ...] = ((9, 32, 2600), (27, 10, 900))
-    """(frames, windows a step, steps), one after another: the network takes any length, short windows teach faster"""
+    feed: BodyFeedConfig | RecordedFeedConfig = field(default_factory=BodyFeedConfig)
+    """what the network is shown: bodies before virtual cameras, or recorded pairs"""
+    network: STCFormerConfig = BODY_NETWORK
+    phases: tuple[tuple[int, int, float], ...] = ((9, 32, 2600), (27, 10, 900))
+    """(frames, windows a step, steps) one after another; the network takes any length, short windows teach faster"""
+    epochs: bool = False
+    """the phases' steps are epochs: passes over every recorded frame"""
+    optimiser: str = "adamw"
+    """adamw, with a cosine from learning_rate to 2 % of it; or adam, amsgrad, with `decay` an epoch"""
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
+    decay: float = 0.96
+    clip: float = 1.0
+    """largest norm of a step's gradient; 0 for any"""
     average: float = 0.998
-    """share of the old in the averaged weights each step"""
-    device: str = "cpu"
+    """share of the old in the averaged weights each step; 0 keeps the last weights"""
+    device: str = "auto"
     threads: int = 2
-    half: bool = True
-    """bfloat16 where the network multiplies"""
+    precision: str = "auto"
+    """float32, bfloat16, or auto: bfloat16 where the device multiplies it fast"""
+    compile: bool = False
+    chunks: int = 1
+    """a step's windows are drawn in so many parts, each from its own seed; a multiple of the number of processes"""
     seed: int = 1
     save_every: int = 250
     measure_every: int = 1000
-    part_scale: tuple[float, float] = (0.1, 0.1)
-    body: BodyConfig = field(default_factory=BodyConfig)
-    camera: CameraConfig = field(default_factory=CameraConfig)
-    noise: NoiseConfig = field(default_factory=NoiseConfig)
-
-    @property
-    def steps(self) -> int:
-        return sum(steps for _, _, steps in self.phases)
 
 
-def network_config(config: TrainConfig) -> STCFormerConfig:
-    return STCFormerConfig(
-        layout=BODY27.name,
-        parts=BODY27.parts,
-        mirror=BODY27.mirror,
-        channels=3,
-        width=config.width,
-        blocks=config.blocks,
-        part_scale=config.part_scale,
-        dropout=0.0,
-        view="ray",
-        rate_hz=config.rate_hz,
-        frames=config.phases[-1][0],
-        body_height_m=BODY_HEIGHT_M,
-    )
+def network_of(config: TrainConfig) -> STCFormerConfig:
+    """The network, told the windows that it sees last."""
+    return replace(config.network, frames=config.phases[-1][0])
 
 
-def feed(views: Views) -> tuple[Tensor, Tensor]:
-    """The network's input and the truth in the axes it answers in."""
-    ones = torch.ones(len(views.scores), device=views.scores.device)
-    inputs, turn = along_ray(views.keypoints, views.scores, ones, torch.zeros_like(ones)[:, None].expand(-1, 2))
-    return inputs, views.joints @ turn.transpose(-1, -2)
+def steps_of(config: TrainConfig, feed: Feed) -> tuple[tuple[int, int, int], ...]:
+    """The phases in steps."""
+    if not config.epochs:
+        return tuple((frames, count, round(steps)) for frames, count, steps in config.phases)
+    return tuple((frames, count, round(steps * feed.size / count)) for frames, count, steps in config.phases)
+
+
+def phase(phases: tuple[tuple[int, int, int], ...], step: int) -> tuple[int, int]:
+    """Frames and windows of a step."""
+    for frames, count, steps in phases:
+        if step < steps:
+            return frames, count
+        step -= steps
+    raise IndexError(step)
+
+
+class Run:
+    """The state of a run: the network, its average, the optimiser, the step it is at."""
+
+    def __init__(self, config: TrainConfig, feed: Feed, device: torch.device):
+        self.config, self.feed, self.device = config, feed, device
+        self.phases = steps_of(config, feed)
+        self.total = sum(steps for _, _, steps in self.phases)
+        self.model = STCFormer(network_of(config)).to(device)
+        self.averaged = STCFormer(network_of(config)).to(device)
+        self.averaged.load_state_dict(self.model.state_dict())
+        self.optimiser = _optimiser(config, self.model)
+        self.step = 0
+        self.bfloat16 = _bfloat16(config.precision, device)
+        self.network: nn.Module = self.model
+        if config.compile:
+            self.network = torch.compile(self.network)  # type: ignore[assignment]
+        if dist.is_initialized():
+            self.network = DistributedDataParallel(self.network)
+
+    def advance(self) -> Tensor:
+        """One step; returns its loss, metres, averaged over all processes."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.config, self.step, self.total, self.phases)
+        inputs, truth = self._batch()
+        torch.manual_seed(_seed(self.config.seed, self.step, -1))  # what is dropped is the same in every process
+        self.network.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            answer = self.network(inputs)
+        loss = (answer.float() - truth).norm(dim=-1).mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        if self.config.clip:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimiser.step()
+        self._average()
+        self.step += 1
+        return _mean_of_all(loss.detach())
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        """This process's chunks of the step's windows."""
+        frames, count = phase(self.phases, self.step)
+        rank, size = _rank()
+        parts = []
+        for chunk in range(rank, self.config.chunks, size):
+            torch.manual_seed(_seed(self.config.seed, self.step, chunk))
+            parts.append(self.feed.batch(self.step, chunk, self.config.chunks, count, frames))
+        return torch.cat([a for a, _ in parts]), torch.cat([b for _, b in parts])
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        keep = min(self.config.average, (self.step + 1) / (self.step + 10))
+        for mean, new in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(new, 1.0 - keep)
+
+    def save(self) -> None:
+        """Write the state; whole or not at all."""
+        names = ("model", "averaged", "optimiser")
+        state = {name: getattr(self, name).state_dict() for name in names} | {"step": self.step}
+        torch.save(state, self.config.out / "state.partial")
+        os.replace(self.config.out / "state.partial", self.config.out / "state.pt")
+
+    def resume(self) -> None:
+        """Go on from the saved state, where there is one. Raises UserError where it is of another network."""
+        path = self.config.out / "state.pt"
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        try:
+            self.model.load_state_dict(state["model"])
+            self.averaged.load_state_dict(state["averaged"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (RuntimeError, ValueError):
+            raise UserError(f"{path} belongs to a run of another network.", "Choose another --out folder.") from None
+        self.step = int(state["step"])
 
 
 def train(config: TrainConfig) -> None:
@@ -97,137 +168,162 @@ def train(config: TrainConfig) -> None:
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
-    motions = load_motions(config.data, HELD_OUT, held_out=False, device=config.device)
-    tests = fixed_tests(config)
-    model = STCFormer(network_config(config)).to(config.device)
-    averaged = STCFormer(network_config(config)).to(config.device)
-    averaged.load_state_dict(model.state_dict())
-    optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    step = _resume(config, model, averaged, optimiser)
-    clock, loss_sum = time.perf_counter(), 0.0
-    while step < config.steps:
-        loss_sum += _step(config, step, motions, model, averaged, optimiser)
-        step += 1
-        if step % 50 == 0:
-            rate = 50.0 / (time.perf_counter() - clock)
-            _log(config, step=step, loss_mm=round(loss_sum * 20.0, 2), steps_per_s=round(rate, 2))
-            clock, loss_sum = time.perf_counter(), 0.0
-        if step % config.measure_every == 0 or step == config.steps:
-            _log(config, step=step, **measure(averaged, tests))
-        if step % config.save_every == 0 or step == config.steps:
-            _save(config, step, model, averaged, optimiser)
-    about = {"steps": step, "errors_mm": measure(averaged, tests), "settings": json.loads(_settings(config))}
-    save_checkpoint(averaged, config.out / "weights.safetensors", about)
+    with _processes(config) as device:
+        feed = open_feed(config, device)
+        run = Run(config, feed, device)
+        run.resume()
+        tests = feed.tests()
+        _loop(run, tests)
+        if _rank()[0] == 0:
+            about = {"steps": run.step, "errors_mm": measure(run.averaged, tests), "settings": _settings(config)}
+            save_checkpoint(run.averaged, config.out / "weights.safetensors", about)
 
 
-def phase(config: TrainConfig, step: int) -> tuple[int, int]:
-    """Frames and windows of a step."""
-    for frames, count, steps in config.phases:
-        if step < steps:
-            return frames, count
-        step -= steps
-    raise IndexError(step)
+def open_feed(config: TrainConfig, device: torch.device) -> Feed:
+    if isinstance(config.feed, RecordedFeedConfig):
+        return RecordedFeed(config.feed, network_of(config), config.data, device, config.seed)
+    return BodyFeed(config.feed, network_of(config), config.data, device)
 
 
-def _step(
-    config: TrainConfig,
-    step: int,
-    motions: list[Motions],
-    model: STCFormer,
-    averaged: STCFormer,
-    optimiser: torch.optim.Optimizer,
-) -> float:
-    frames, count = phase(config, step)
+def _loop(run: Run, tests: dict[str, tuple[Tensor, Tensor]]) -> None:
+    config, first = run.config, _rank()[0] == 0
+    log = Log(config.out, run.step) if first else None
+    bar = tqdm(total=run.total, initial=run.step, desc="train", unit=" steps", disable=not first, smoothing=0.05)
+    clock, losses = time.perf_counter(), []
+    while run.step < run.total:
+        losses.append(run.advance())
+        bar.update()
+        if log and run.step % 50 == 0:
+            loss, rate = float(torch.stack(losses).mean()) * 1000.0, len(losses) / (time.perf_counter() - clock)
+            log.write(run.step, loss_mm=round(loss, 2), steps_per_s=round(rate, 2))
+            bar.set_postfix(loss_mm=f"{loss:.1f}")
+            clock, losses = time.perf_counter(), []
+        if log and (run.step % config.measure_every == 0 or run.step == run.total):
+            log.write(run.step, **measure(run.averaged, tests))
+        if log and (run.step % config.save_every == 0 or run.step == run.total):
+            run.save()
+    bar.close()
+
+
+class Log:
+    """OUT/log.jsonl and TensorBoard: what was written after the step gone on from is dropped."""
+
+    def __init__(self, folder: Path, step: int):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._path = folder / "log.jsonl"
+        lines = self._path.read_text().splitlines() if self._path.is_file() else []
+        self._path.write_text("".join(line + "\n" for line in lines if json.loads(line)["step"] <= step))
+        self._board = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def write(self, step: int, **values: float) -> None:
+        with open(self._path, "a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self._board.add_scalar(name.replace(" ", "/"), value, step)
+        self._board.flush()
+
+
+def learning_rate(config: TrainConfig, step: int, total: int, phases: tuple[tuple[int, int, int], ...]) -> float:
+    """The rate at a step: a rise over 200 steps and a cosine; or, for adam, a fixed share less each epoch."""
+    if config.optimiser == "adam":
+        passed = step / sum(steps for _, _, steps in phases) * sum(epochs for _, _, epochs in config.phases)
+        return config.learning_rate * config.decay ** math.floor(passed + 1e-9)
     rise = min(1.0, (step + 1) / 200.0)
-    for group in optimiser.param_groups:
-        group["lr"] = config.learning_rate * rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / config.steps)))
-    inputs, truth = feed(
-        look(windows(motions, SHARES, count, frames, config.rate_hz, config.body), config.camera, config.noise)
-    )
-    model.train()
-    with torch.autocast(torch.device(config.device).type, torch.bfloat16, enabled=config.half):
-        answer = model(inputs)
-    loss = (answer.float() - truth).norm(dim=-1).mean()
-    optimiser.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimiser.step()
-    keep = min(config.average, (step + 1) / (step + 10))
-    with torch.no_grad():
-        for mean, new in zip(averaged.parameters(), model.parameters(), strict=True):
-            mean.lerp_(new, 1.0 - keep)
-    return loss.item()
+    return config.learning_rate * rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / total)))
 
 
-def fixed_tests(config: TrainConfig, count: int = 96) -> dict[str, tuple[Tensor, Tensor]]:
-    """Held-out windows by source, true projections and with the detector's errors; the same in every run."""
-    plain = BodyConfig(warp=0.0, stretch=0.0, swap_arms=0.0)
-    tests = {}
-    with torch.random.fork_rng(devices=[]):
-        for motion in load_motions(config.data, HELD_OUT, held_out=True, device=config.device):
-            torch.manual_seed(7)
-            bodies = windows([motion], {}, count, 27, config.rate_hz, plain)
-            for name, noise in (("exact", NoiseConfig(scale=0.0)), ("noisy", NoiseConfig())):
-                torch.manual_seed(8)
-                tests[f"{motion.source} {name}"] = feed(look(bodies, CameraConfig(), noise))
-    return tests
+def _optimiser(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
+    if config.optimiser == "adam":
+        return torch.optim.Adam(model.parameters(), config.learning_rate, amsgrad=True)
+    return torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
 
 
-@torch.no_grad()
-def measure(model: STCFormer, tests: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
-    """Mean joint distance in mm for each test, with flip averaging."""
-    model.eval()
-    return {
-        name: round(float((flipped_mean(model, inputs) - truth).norm(dim=-1).mean()) * 1000.0, 1)
-        for name, (inputs, truth) in tests.items()
-    }
+def _bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether to multiply in bfloat16; processors without it are slower so."""
+    if precision == "auto":
+        return torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    return precision == "bfloat16"
 
 
-def _settings(config: TrainConfig) -> str:
-    kept = replace(config, data=Path(config.data.name), out=Path(config.out.name))
-    return json.dumps(asdict(kept), default=str)
+def _seed(*parts: int) -> int:
+    """One number of several, far apart for neighbours."""
+    seed = 0
+    for part in parts:
+        seed = (seed * 0x9E3779B97F4A7C15 + part + 0x7F4A7C15) & 0x7FFFFFFFFFFFFFFF
+        seed ^= seed >> 29
+    return seed
 
 
-def _log(config: TrainConfig, **fields: Any) -> None:
-    line = json.dumps(fields)
-    print(line, flush=True)
-    with open(config.out / "log.jsonl", "a") as file:
-        file.write(line + "\n")
+def _rank() -> tuple[int, int]:
+    """This process's number and how many there are."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
-def _save(
-    config: TrainConfig, step: int, model: STCFormer, averaged: STCFormer, optimiser: torch.optim.Optimizer
-) -> None:
-    state = {
-        "step": step,
-        "model": model.state_dict(),
-        "averaged": averaged.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "random": torch.get_rng_state(),
-    }
-    torch.save(state, config.out / "state.partial")
-    os.replace(config.out / "state.partial", config.out / "state.pt")
-
-
-def _resume(config: TrainConfig, model: STCFormer, averaged: STCFormer, optimiser: torch.optim.Optimizer) -> int:
-    path = config.out / "state.pt"
-    if not path.is_file():
-        return 0
-    state = torch.load(path, map_location=config.device, weights_only=True)
+@contextmanager
+def _processes(config: TrainConfig) -> Iterator[torch.device]:
+    """Join the other processes that torchrun started, and yield this one's device."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    cuda = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+    if config.chunks % size:
+        raise UserError(f"{config.chunks} chunks do not go into {size} processes.", f"Set --chunks {size}.")
+    if size == 1:
+        yield device
+        return
+    dist.init_process_group("nccl" if cuda else "gloo")
     try:
-        model.load_state_dict(state["model"])
-    except RuntimeError:
-        raise UserError(f"{path} belongs to a run of another network.", "Choose another --out folder.") from None
-    averaged.load_state_dict(state["averaged"])
-    optimiser.load_state_dict(state["optimiser"])
-    torch.set_rng_state(state["random"].cpu())
-    return int(state["step"])
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+def _mean_of_all(loss: Tensor) -> Tensor:
+    if dist.is_initialized():
+        dist.all_reduce(loss)
+        loss = loss / dist.get_world_size()
+    return loss
+
+
+def _settings(config: TrainConfig) -> dict[str, Any]:
+    kept = replace(config, data=Path(config.data.name), out=Path(config.out.name))
+    settings: dict[str, Any] = json.loads(json.dumps(asdict(kept), default=str))
+    return settings
+
+
+def _paper(frames: int, width: int = 256) -> TrainConfig:
+    """The published recipe (Tang et al., CVPR 2023): Human3.6M, 20 epochs, Adam with amsgrad, 1e-3 × 0.96 an epoch."""
+    network = STCFormerConfig(width=width, frames=frames, rate_hz=25.0 if frames == 243 else 50.0 / 3.0)
+    return TrainConfig(
+        data=tyro.MISSING,
+        out=tyro.MISSING,
+        feed=RecordedFeedConfig(),
+        network=network,
+        phases=((frames, 128, 20),),
+        epochs=True,
+        optimiser="adam",
+        learning_rate=1e-3,
+        clip=0.0,
+        average=0.0,
+        precision="float32",
+        save_every=1000,
+        measure_every=5000,
+    )
+
+
+PRESETS: dict[str, tuple[str, TrainConfig]] = {
+    "shipped": ("the recipe of the weights that come with STC Mocap", TrainConfig(tyro.MISSING, tyro.MISSING)),
+    "paper-27": ("STCFormer as published, 27 frames", _paper(27)),
+    "paper-81": ("STCFormer as published, 81 frames", _paper(81)),
+    "paper-243": ("STCFormer as published, 243 frames", _paper(243)),
+    "paper-243-large": ("STCFormer-L as published, 243 frames, width 512", _paper(243, 512)),
+}
 
 
 def main() -> None:
     """The door: settings from the command line, errors in one line."""
     try:
-        train(tyro.cli(TrainConfig, description=__doc__))
+        train(tyro.extras.overridable_config_cli(PRESETS, description=__doc__))
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
 

@@ -1,6 +1,9 @@
 """Teaching shows bodies as cameras would, keeps held-out people out, learns, and goes on as if never interrupted."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,16 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.pose import BODY27, mirrored
+from stc_core.capture.pose import BODY27, H36M17, mirrored
 from stc_core.errors import UserError
 from stc_core.model.checkpoint import load_checkpoint, read_about
 from stc_core.training import shards
 from stc_core.training.bodies import BODY_HEIGHT_M, BodyConfig, body_height, load_motions, windows
 from stc_core.training.cameras import CameraConfig, NoiseConfig, look
-from stc_core.training.train import HELD_OUT, TrainConfig, feed, phase, train
+from stc_core.training.feeds import BODY_NETWORK, HELD_OUT, RecordedFeed, RecordedFeedConfig, feed
+from stc_core.training.recordings import load_recordings, windows_around
+from stc_core.training.train import PRESETS, Run, TrainConfig, learning_rate, phase, steps_of, train
 from tests import synthetic
 
-PLAIN = BodyConfig(warp=0.0, stretch=0.0, swap_arms=0.0)
+PLAIN = BodyConfig.plain()
 EXACT = NoiseConfig(scale=0.0)
 
 
@@ -60,7 +65,7 @@ def test_windows_are_pieces_of_the_motion_turned_and_scaled(data: Path) -> None:
 
 def test_other_proportions_are_the_same_left_and_right(data: Path) -> None:
     torch.manual_seed(0)
-    cut = windows(load_motions(data, HELD_OUT, False), {}, 16, 3, 30.0, BodyConfig(swap_arms=0.0, stretch=0.2))
+    cut = windows(load_motions(data, HELD_OUT, False), {}, 16, 3, 30.0, replace(PLAIN, stretch=0.2))
     at = {name: cut[:, 0, i] for i, name in enumerate(BODY27.names)}
     left = (at["left_hip"] - at["left_knee"]).norm(dim=-1)
     right = (at["right_hip"] - at["right_knee"]).norm(dim=-1)
@@ -120,10 +125,34 @@ def test_the_truth_turns_with_the_view(data: Path) -> None:
     assert (torch.nn.functional.cosine_similarity(x.flatten(1), seen.flatten(1)) > 0.9).all()
 
 
+def test_bent_joints_stay_in_their_limits_and_bones_keep_their_lengths(data: Path) -> None:
+    motions = load_motions(data, HELD_OUT, False)
+    torch.manual_seed(0)
+    bent = windows(motions, {}, 128, 9, 20.0, replace(PLAIN, bend=1.0, bend_deg=30.0))
+    at = {name: bent[:, :, i] for i, name in enumerate(BODY27.names)}
+    upper, lower = at["left_elbow"] - at["left_shoulder"], at["left_wrist"] - at["left_elbow"]
+    lengths = upper.norm(dim=-1)
+    assert (lengths - lengths.mean(1, keepdim=True)).abs().max() < 0.02 and lengths.std() < 0.02
+    folded = torch.nn.functional.cosine_similarity(upper, lower, dim=-1).clamp(-1, 1).acos()
+    assert folded.max() < 2.52 and folded.std() > 0.1
+    assert (bent[:, 1:] - bent[:, :-1]).norm(dim=-1).max() < 0.5  # it changes slowly: no jumps between frames
+
+
+def test_another_upper_body_sits_on_the_own_pelvis_facing_with_it(data: Path) -> None:
+    motions = load_motions(data, HELD_OUT, False)
+    torch.manual_seed(0)
+    cut = windows(motions, {}, 32, 5, 20.0, replace(PLAIN, swap_upper=1.0))
+    at = {name: cut[:, :, i] for i, name in enumerate(BODY27.names)}
+    trunk = at["thorax"] - at["pelvis"]
+    assert trunk.norm(dim=-1).std() < 0.02 and (trunk[..., 2] > 0.3).all()
+    sides = (at["left_shoulder"] - at["right_shoulder"], at["left_hip"] - at["right_hip"])
+    assert (torch.nn.functional.cosine_similarity(*sides, dim=-1) > 0.7).all()
+
+
 def tiny(data: Path, out: Path) -> TrainConfig:
-    phases = ((3, 8, 50), (5, 4, 50))
+    network = replace(BODY_NETWORK, width=16, blocks=1)
     return TrainConfig(
-        data, out, width=16, blocks=1, phases=phases, threads=1, half=False, save_every=40, measure_every=50
+        data, out, network=network, phases=((3, 8, 50), (5, 4, 50)), threads=1, save_every=40, measure_every=50
     )
 
 
@@ -139,42 +168,120 @@ def test_it_learns_and_writes_weights_that_load(data: Path, tmp_path: Path) -> N
     model = load_checkpoint(tmp_path / "weights.safetensors")
     assert model.config.layout == "body27" and model.config.view == "ray" and model.config.frames == 5
     assert read_about(tmp_path / "weights.safetensors")["steps"] == 100
+    assert list(tmp_path.glob("events.out.tfevents*"))
 
 
 class Interrupted(Exception):
     pass
 
 
-def test_interrupted_it_goes_on_to_the_same_weights(data: Path, tmp_path: Path, monkeypatch) -> None:
-    from stc_core.training import train as module
-
+def test_interrupted_it_goes_on_to_the_same_curve_and_weights(data: Path, tmp_path: Path, monkeypatch) -> None:
     train(tiny(data, tmp_path / "whole"))
-    step = module._step
+    advance = Run.advance
 
-    def stop(config: TrainConfig, at: int, *rest) -> float:
-        if at == 60:
+    def stop(run: Run) -> torch.Tensor:
+        if run.step == 60:
             raise Interrupted
-        return step(config, at, *rest)
+        return advance(run)
 
-    monkeypatch.setattr(module, "_step", stop)
+    monkeypatch.setattr(Run, "advance", stop)
     with pytest.raises(Interrupted):
         train(tiny(data, tmp_path / "broken"))
-    monkeypatch.setattr(module, "_step", step)
+    monkeypatch.setattr(Run, "advance", advance)
     train(tiny(data, tmp_path / "broken"))
     whole, broken = (load_checkpoint(tmp_path / name / "weights.safetensors") for name in ("whole", "broken"))
     for key, value in whole.state_dict().items():
         assert torch.equal(value, broken.state_dict()[key]), key
+    steps = [json.loads(line)["step"] for line in (tmp_path / "broken" / "log.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps) and steps.count(50) == 2  # a loss and a measurement, none of them twice
+
+
+def test_two_processes_learn_what_one_does(data: Path, tmp_path: Path) -> None:
+    """torchrun with gloo: the same seeds, half of the chunks each."""
+    words = "shipped --network.width 16 --network.blocks 1 --phases 3 8 100 --chunks 2 --threads 1 --seed 3".split()
+    words += ["--precision", "float32", "--device", "cpu", "--data", str(data)]
+    module = ["-m", "stc_core.training.train", *words, "--out"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for command in ([sys.executable, *module, str(tmp_path / "one")], [*torchrun, *module, str(tmp_path / "two")]):
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == 0, done.stderr
+    assert np.allclose(losses(tmp_path / "one"), losses(tmp_path / "two"), rtol=1e-3)
+    assert len(losses(tmp_path / "two")) == 2
+
+
+def test_chunks_must_go_into_the_processes(data: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="--chunks 2"):
+        train(tiny(data, tmp_path))
 
 
 def test_phases_follow_one_another(data: Path, tmp_path: Path) -> None:
-    config = tiny(data, tmp_path)
-    assert [phase(config, step) for step in (0, 49, 50, 99)] == [(3, 8), (3, 8), (5, 4), (5, 4)]
+    phases = tiny(data, tmp_path).phases
+    assert [phase(phases, step) for step in (0, 49, 50, 99)] == [(3, 8), (3, 8), (5, 4), (5, 4)]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people of 17 joints seen by one camera, in the form that `prepare` writes of Human3.6M."""
+    folder = tmp_path_factory.mktemp("recorded")
+    generator = np.random.default_rng(0)
+    k = np.array([[1000.0, 0.0, 500.0], [0.0, 1000.0, 400.0], [0.0, 0.0, 1.0]])
+    clips = []
+    for subject in ("S1", "S9"):
+        joints = np.cumsum(generator.normal(size=(60, 17, 3)) * 0.01, 0) + generator.normal(size=(1, 17, 3)) * 0.3
+        joints = (joints + [0.0, 0.0, 4.0]).astype(np.float32)
+        seen = joints @ k.T
+        seen = (seen[..., :2] / seen[..., 2:]).astype(np.float32)
+        scores = np.ones((60, 17), np.float32)
+        clips.append(
+            shards.Clip(subject, subject, 50.0, joints, keypoints=seen, scores=scores, K=k, image_size=(1000, 800))
+        )
+    shards.write(folder / "made", shards.Info("made", "made", H36M17.name, "views"), clips)
+    return folder
+
+
+def test_recorded_windows_are_as_published(recorded: Path) -> None:
+    """Frames 3 apart at 50 Hz, the ends repeated, x/w·2-1 and y·2/w-h/w, the root at 0."""
+    recordings = load_recordings(recorded, "h36m17", ("S9",), False)
+    config = PRESETS["paper-27"][1].network
+    x, y = windows_around(recordings, torch.tensor([0, 30]), 5, config, torch.tensor([False, True]))
+    assert x.shape == (2, 5, 17, 2)
+    seen, joints = recordings.keypoints, recordings.joints
+    expected = torch.stack([seen[..., 0] / 500 - 1, seen[..., 1] / 500 - 0.8], -1)
+    assert torch.allclose(x[0], expected[[0, 0, 0, 3, 6]], atol=1e-5)
+    assert torch.allclose(y[0], (joints - joints[:, :1])[[0, 0, 0, 3, 6]], atol=1e-5)
+    mirrored_input = expected[[24, 27, 30, 33, 36]][:, list(H36M17.mirror)] * torch.tensor([-1.0, 1.0])
+    assert torch.allclose(x[1], mirrored_input, atol=1e-5)
+
+
+def test_an_epoch_shows_every_recorded_frame_once(recorded: Path) -> None:
+    config = PRESETS["paper-27"][1]
+    feed = RecordedFeed(RecordedFeedConfig(), config.network, recorded, torch.device("cpu"), 1)
+    assert feed.size == 60
+    shown = torch.cat([feed._frames(0, torch.arange(30)), feed._frames(0, torch.arange(30, 60))])
+    assert sorted(shown.tolist()) == list(range(60)) and shown.tolist() != list(range(60))
+    x, _ = feed.batch(1, 0, 1, 40, 5)  # the last 20 of the first epoch, then 20 of the second
+    assert x.shape == (40, 5, 17, 2)
+
+
+def test_the_paper_s_recipe_runs_from_end_to_end(recorded: Path, tmp_path: Path) -> None:
+    paper = PRESETS["paper-27"][1]
+    assert (paper.learning_rate, paper.decay, paper.phases) == (1e-3, 0.96, ((27, 128, 20),))
+    small = replace(paper.network, width=16, blocks=1)
+    config = replace(paper, data=recorded, out=tmp_path, network=small, phases=((27, 20, 2),), threads=1)
+    train(config)
+    model = load_checkpoint(tmp_path / "weights.safetensors")
+    assert model.config.channels == 2 and read_about(tmp_path / "weights.safetensors")["steps"] == 6
+    phases = steps_of(config, RecordedFeed(RecordedFeedConfig(), small, recorded, torch.device("cpu"), 1))
+    rates = [learning_rate(config, step, 6, phases) for step in range(6)]
+    assert np.allclose(rates, [1e-3] * 3 + [0.96e-3] * 3)
 
 
 def test_another_networks_state_is_refused(data: Path, tmp_path: Path) -> None:
     train(tiny(data, tmp_path))
     with pytest.raises(UserError, match="another network"):
-        train(replace(tiny(data, tmp_path), width=32))
+        train(replace(tiny(data, tmp_path), network=BODY_NETWORK))
 
 
 def test_the_mirror_of_training_is_the_mirror_of_lifting() -> None:
