@@ -96,7 +96,7 @@ def pose(rest: RestPose, clip: Clip) -> tuple[Array, Array]:
         turn = base_turn(rest, bone, follow)
         turn = rotation.mul(turn, keys[name]) if name in keys else turn
         place = place + rotation.rotate(follow, clip.root_locations) if name == clip.root else place
-        posed[bone] = np.broadcast_to(place, turn.shape[:-1] + (3,)), turn
+        posed[bone] = place, turn
     frames = len(clip.rotations)
     heads = np.stack([np.broadcast_to(posed[bone][0], (frames, 3)) for bone in range(len(rest.bones))], 1)
     turns = np.stack([np.broadcast_to(posed[bone][1], (frames, 4)) for bone in range(len(rest.bones))], 1)

@@ -1,0 +1,234 @@
+"""Feet held on the floor while they are in contact, on a rig's own legs; the air belongs to the motion.
+
+A flat foot stands still; with the heel up it rolls over the toes' joint, with the toes up over the heel. The hold is
+eased out and in outside of the contact. Legs that do not reach far enough bring the hips down.
+Knows two legs over time in the world (metres, floor at 0); knows no bones and no keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import rotation
+from .reference import X, Y, Z, ramp
+from .rotation import Array
+
+_FLAT = np.radians([10.0, 25.0])  # a foot in contact tilted less stands flat, tilted more it rolls
+_PIVOT_DEG = 25.0  # a foot that turns further on the floor in one contact is meant to turn
+_SLIDE = 0.25  # of the leg's length: a foot that goes further in one contact is not standing
+_STRETCH = 0.99  # a leg bent by the hold is never straighter than this part of its length
+_DROP, _DROP_S = 0.15, 0.08  # the most that hips come down, by leg length; over what time
+_HEEL = 0.38  # how far the heel is behind the ankle, by the toes' joint before it
+_MISS_M = 0.003
+_TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A leg as it goes unheld, T frames, world metres.
+
+    socket, knee, ankle (T, 3). hinge (T, 3): the knee's axis, left to right hand of it bending back. foot, toes (T, 4):
+    their turns out of the flat foot that points to -y. ball (3,): from the ankle to the toes' joint of that flat foot.
+    ankle_height: over the floor, flat. contact (T,).
+    """
+
+    side: str
+    socket: Array
+    knee: Array
+    ankle: Array
+    hinge: Array
+    foot: Array
+    toes: Array
+    ball: Array
+    ankle_height: float
+    contact: NDArray[np.bool_]
+
+    @property
+    def length(self) -> float:
+        return sum(self.lengths)
+
+    @property
+    def lengths(self) -> tuple[float, float]:
+        thigh, shin = self.knee - self.socket, self.ankle - self.knee
+        return float(np.linalg.norm(thigh, axis=-1).mean()), float(np.linalg.norm(shin, axis=-1).mean())
+
+
+@dataclass(frozen=True)
+class Held:
+    """What holding adds: to the hips' place (T, 3), metres, and before each joint's turn in the world (T, 4)."""
+
+    shift: Array
+    turns: Mapping[str, Array]
+    notes: tuple[str, ...]
+
+
+def lock(legs: list[Leg], fps: float, ease_s: float) -> Held:
+    """Hold the feet of the legs in their contacts."""
+    if not legs:
+        return Held(np.zeros(3), {}, ())
+    holds = [_hold(leg, fps, max(ease_s * fps, 1.0)) for leg in legs]
+    drop = _drop(legs, holds, fps)
+    turns: dict[str, Array] = {}
+    notes = [note for hold in holds for note in hold.notes]
+    for leg, hold in zip(legs, holds, strict=True):
+        thigh, shin, missed = _reach(leg, leg.ankle + hold.ankle, drop)
+        turns |= {f"{leg.side}_upper_leg": thigh, f"{leg.side}_lower_leg": shin}
+        turns |= {f"{leg.side}_foot": hold.foot, f"{leg.side}_toes": hold.toes}
+        far = leg.contact & (missed > _MISS_M)
+        if far.any():
+            notes.append(
+                f"The {leg.side} foot could not be reached in {far.sum()} frames, by {missed[far].max() * 100:.1f} cm "
+                f"at most, first at {far.argmax() / fps:.2f} s."
+            )
+    return Held(-drop[:, None] * Z, turns, tuple(notes))
+
+
+# ---------------------------------------------------------------------------------------------- where feet stand
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """What holding changes: the ankle's place (T, 3), and before the turns of foot and toes (T, 4)."""
+
+    ankle: Array
+    foot: Array
+    toes: Array
+    notes: tuple[str, ...] = ()
+
+
+def _hold(leg: Leg, fps: float, ease: float) -> _Hold:
+    """The changes in each contact, eased to none around it within `ease` frames, or within half of a shorter gap."""
+    runs, notes = _runs(leg.contact), []
+    changes = np.zeros((len(leg.contact), 9))
+    for i, (start, end) in enumerate(runs):
+        change, slid = _stand(leg, slice(start, end))
+        if slid:
+            when = f"from {start / fps:.2f} to {end / fps:.2f} s"
+            notes.append(f"The {leg.side} foot slides in the motion itself {when}: it is not held there.")
+        before = (start - runs[i - 1][1] + 1) / 2 if i else ease
+        after = (runs[i + 1][0] - end + 1) / 2 if i + 1 < len(runs) else ease
+        changes += _eased(change, start, len(changes), min(before, ease), min(after, ease))
+    return _Hold(changes[:, :3], rotation.exp(changes[:, 3:6]), rotation.exp(changes[:, 6:]), tuple(notes))
+
+
+def _runs(contact: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.r_[0, contact.astype(int), 0]))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def _eased(change: Array, start: int, frames: int, before: float, after: float) -> Array:
+    """A contact's change (N, C) over all frames (T, C): its ends carried on and faded out."""
+    away = np.arange(frames) - start
+    weight = 1.0 - ramp(-away / before, 0.0, 1.0) - ramp((away - len(change) + 1) / after, 0.0, 1.0)
+    return weight[:, None] * change[np.clip(away, 0, len(change) - 1)]
+
+
+def _stand(leg: Leg, frames: slice) -> tuple[Array, bool]:
+    """What makes a foot stand over N frames; whether it slides.
+
+    Changes (N, 9): the ankle's, metres, and rotation vectors to put before the turns of foot and toes.
+    """
+    tilt, yaw = _tilt_and_yaw(leg.foot[frames])
+    rolling = ramp(rotation.angle(tilt), *_FLAT)
+    tilt = rotation.exp(rotation.log(tilt) * rolling[:, None])
+    weights = 1.05 - rolling
+    turning = np.degrees(np.ptp(yaw)) > _PIVOT_DEG
+    level = rotation.from_axis_angle(Z, yaw if turning else np.full(len(yaw), np.average(yaw, weights=weights)))
+    foot = rotation.mul(level, tilt)
+    heel_up = rotation.rotate(tilt, -Y)[:, 2:] < 0.0
+    pivot = np.where(heel_up, leg.ball, np.array([leg.ball[0], -_HEEL * leg.ball[1], -leg.ankle_height]))
+    rolled = rotation.rotate(level, pivot) - rotation.rotate(foot, pivot)
+    place = leg.ankle[frames] + rotation.rotate(leg.foot[frames], pivot) - rotation.rotate(level, pivot)
+    slid = bool(np.linalg.norm(np.ptp(place[:, :2], axis=0)) > _SLIDE * leg.length)
+    place = place if slid else np.average(place, axis=0, weights=weights)[None]
+    ankle = np.broadcast_to(place * (1.0, 1.0, 0.0) + leg.ankle_height * Z, rolled.shape)
+    changes = [ankle + rolled - leg.ankle[frames]]
+    for new, old in ((foot, leg.foot[frames]), (np.where(heel_up, level, foot), leg.toes[frames])):
+        changes.append(rotation.log(rotation.mul(new, rotation.inv(old))))
+    return np.concatenate(changes, -1), slid
+
+
+def _tilt_and_yaw(foot: Array) -> tuple[Array, Array]:
+    """A foot's turn (N, 4) as yaw (N,), radians and continuous, after the tilt (N, 4) out of the flat."""
+    ahead, across = rotation.rotate(foot, -Y), rotation.rotate(foot, X)
+    upright = np.abs(ahead[:, 2]) > 0.95  # pointed at the floor: only the other axis tells where it faces
+    yaw = np.where(upright, np.arctan2(across[:, 1], across[:, 0]), np.arctan2(ahead[:, 0], -ahead[:, 1]))
+    yaw = np.unwrap(yaw)
+    return rotation.mul(rotation.from_axis_angle(Z, -yaw), foot), yaw
+
+
+# ---------------------------------------------------------------------------------------------- legs that reach
+
+
+def _room(leg: Leg) -> Array:
+    """How far (T,) the ankle may be from the socket: as far as it goes by itself, or nearly the leg's length."""
+    free = np.linalg.norm(leg.ankle - leg.socket, axis=-1)
+    return np.maximum(free, _STRETCH * leg.length)
+
+
+def _drop(legs: list[Leg], holds: list[_Hold], fps: float) -> Array:
+    """How far (T,) the hips come down so that every held foot is reached; smooth in time."""
+    need = np.zeros(len(legs[0].contact))
+    for leg, hold in zip(legs, holds, strict=True):
+        away = leg.socket - leg.ankle - hold.ankle
+        below = np.sqrt(np.maximum(_room(leg) ** 2 - (away[:, :2] ** 2).sum(-1), 0.0))
+        held = np.linalg.norm(hold.ankle, axis=-1) > _TINY
+        need = np.maximum(need, np.where(held, np.clip(away[:, 2] - below, 0.0, _DROP * leg.length), 0.0))
+    return _smooth_above(need, _DROP_S * fps) if need.any() else need
+
+
+def _smooth_above(values: Array, sigma: float) -> Array:
+    """A smooth curve (T,) that nowhere falls below the values: their running maximum, averaged."""
+    radius = int(np.ceil(2.5 * sigma))
+    padded = np.pad(values, 2 * radius, mode="edge")
+    highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1).max(-1)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, _TINY)) ** 2)
+    return np.convolve(highest, kernel / kernel.sum(), mode="valid")
+
+
+def _reach(leg: Leg, goal: Array, drop: Array) -> tuple[Array, Array, Array]:
+    """The turns (T, 4) to put before those of thigh and shin for the ankle to be at its goal; the misses (T,), metres.
+
+    The knee keeps its side; near straight it folds about its hinge.
+    """
+    socket = leg.socket - drop[:, None] * Z
+    first, second = leg.lengths
+    away = goal - socket
+    wanted = np.linalg.norm(away, axis=-1)
+    distance = np.clip(_softened(wanted, _room(leg), leg.length), abs(first - second) + 1e-4 * leg.length, None)
+    along, free = rotation.normalise(away), rotation.normalise(leg.ankle - leg.socket)
+    turn = rotation.between(free, along)
+    part = (first**2 - second**2 + distance**2) / (2.0 * distance)
+    out = np.sqrt(np.maximum(first**2 - part**2, 0.0))
+    knee = part[:, None] * along + out[:, None] * _aside(leg, turn, along, out)
+    thigh, shin = rotation.rotate(turn, leg.knee - leg.socket), rotation.rotate(turn, leg.ankle - leg.knee)
+    untouched = (np.abs(goal - leg.ankle).max(-1) < _TINY) & (drop < _TINY)
+    ends = ((thigh, knee), (shin, distance[:, None] * along - knee))
+    turns = [rotation.mul(rotation.between(old, new), turn) for old, new in ends]
+    turns = [np.where(untouched[:, None], rotation.IDENTITY, turn) for turn in turns]
+    return turns[0], turns[1], np.where(untouched, 0.0, np.abs(wanted - distance))
+
+
+def _softened(wanted: Array, room: Array, length: float) -> Array:
+    """Distances (T,), those beyond `room` approaching the leg's length and never reaching it."""
+    left = np.maximum(length - room, _TINY)
+    beyond = np.maximum(wanted - room, 0.0)
+    return np.where(beyond > 0.0, room + left * -np.expm1(-beyond / left), wanted)
+
+
+def _aside(leg: Leg, turn: Array, along: Array, out: Array) -> Array:
+    """The direction (T, 3) in which the knee leaves the line from socket to ankle: where it was, turned with the line.
+
+    What bend the goal asks beyond the free leg's, the hinge gives; a knee bent backwards is folded forwards.
+    """
+    seen = rotation.rotate(turn, leg.knee - leg.socket)
+    seen = seen - (seen * along).sum(-1, keepdims=True) * along
+    usual = rotation.normalise(np.cross(along, rotation.rotate(turn, leg.hinge)))
+    agree = ramp((rotation.normalise(seen) * usual).sum(-1), -0.3, 0.3)
+    seen = seen * agree[:, None]
+    missing = np.maximum(out - np.linalg.norm(seen, axis=-1), 0.0)
+    return rotation.normalise(seen + missing[:, None] * usual)
