@@ -112,6 +112,14 @@ class Info:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """A source before it is read. takes: lists what there is; only called where that is wanted."""
+
+    info: Info
+    takes: Callable[[], Sequence[Take]]
+
+
+@dataclass(frozen=True)
 class Row:
     """A clip's place in the arrays: frames start to start + frames. K: nine numbers, or None."""
 
