@@ -19,9 +19,9 @@ from .motion import Motion
 from .reference import LIMBS, SIDES, SPINE, Rig, ball, hinge_axis, ramp, rig_of, source_ankle_height
 from .rig import BoneMap, Clip, Posed, RestPose, base_turn, following, pose, to_world
 from .rotation import Array
-from .skeleton import forward_kinematics
+from .skeleton import Skeleton, forward_kinematics
 
-__all__ = ["BoneMap", "Clip", "RestPose", "RetargetConfig", "motion_from", "pose", "retarget"]
+__all__ = ["BoneMap", "Clip", "RestPose", "RetargetConfig", "motion_from", "placement", "pose", "retarget"]
 
 _BEND = np.radians([10.0, 40.0])  # from where on the plane of elbow and knee tells a limb's twist, and tells it surely
 _OFF = np.radians([45.0, 90.0])  # a plane this far from the joint's own twist is doubted, and not believed
@@ -92,6 +92,15 @@ def motion_from(
     heads = np.mean([heads_world[:, rig.bones[joint][0]] for joint in _anchors(rig)], axis=0)
     root = _from_rig(rig, heads, like, config) - _anchor(rig, still, like)
     return replace(like, t_world_root=root, q_parent_joint=local)
+
+
+def placement(
+    skeleton: Skeleton, rest: RestPose, bone_map: BoneMap, config: RetargetConfig | None = None
+) -> tuple[Array, Array]:
+    """How the motion's world lies in the rig's: a place x of the motion is at `scales * x + origin` (3,), metres."""
+    rig = rig_of(rest, bone_map, skeleton)
+    scales, (own, source) = _scales(rig, config or RetargetConfig()), _lifts(rig)
+    return scales, own - source * scales
 
 
 def _edited(rig: Rig, edits: Mapping[int, Array], like: Motion) -> Array:
