@@ -1,0 +1,113 @@
+"""Pictures of an evaluation: error by joint, by camera angle, by score, and the PCK curve.
+
+Knows the report that `evaluate` writes; not how its figures came about. One picture a question, a line or bar a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+Sources = Mapping[str, dict[str, Any]]
+# eight that also the colour-blind tell apart (Okabe and Ito)
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
+
+
+def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write error_by_joint.png, error_by_angle.png, error_by_score.png and pck.png; returns their paths."""
+    sources = report["sources"]
+    wanted: dict[str, tuple[tuple[float, float], tuple[Callable[[Axes, Sources], None], ...]]] = {
+        "error_by_joint": ((7.0, 0.8 + 0.12 * _bars(sources)), (_joints,)),
+        "error_by_angle": ((10.0, 4.2), (_azimuth, _elevation)),
+        "error_by_score": ((6.5, 4.2), (_scores,)),
+        "pck": ((6.5, 4.2), (_pck,)),
+    }
+    paths = []
+    for name, (size, panels) in wanted.items():
+        figure = Figure(size, dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        for number, panel in enumerate(panels):
+            axes = figure.add_subplot(1, len(panels), number + 1)
+            panel(axes, sources)
+            _finish(axes, legend=number == 0)
+        figure.suptitle(str(report["weights"]), fontsize=9, color="#555555")
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1])
+    return paths
+
+
+def _bars(sources: Sources) -> int:
+    names = {name for source in sources.values() for name in source["joints"]}
+    return max(len(names) * (len(sources) + 1), 16)
+
+
+def _finish(axes: Axes, legend: bool) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(True, color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    if legend:
+        axes.legend(fontsize=8, frameon=False)
+
+
+def _colour(number: int) -> str:
+    return _COLOURS[number % len(_COLOURS)]
+
+
+def _joints(axes: Axes, sources: Sources) -> None:
+    names = list(dict.fromkeys(name for source in sources.values() for name in source["joints"]))
+    thick = 0.8 / len(sources)
+    for number, (label, source) in enumerate(sources.items()):
+        at = [i for i, name in enumerate(names) if name in source["joints"]]
+        place = np.array(at) + (number - (len(sources) - 1) / 2.0) * thick
+        axes.barh(place, [source["joints"][names[i]] for i in at], thick, color=_colour(number), label=label)
+    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("mean error, mm")
+    axes.set_title("Error by joint")
+
+
+def _lines(axes: Axes, sources: Sources, key: str) -> None:
+    for number, (label, source) in enumerate(sources.items()):
+        middles = [(part["from"] + part["to"]) / 2.0 for part in source[key]]
+        axes.plot(middles, [part["mm"] for part in source[key]], "o-", ms=4, lw=1.5, color=_colour(number), label=label)
+    axes.set_ylim(bottom=0.0)
+    axes.set_ylabel("mean error, mm")
+
+
+def _azimuth(axes: Axes, sources: Sources) -> None:
+    _lines(axes, sources, "azimuth")
+    axes.set_xlim(0, 180)
+    axes.set_xticks([0, 45, 90, 135, 180], ["front", "45°", "side", "135°", "back"])
+    axes.set_title("Error by the side the camera sees")
+
+
+def _elevation(axes: Axes, sources: Sources) -> None:
+    _lines(axes, sources, "elevation")
+    axes.set_xlabel("degrees below (−) and above (+) the body, along its own trunk")
+    axes.set_title("Error by the camera's height")
+
+
+def _scores(axes: Axes, sources: Sources) -> None:
+    _lines(axes, sources, "scores")
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("the detector's score of the landmark")
+    axes.set_title("Error by score")
+
+
+def _pck(axes: Axes, sources: Sources) -> None:
+    for number, (label, source) in enumerate(sources.items()):
+        mean = source["frames"]
+        text = f"{label}: PCK {mean['pck150']:.1f}, AUC {mean['auc']:.1f}"
+        axes.plot(source["pck"]["mm"], source["pck"]["percent"], lw=1.8, color=_colour(number), label=text)
+    axes.axvline(150.0, color="#999999", lw=0.8, ls=":")
+    axes.set_xlim(0, 152)
+    axes.set_ylim(0, 101)
+    axes.set_xlabel("threshold, mm")
+    axes.set_ylabel("joints nearer than that, %")
+    axes.set_title("PCK")
