@@ -70,7 +70,7 @@ def lock(legs: list[Leg], fps: float, ease_s: float) -> Held:
     """Hold the feet of the legs in their contacts."""
     if not legs:
         return Held(np.zeros(3), {}, ())
-    holds = [_hold(leg, fps, max(ease_s * fps, 1.0)) for leg in legs]
+    holds = [_hold(leg, max(ease_s * fps, 1.0), fps) for leg in legs]
     drop = _drop(legs, holds, fps)
     turns: dict[str, Array] = {}
     notes = [note for hold in holds for note in hold.notes]
@@ -100,19 +100,17 @@ class _Hold:
     notes: tuple[str, ...] = ()
 
 
-def _hold(leg: Leg, fps: float, ease: float) -> _Hold:
+def _hold(leg: Leg, ease: float, fps: float) -> _Hold:
     """The changes in each contact, eased to none around it within `ease` frames, or within half of a shorter gap."""
-    runs, notes = _runs(leg.contact), []
-    changes = np.zeros((len(leg.contact), 9))
-    for i, (start, end) in enumerate(runs):
-        change, slid = _stand(leg, slice(start, end))
-        if slid:
-            when = f"from {start / fps:.2f} to {end / fps:.2f} s"
-            notes.append(f"The {leg.side} foot slides in the motion itself {when}: it is not held there.")
-        before = (start - runs[i - 1][1] + 1) / 2 if i else ease
-        after = (runs[i + 1][0] - end + 1) / 2 if i + 1 < len(runs) else ease
-        changes += _eased(change, start, len(changes), min(before, ease), min(after, ease))
-    return _Hold(changes[:, :3], rotation.exp(changes[:, 3:6]), rotation.exp(changes[:, 6:]), tuple(notes))
+    runs = _runs(leg.contact)
+    changes, slid = _standing(leg, runs)
+    changes = _carried(changes, leg.contact, ease)
+    notes = tuple(
+        f"The {leg.side} foot slides in the motion itself from {start / fps:.2f} to {end / fps:.2f} s: "
+        "it is not held there."
+        for start, end in (runs[i] for i in slid)
+    )
+    return _Hold(changes[:, :3], rotation.exp(changes[:, 3:6]), rotation.exp(changes[:, 6:]), notes)
 
 
 def _runs(contact: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -120,36 +118,56 @@ def _runs(contact: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def _eased(change: Array, start: int, frames: int, before: float, after: float) -> Array:
-    """A contact's change (N, C) over all frames (T, C): its ends carried on and faded out."""
-    away = np.arange(frames) - start
-    weight = 1.0 - ramp(-away / before, 0.0, 1.0) - ramp((away - len(change) + 1) / after, 0.0, 1.0)
-    return weight[:, None] * change[np.clip(away, 0, len(change) - 1)]
+def _carried(changes: Array, contact: NDArray[np.bool_], ease: float) -> Array:
+    """Changes (T, C) as they are in contact; those at a contact's ends carried on and faded out."""
+    frames = np.arange(len(contact))
+    if not contact.any():
+        return np.zeros_like(changes)
+    before = np.maximum.accumulate(np.where(contact, frames, -1))
+    after = np.minimum.accumulate(np.where(contact, frames, len(frames))[::-1])[::-1]
+    inner = (before >= 0) & (after < len(frames))
+    limit = np.where(inner, np.minimum((after - before) / 2, ease), ease)
+    faded = np.zeros_like(changes)
+    for nearest in (before, after):
+        weight = 1.0 - ramp(np.abs(frames - nearest) / np.maximum(limit, 1.0), 0.0, 1.0)
+        weight = np.where((nearest >= 0) & (nearest < len(frames)), weight, 0.0)
+        faded += weight[:, None] * changes[np.clip(nearest, 0, len(frames) - 1)]
+    return np.where(contact[:, None], changes, faded)
 
 
-def _stand(leg: Leg, frames: slice) -> tuple[Array, bool]:
-    """What makes a foot stand over N frames; whether it slides.
+def _standing(leg: Leg, runs: list[tuple[int, int]]) -> tuple[Array, list[int]]:
+    """What makes the foot stand in each run, were it in contact all the time; and which runs slide.
 
-    Changes (N, 9): the ankle's, metres, and rotation vectors to put before the turns of foot and toes.
+    Changes (T, 9): the ankle's, metres, and rotation vectors to put before the turns of foot and toes.
     """
-    tilt, yaw = _tilt_and_yaw(leg.foot[frames])
+    tilt, yaw = _tilt_and_yaw(leg.foot)
     rolling = ramp(rotation.angle(tilt), *_FLAT)
     tilt = rotation.exp(rotation.log(tilt) * rolling[:, None])
-    weights = 1.05 - rolling
-    turning = np.degrees(np.ptp(yaw)) > _PIVOT_DEG
-    level = rotation.from_axis_angle(Z, yaw if turning else np.full(len(yaw), np.average(yaw, weights=weights)))
-    foot = rotation.mul(level, tilt)
     heel_up = rotation.rotate(tilt, -Y)[:, 2:] < 0.0
     pivot = np.where(heel_up, leg.ball, np.array([leg.ball[0], -_HEEL * leg.ball[1], -leg.ankle_height]))
-    rolled = rotation.rotate(level, pivot) - rotation.rotate(foot, pivot)
-    place = leg.ankle[frames] + rotation.rotate(leg.foot[frames], pivot) - rotation.rotate(level, pivot)
-    slid = bool(np.linalg.norm(np.ptp(place[:, :2], axis=0)) > _SLIDE * leg.length)
-    place = place if slid else np.average(place, axis=0, weights=weights)[None]
-    ankle = np.broadcast_to(place * (1.0, 1.0, 0.0) + leg.ankle_height * Z, rolled.shape)
-    changes = [ankle + rolled - leg.ankle[frames]]
-    for new, old in ((foot, leg.foot[frames]), (np.where(heel_up, level, foot), leg.toes[frames])):
+    over = leg.ankle + rotation.rotate(leg.foot, pivot)
+    for start, end in runs:
+        if np.degrees(np.ptp(yaw[start:end])) < _PIVOT_DEG:
+            yaw[start:end] = np.average(yaw[start:end], weights=1.05 - rolling[start:end])
+    level = rotation.from_axis_angle(Z, yaw)
+    foot = rotation.mul(level, tilt)
+    place, slid = _still(over - rotation.rotate(level, pivot), 1.05 - rolling, runs, _SLIDE * leg.length)
+    place[:, 2] = leg.ankle_height
+    changes = [place + rotation.rotate(level, pivot) - rotation.rotate(foot, pivot) - leg.ankle]
+    for new, old in ((foot, leg.foot), (np.where(heel_up, level, foot), leg.toes)):
         changes.append(rotation.log(rotation.mul(new, rotation.inv(old))))
     return np.concatenate(changes, -1), slid
+
+
+def _still(places: Array, weights: Array, runs: list[tuple[int, int]], reach: float) -> tuple[Array, list[int]]:
+    """Places (T, 3) with the mean of each run all over it; runs that go further than `reach` stay, and are told."""
+    places, slid = places.copy(), []
+    for i, (start, end) in enumerate(runs):
+        if np.linalg.norm(np.ptp(places[start:end, :2], axis=0)) > reach:
+            slid.append(i)
+        else:
+            places[start:end] = np.average(places[start:end], axis=0, weights=weights[start:end])
+    return places, slid
 
 
 def _tilt_and_yaw(foot: Array) -> tuple[Array, Array]:
