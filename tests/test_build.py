@@ -1,0 +1,89 @@
+"""What build.py makes: all that is needed, nothing else, and the same bytes from the same sources."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+import stc_core
+
+ROOT = Path(__file__).resolve().parents[1]
+WHEEL = f"stc_mocap-{stc_core.__version__}-py3-none-any.whl"
+ZIP = f"stc_mocap-{stc_core.__version__}.zip"
+SOURCES = ("stc_core", "blender_addon", "weights", "LICENSES")
+FILES = ("build.py", "pyproject.toml", "README.md", "LICENSE", "constraints.txt")
+
+
+def copied(root: Path, place: Path) -> Path:
+    """The sources elsewhere, with other times of change: a checkout may be at work while its tests run."""
+    for name in SOURCES:
+        shutil.copytree(root / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copyfile(root / name, place / name)
+    return place
+
+
+def build(root: Path, dist: Path) -> Path:
+    process = subprocess.run([sys.executable, root / "build.py", dist], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return dist
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(ROOT, tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture(scope="module")
+def dist(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(sources, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def extension(dist: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(dist / ZIP)
+
+
+def test_the_wheel_and_the_extension_are_made(dist: Path) -> None:
+    assert {path.name for path in dist.iterdir()} == {WHEEL, ZIP}
+
+
+def test_the_extension_holds_the_addon_its_wheel_versions_and_licences(
+    sources: Path, extension: zipfile.ZipFile
+) -> None:
+    rooms = {path.name for path in (sources / "blender_addon").glob("*.py")}
+    licences = {"LICENSE", "LICENSES/GPL-3.0-or-later.txt", "LICENSES/mediapipe-models.txt"}
+    others = {"blender_manifest.toml", "constraints.txt", f"wheels/{WHEEL}"}
+    assert set(extension.namelist()) == rooms | licences | others and "__init__.py" in rooms
+
+
+def test_the_manifest_names_our_version_and_a_wheel_that_is_there(extension: zipfile.ZipFile) -> None:
+    tomllib = pytest.importorskip("tomllib", reason="needs Python 3.11")
+    manifest = tomllib.loads(extension.read("blender_manifest.toml").decode())
+    assert manifest["version"] == stc_core.__version__ and manifest["wheels"] == [f"./wheels/{WHEEL}"]
+    assert manifest["id"] == "stc_mocap" and manifest["blender_version_min"] == "4.2.0"
+    assert "SPDX:GPL-3.0-or-later" in manifest["license"] and set(manifest["permissions"]) == {"network", "files"}
+
+
+def test_the_wheel_inside_is_the_wheel_beside(dist: Path, extension: zipfile.ZipFile) -> None:
+    assert extension.read(f"wheels/{WHEEL}") == (dist / WHEEL).read_bytes()
+
+
+def test_the_wheel_holds_the_core_the_weights_and_the_models(sources: Path, dist: Path) -> None:
+    names = zipfile.ZipFile(dist / WHEEL).namelist()
+    core = {path.relative_to(sources).as_posix() for path in (sources / "stc_core").rglob("*.py")}
+    weights = {f"stc_core/weights/{path.name}" for path in (sources / "weights").glob("*.*") if path.suffix != ".png"}
+    assert core | weights <= set(names)
+    assert not [name for name in names if name.startswith(("blender_addon", "tests"))]
+
+
+def test_the_same_sources_make_the_same_bytes_elsewhere_and_later(
+    sources: Path, dist: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    again = build(copied(sources, tmp_path_factory.mktemp("elsewhere")), tmp_path_factory.mktemp("later"))
+    digests = [{path.name: sha256(path.read_bytes()).hexdigest() for path in d.iterdir()} for d in (dist, again)]
+    assert digests[0] == digests[1]
