@@ -87,8 +87,8 @@ def evaluate(config: EvaluateConfig, report: Report) -> Plain:
     model = load_checkpoint(path)
     result: Plain = {"weights": path.name, "about": read_about(path), "settings": _plain(config), "sources": {}}
     for source in _chosen(config, model, report):
-        rows, protocol = _tested(source, config.subjects)
-        for asked in _asked(source, rows, protocol, model, config, report):
+        protocol = _protocol(source)
+        for asked in _asked(source, _tested(source, config.subjects), protocol, model, config, report):
             result["sources"][asked.source] = _judged(asked, protocol)
     if config.clips is not None:
         walks = _walks(config, config.clips, report)
@@ -100,32 +100,41 @@ def evaluate(config: EvaluateConfig, report: Report) -> Plain:
 
 
 def _chosen(config: EvaluateConfig, model: STCFormer, report: Report) -> list[Shards]:
-    """The sources named, or all that fit the network. Raises UserError where one named does not, or none does."""
+    """The sources named, or all that can be judged. Raises UserError where one named cannot, or none can."""
     found = open_shards(config.data) if config.data else []
     names = [source.source for source in found]
     if unknown := sorted(set(config.sources) - set(names)):
         raise UserError(f"{config.data} holds no source {unknown[0]}.", f"It has {', '.join(names) or 'none'}.")
     wanted = [source for source in found if source.source in (config.sources or names)]
-    why_not = {source.source: answers.misfit(source, model) for source in wanted}
-    fitting = [source for source in wanted if not why_not[source.source]]
-    if misfits := [why for why in why_not.values() if why]:
+    why_not = [answers.misfit(source, model) or _nobody(source, config.subjects) for source in wanted]
+    fitting = [source for source, why in zip(wanted, why_not, strict=True) if not why]
+    if reasons := [why for why in why_not if why]:
         if config.sources or not fitting:
-            raise UserError(
-                f"The weights do not fit: {misfits[0]}", "Choose weights made for this data, or other data."
-            )
-        for why in misfits:
+            raise UserError(reasons[0], "Choose other weights, --subjects, or data.")
+        for why in reasons:
             report(Note(f"Left out: {why}"))
     return fitting
 
 
-def _tested(source: Shards, subjects: tuple[str, ...]) -> tuple[list[Row], Protocol | None]:
-    """The clips that count, and the data set's protocol where it has one."""
-    protocol = next((known for known in PROTOCOLS if source.source.startswith(known.prefix)), None)
+def _protocol(source: Shards) -> Protocol | None:
+    return next((known for known in PROTOCOLS if source.source.startswith(known.prefix)), None)
+
+
+def _nobody(source: Shards, subjects: tuple[str, ...]) -> str:
+    """That nobody of a source is to be judged, where that is so."""
+    if _tested(source, subjects):
+        return ""
+    protocol = _protocol(source)
+    return f"{source.source} has nobody of {', '.join(subjects or (protocol.subjects if protocol else ()))}."
+
+
+def _tested(source: Shards, subjects: tuple[str, ...]) -> list[Row]:
+    """The clips that count. A source without a protocol and without anyone held out was held out as a whole."""
+    protocol = _protocol(source)
+    rows = [row for row in source.clips if row.frames]
     wanted = subjects or (protocol.subjects if protocol else HELD_OUT)
-    rows = [row for row in source.clips if row.subject in wanted and row.frames]
-    if not rows and (subjects or protocol):
-        raise UserError(f"{source.source} has nobody of {', '.join(wanted)}.", "Choose others with --subjects.")
-    return rows or [row for row in source.clips if row.frames], protocol
+    chosen = [row for row in rows if row.subject in wanted]
+    return chosen if chosen or subjects or protocol else rows
 
 
 def _asked(
@@ -229,15 +238,17 @@ class _Bars:
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
+        self._stage = ""
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Note):
             tqdm.write(event.message, file=sys.stderr)
         if not isinstance(event, Progress):
             return
-        if self._bar is None or self._bar.desc != f"{event.stage}: ":
+        if self._bar is None or self._stage != event.stage:
             self.close()
-            self._bar = tqdm(total=event.total, desc=event.stage, unit=" frames", leave=False)
+            self._stage = event.stage
+            self._bar = tqdm(total=event.total, desc=event.stage, leave=False)
         self._bar.update(event.done - self._bar.n)
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from .metrics import MM, Array
 Flags = NDArray[np.bool_]
 Plain = dict[str, Any]
 SIDES = ("left", "right")
+_COUNTED = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist", "thorax", "head")
 _CHUNK = 20_000
 
 
@@ -89,10 +90,8 @@ def _bends(asked: Answers, *names: str) -> Array:
 
 
 def pck_joints(names: tuple[str, ...]) -> list[int]:
-    """Those that MPI-INF-3DHP counts: limbs, neck and the head's top; not pelvis, spine and the middle of the head."""
-    left_out = {"pelvis", "spine", "nose"} | ({"head"} if "head_top" in names else set())
-    kinds = ("heel", "toe", "pinky", "index", "ear")
-    return [i for i, name in enumerate(names) if name not in left_out and not name.endswith(kinds)]
+    """The fourteen that MPI-INF-3DHP counts: not pelvis, spine and the middle of the head (our nose)."""
+    return [i for i, name in enumerate(names) if name.endswith(_COUNTED)]
 
 
 def figures(found: Errors, which: Flags, joints: list[int]) -> Plain:

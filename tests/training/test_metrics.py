@@ -11,6 +11,7 @@ from stc_core.motion import rotation
 from stc_core.training import metrics
 
 PARITY = Path(__file__).parents[3] / "shared" / "parity" / "windows_metrics.npz"
+FIXTURE = Path(__file__).with_name("figures.npz")  # made poses; errors by scipy's Kabsch and plain loops, not by us
 
 
 @pytest.fixture
@@ -31,6 +32,24 @@ def test_position_errors_equal_the_public_code():
         assert metrics.mpjpe(estimate, truth) == pytest.approx(float(file["m_mpjpe"]), abs=1e-12)
         np.testing.assert_allclose(metrics.mpjpe_each(estimate, truth)[:, 0], file["m_p1_each"], atol=1e-12)
         np.testing.assert_allclose(metrics.p_mpjpe_each(estimate, truth)[:, 0], file["m_p2_each"], atol=1e-12)
+
+
+@pytest.mark.skipif(not PARITY.exists(), reason="the public code's numbers are not here")
+def test_p_mpjpe_by_action_is_the_actions_own_where_the_public_code_mixes_the_batch():
+    """There the first three poses walk, the last three eat; P2 of both is the mean of all six."""
+    with np.load(PARITY) as file:
+        p1, p2 = (each(file["m_pred"], file["m_gt"])[:, 0] for each in (metrics.mpjpe_each, metrics.p_mpjpe_each))
+        for which, published in ((slice(0, 3), file["m_walk_p1p2"]), (slice(3, 6), file["m_eat_p1p2"])):
+            assert p1[which].mean() == pytest.approx(published[0], abs=1e-12)
+            assert p2[which].mean() == pytest.approx(file["m_p2_each"][which].mean(), abs=1e-12)
+            assert abs(p2[which].mean() - published[1]) > 1e-4
+            assert p2.mean() == pytest.approx(published[1], abs=1e-12)
+
+
+def test_position_errors_equal_the_ones_computed_otherwise():
+    with np.load(FIXTURE) as file:
+        for name, each in (("p1", metrics.mpjpe_each), ("p2", metrics.p_mpjpe_each), ("n", metrics.n_mpjpe_each)):
+            np.testing.assert_allclose(each(file["estimate"], file["truth"]), file[name], atol=1e-9)
 
 
 def test_mpjpe_is_the_mean_distance(clip):
@@ -101,3 +120,39 @@ def test_tilt_is_the_lean_of_the_whole_clip_and_not_its_heading(clip):
     assert metrics.tilt(turned(clip, (np.radians(12), 0, 0)), clip, up, up) == pytest.approx(12.0)
     camera_axes = turned(clip, (np.radians(90), 0, 0))  # z up becomes y down
     assert metrics.tilt(camera_axes, clip, np.array([0.0, -1.0, 0.0]), up) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_n_mpjpe_forgives_a_scale_of_each_frame_and_nothing_else(clip):
+    rooted = clip - clip[:, :1]
+    assert metrics.n_mpjpe_each(rooted * np.linspace(0.5, 2.0, len(clip))[:, None, None], rooted).max() < 1e-9
+    assert metrics.n_mpjpe_each(turned(rooted, (0, 0, 0.5)), rooted).min() > 0.1
+
+
+def test_velocity_and_acceleration_errors_are_of_what_moves_otherwise(clip):
+    t = np.arange(len(clip))[:, None, None] / 50.0
+    drifting = clip + [0.3, 0.0, 0.4] * t
+    falling = clip + [0.0, 0.0, -4.905] * t**2
+    np.testing.assert_allclose(metrics.velocity_error_each(drifting, clip, 50.0), 0.5)
+    np.testing.assert_allclose(metrics.velocity_error_each(drifting, clip), 0.01)
+    np.testing.assert_allclose(metrics.acceleration_error_each(drifting, clip, 50.0), 0.0, atol=1e-9)
+    np.testing.assert_allclose(metrics.acceleration_error_each(falling, clip, 50.0), 9.81)
+
+
+def test_pck_is_strict_and_auc_takes_thirty_one_thresholds():
+    assert metrics.pck(np.array([0.0, 0.149, 0.150, 0.2])) == 50.0
+    assert metrics.auc(np.zeros(3)) == pytest.approx(100.0 * 30 / 31)  # nothing is under a threshold of 0
+    assert metrics.auc(np.full(3, 0.0749)) == pytest.approx(100.0 * 16 / 31)
+    some = np.random.default_rng(1).uniform(0, 0.2, (50, 14))
+    np.testing.assert_allclose(metrics.pck_curve(some), [metrics.pck(some, limit) for limit in metrics.AUC_M])
+
+
+@pytest.mark.parametrize(
+    ("axis_angle", "azimuth", "elevation"),
+    [((0, 0, 0), 0, 0), ((0, 1.0, 0), 57.3, 0), ((0, np.pi, 0), 180, 0), ((0.5, 0, 0), 0, 28.6)],
+)
+def test_the_side_the_camera_sees_is_the_bodys_own(axis_angle, azimuth, elevation):
+    """Pelvis, left and right hip and shoulder, facing a camera that looks along z with y down; then turned so that its
+    left side comes forward, away from the camera, or so that it bows to the camera."""
+    facing = np.array([[0.0, 0, 0], [0.1, 0, 0], [0.2, -0.5, 0], [-0.1, 0, 0], [-0.2, -0.5, 0]])
+    found = metrics.view_angles(turned(facing, axis_angle), np.array([0.0, 0.0, 3.0]), (1, 2), (3, 4), 0)
+    assert abs((found[0] - azimuth + 180) % 360 - 180) < 0.1 and found[1] == pytest.approx(elevation, abs=0.1)
