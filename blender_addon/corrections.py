@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the animator mended, kept for the network to learn from: the captured motion beside the corrected one.
+
+A correction is a folder: capture.npz as it was captured, corrected.npz with the same frames as the armature now moves,
+meta.json. Knows how an armature is read back; not how the network learns from it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+import stc_core
+from stc_core.motion import rotation
+from stc_core.motion.motion import save_motion
+from stc_core.motion.retarget import motion_from
+from stc_core.motion.rig import RestPose
+from stc_core.motion.rotation import Array
+
+from . import armature, take, worker
+
+
+def save(obj: bpy.types.Object, scene: bpy.types.Scene, folder: Path) -> Path:
+    """Store the armature's captured action, as edited, as a new correction in `folder`; returns its own folder.
+
+    The scene, its frame and the pose are left alone. Raises UserError where the capture is gone or nothing can be
+    written.
+    """
+    action, made = take.played(obj)
+    motion, unit_m = made.load(), scene.unit_settings.scale_length
+    frames = made.start_frame + np.arange(len(motion.t_world_root)) * (made.scene_fps / motion.fps)
+    rest = armature.rest_pose(obj, unit_m)
+    heads, turns = sample(obj, rest, frames, unit_m)
+    corrected = motion_from(rest, made.bone_map(), turns, heads, motion)
+    kept = worker.new_folder(folder, action.name)
+    shutil.copyfile(made.motion, kept / "capture.npz")
+    save_motion(corrected, kept / "corrected.npz")
+    _describe(kept, obj, action, made)
+    return kept
+
+
+def count(folder: Path) -> int:
+    """How many corrections a folder holds."""
+    return sum(1 for _ in folder.glob("*/corrected.npz"))
+
+
+def sample(obj: bpy.types.Object, rest: RestPose, frames: Array, unit_m: float) -> tuple[Array, Array]:
+    """Heads (T, B, 3), world metres, and q_world_bone (T, B, 4) of the rest's bones at the scene's `frames` (T,).
+
+    As evaluated with all constraints and drivers, in a scene of its own: nothing of it comes back to the user's.
+    """
+    matrices = np.empty((len(frames), len(rest.bones), 4, 4))
+    with _own_scene(obj) as stage:
+        for row, frame in zip(matrices, frames, strict=True):
+            whole = int(np.floor(frame))
+            stage.frame_set(whole, subframe=float(frame - whole))
+            seen = obj.evaluated_get(stage.view_layers[0].depsgraph)
+            world = np.array(seen.matrix_world)
+            row[:] = world @ np.array([seen.pose.bones[name].matrix for name in rest.bones])
+    axes = matrices[..., :3, :3]
+    axes = axes / np.linalg.norm(axes, axis=-2, keepdims=True)
+    return matrices[..., :3, 3] * unit_m, rotation.unroll(rotation.from_matrix(axes))
+
+
+@contextmanager
+def _own_scene(obj: bpy.types.Object) -> Iterator[bpy.types.Scene]:
+    """A scene with the armature and what it depends on: evaluating it does not touch the objects themselves."""
+    stage = bpy.data.scenes.new("STC Mocap sampling")
+    try:
+        stage.collection.objects.link(obj)
+        yield stage
+    finally:
+        bpy.data.scenes.remove(stage)
+
+
+def _describe(folder: Path, obj: bpy.types.Object, action: bpy.types.Action, made: take.Take) -> None:
+    meta = {
+        "format": 1,
+        "rig": obj.name,
+        "action": action.name,
+        "kind": made.kind,
+        "video": Path(made.video).name,
+        "map": asdict(made.bone_map()),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "stc_mocap": stc_core.__version__,
+        "blender": bpy.app.version_string,
+    }
+    (folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
