@@ -8,7 +8,7 @@ Knows two legs over time in the world (metres, floor at 0); knows no bones and n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,15 @@ from . import rotation
 from .reference import X, Y, Z, ramp
 from .rotation import Array
 
-_FLAT = np.radians([10.0, 25.0])  # a foot in contact tilted less stands flat, tilted more it rolls
+_FLAT = np.radians([8.0, 20.0])  # a foot in contact pitched less stands flat, pitched more it rolls
+_EDGED = np.radians([40.0, 60.0])  # a foot in contact leant aside less stands flat, leant more it stands on its edge
 _PIVOT_DEG = 25.0  # a foot that turns further on the floor in one contact is meant to turn
 _SLIDE = 0.25  # of the leg's length: a foot that goes further in one contact is not standing
 _STRETCH = 0.99  # a leg bent by the hold is never straighter than this part of its length
 _DROP, _DROP_S = 0.15, 0.08  # the most that hips come down, by leg length; over what time
+_BLUR = 2.5  # the width of a bell, to each side
+_LIFT_S, _LIFT_PRIOR = 0.15, 0.02  # over what time the hips rise with the feet; what their usual rise weighs
+_ANKLE_UP = np.eye(9)[2]
 _HEEL = 0.38  # how far the heel is behind the ankle, by the toes' joint before it
 _MISS_M = 0.003
 _TINY = 1e-9
@@ -67,50 +71,40 @@ class Held:
 
 
 def lock(legs: list[Leg], fps: float, ease_s: float) -> Held:
-    """Hold the feet of the legs in their contacts."""
+    """Hold the feet of the legs in their contacts, eased out and in over `ease_s` seconds."""
     if not legs:
         return Held(np.zeros(3), {}, ())
-    holds = [_hold(leg, max(ease_s * fps, 1.0), fps) for leg in legs]
+    runs = [_runs(leg.contact) for leg in legs]
+    changes, slid = zip(*(_standing(leg, run) for leg, run in zip(legs, runs, strict=True)), strict=True)
+    lift = _lift([change[:, 2] for change in changes], [leg.contact for leg in legs], _LIFT_S * fps)
+    legs = [_lifted(leg, lift) for leg in legs]
+    holds = [_carried(c - lift[:, None] * _ANKLE_UP, leg, ease_s * fps) for c, leg in zip(changes, legs, strict=True)]
     drop = _drop(legs, holds, fps)
     turns: dict[str, Array] = {}
-    notes = [note for hold in holds for note in hold.notes]
+    notes = [
+        _slid(leg, [run[i] for i in which], fps) for leg, run, which in zip(legs, runs, slid, strict=True) if which
+    ]
     for leg, hold in zip(legs, holds, strict=True):
-        thigh, shin, missed = _reach(leg, leg.ankle + hold.ankle, drop)
+        thigh, shin, missed = _reach(leg, leg.ankle + hold[:, :3], drop)
         turns |= {f"{leg.side}_upper_leg": thigh, f"{leg.side}_lower_leg": shin}
-        turns |= {f"{leg.side}_foot": hold.foot, f"{leg.side}_toes": hold.toes}
-        far = leg.contact & (missed > _MISS_M)
-        if far.any():
-            notes.append(
-                f"The {leg.side} foot could not be reached in {far.sum()} frames, by {missed[far].max() * 100:.1f} cm "
-                f"at most, first at {far.argmax() / fps:.2f} s."
-            )
-    return Held(-drop[:, None] * Z, turns, tuple(notes))
+        turns |= {f"{leg.side}_foot": rotation.exp(hold[:, 3:6]), f"{leg.side}_toes": rotation.exp(hold[:, 6:])}
+        if (leg.contact & (missed > _MISS_M)).any():
+            notes.append(_missed(leg, np.where(leg.contact, missed, 0.0), fps))
+    return Held((lift - drop)[:, None] * Z, turns, tuple(notes))
+
+
+def _slid(leg: Leg, runs: list[tuple[int, int]], fps: float) -> str:
+    when = ", ".join(f"{start / fps:.2f} to {end / fps:.2f} s" for start, end in runs)
+    return f"The {leg.side} foot slides in the motion itself and is not held: {when}."
+
+
+def _missed(leg: Leg, missed: Array, fps: float) -> str:
+    count, first = np.count_nonzero(missed > _MISS_M), (missed > _MISS_M).argmax() / fps
+    most = f"by {100.0 * missed.max():.1f} cm at most, first at {first:.2f} s"
+    return f"The {leg.side} foot cannot reach its place on the floor in {count} frames, {most}."
 
 
 # ---------------------------------------------------------------------------------------------- where feet stand
-
-
-@dataclass(frozen=True)
-class _Hold:
-    """What holding changes: the ankle's place (T, 3), and before the turns of foot and toes (T, 4)."""
-
-    ankle: Array
-    foot: Array
-    toes: Array
-    notes: tuple[str, ...] = ()
-
-
-def _hold(leg: Leg, ease: float, fps: float) -> _Hold:
-    """The changes in each contact, eased to none around it within `ease` frames, or within half of a shorter gap."""
-    runs = _runs(leg.contact)
-    changes, slid = _standing(leg, runs)
-    changes = _carried(changes, leg.contact, ease)
-    notes = tuple(
-        f"The {leg.side} foot slides in the motion itself from {start / fps:.2f} to {end / fps:.2f} s: "
-        "it is not held there."
-        for start, end in (runs[i] for i in slid)
-    )
-    return _Hold(changes[:, :3], rotation.exp(changes[:, 3:6]), rotation.exp(changes[:, 6:]), notes)
 
 
 def _runs(contact: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -118,9 +112,12 @@ def _runs(contact: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def _carried(changes: Array, contact: NDArray[np.bool_], ease: float) -> Array:
-    """Changes (T, C) as they are in contact; those at a contact's ends carried on and faded out."""
-    frames = np.arange(len(contact))
+def _carried(changes: Array, leg: Leg, ease: float) -> Array:
+    """Changes (T, 9) as they are in contact; those at a contact's ends carried on and faded out.
+
+    They fade within `ease` frames, or within half of a shorter gap between contacts.
+    """
+    contact, frames = leg.contact, np.arange(len(leg.contact))
     if not contact.any():
         return np.zeros_like(changes)
     before = np.maximum.accumulate(np.where(contact, frames, -1))
@@ -140,12 +137,14 @@ def _standing(leg: Leg, runs: list[tuple[int, int]]) -> tuple[Array, list[int]]:
 
     Changes (T, 9): the ankle's, metres, and rotation vectors to put before the turns of foot and toes.
     """
-    tilt, yaw = _tilt_and_yaw(leg.foot)
-    rolling = ramp(rotation.angle(tilt), *_FLAT)
-    tilt = rotation.exp(rotation.log(tilt) * rolling[:, None])
-    heel_up = rotation.rotate(tilt, -Y)[:, 2:] < 0.0
-    pivot = np.where(heel_up, leg.ball, np.array([leg.ball[0], -_HEEL * leg.ball[1], -leg.ankle_height]))
-    over = leg.ankle + rotation.rotate(leg.foot, pivot)
+    yaw, pitch, roll = _angles(leg.foot)
+    rolling = ramp(np.abs(pitch), *_FLAT)
+    tilt = rotation.mul(
+        rotation.from_axis_angle(X, pitch * rolling), rotation.from_axis_angle(Y, roll * ramp(np.abs(roll), *_EDGED))
+    )
+    pivot = np.where(pitch[:, None] > 0.0, leg.ball, [leg.ball[0], -_HEEL * leg.ball[1], -leg.ankle_height])
+    free = rotation.mul(rotation.from_axis_angle(Z, yaw), rotation.from_axis_angle(X, pitch))
+    over = leg.ankle + rotation.rotate(free, pivot)
     for start, end in runs:
         if np.degrees(np.ptp(yaw[start:end])) < _PIVOT_DEG:
             yaw[start:end] = np.average(yaw[start:end], weights=1.05 - rolling[start:end])
@@ -154,7 +153,7 @@ def _standing(leg: Leg, runs: list[tuple[int, int]]) -> tuple[Array, list[int]]:
     place, slid = _still(over - rotation.rotate(level, pivot), 1.05 - rolling, runs, _SLIDE * leg.length)
     place[:, 2] = leg.ankle_height
     changes = [place + rotation.rotate(level, pivot) - rotation.rotate(foot, pivot) - leg.ankle]
-    for new, old in ((foot, leg.foot), (np.where(heel_up, level, foot), leg.toes)):
+    for new, old in ((foot, leg.foot), (np.where(pitch[:, None] > 0.0, level, foot), leg.toes)):
         changes.append(rotation.log(rotation.mul(new, rotation.inv(old))))
     return np.concatenate(changes, -1), slid
 
@@ -170,13 +169,32 @@ def _still(places: Array, weights: Array, runs: list[tuple[int, int]], reach: fl
     return places, slid
 
 
-def _tilt_and_yaw(foot: Array) -> tuple[Array, Array]:
-    """A foot's turn (N, 4) as yaw (N,), radians and continuous, after the tilt (N, 4) out of the flat."""
+def _lift(raised: list[Array], contacts: list[NDArray[np.bool_]], sigma: float) -> Array:
+    """How much (T,) the hips rise with the feet that stand: the mean of what contacts raise them, smooth in time.
+
+    A motion's feet may stand a little deep or high; raised alone they would bend straight knees.
+    """
+    weights = np.sum(contacts, axis=0) * 1.0
+    summed = sum(raise_by * contact for raise_by, contact in zip(raised, contacts, strict=True))
+    usual = np.sum(summed) / max(weights.sum(), 1.0)
+    return (_blurred(summed, sigma) + _LIFT_PRIOR * usual) / (_blurred(weights, sigma) + _LIFT_PRIOR)
+
+
+def _lifted(leg: Leg, lift: Array) -> Leg:
+    up = lift[:, None] * Z
+    return replace(leg, socket=leg.socket + up, knee=leg.knee + up, ankle=leg.ankle + up)
+
+
+def _angles(foot: Array) -> tuple[Array, Array, Array]:
+    """Yaw about z, continuous, pitch about x (positive with the heel up) and roll about y (T,), radians, of a foot."""
     ahead, across = rotation.rotate(foot, -Y), rotation.rotate(foot, X)
     upright = np.abs(ahead[:, 2]) > 0.95  # pointed at the floor: only the other axis tells where it faces
     yaw = np.where(upright, np.arctan2(across[:, 1], across[:, 0]), np.arctan2(ahead[:, 0], -ahead[:, 1]))
-    yaw = np.unwrap(yaw)
-    return rotation.mul(rotation.from_axis_angle(Z, -yaw), foot), yaw
+    pitch = -np.arcsin(np.clip(ahead[:, 2], -1.0, 1.0))
+    level = rotation.mul(rotation.from_axis_angle(Z, yaw), rotation.from_axis_angle(X, pitch))
+    rest = rotation.mul(rotation.inv(level), foot)
+    roll = (2.0 * np.arctan2(rest[:, 2], rest[:, 0]) + np.pi) % (2.0 * np.pi) - np.pi
+    return np.unwrap(yaw), pitch, roll
 
 
 # ---------------------------------------------------------------------------------------------- legs that reach
@@ -188,24 +206,26 @@ def _room(leg: Leg) -> Array:
     return np.maximum(free, _STRETCH * leg.length)
 
 
-def _drop(legs: list[Leg], holds: list[_Hold], fps: float) -> Array:
+def _drop(legs: list[Leg], holds: list[Array], fps: float) -> Array:
     """How far (T,) the hips come down so that every held foot is reached; smooth in time."""
     need = np.zeros(len(legs[0].contact))
     for leg, hold in zip(legs, holds, strict=True):
-        away = leg.socket - leg.ankle - hold.ankle
+        away = leg.socket - leg.ankle - hold[:, :3]
         below = np.sqrt(np.maximum(_room(leg) ** 2 - (away[:, :2] ** 2).sum(-1), 0.0))
-        held = np.linalg.norm(hold.ankle, axis=-1) > _TINY
+        held = np.linalg.norm(hold[:, :3], axis=-1) > _TINY
         need = np.maximum(need, np.where(held, np.clip(away[:, 2] - below, 0.0, _DROP * leg.length), 0.0))
-    return _smooth_above(need, _DROP_S * fps) if need.any() else need
+    if not need.any():
+        return need
+    radius = int(np.ceil(_BLUR * _DROP_S * fps))
+    highest = np.lib.stride_tricks.sliding_window_view(np.pad(need, radius, mode="edge"), 2 * radius + 1).max(-1)
+    return _blurred(highest, _DROP_S * fps)
 
 
-def _smooth_above(values: Array, sigma: float) -> Array:
-    """A smooth curve (T,) that nowhere falls below the values: their running maximum, averaged."""
-    radius = int(np.ceil(2.5 * sigma))
-    padded = np.pad(values, 2 * radius, mode="edge")
-    highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1).max(-1)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, _TINY)) ** 2)
-    return np.convolve(highest, kernel / kernel.sum(), mode="valid")
+def _blurred(values: Array, sigma: float) -> Array:
+    """Values (T,) averaged over time with a bell of `sigma` frames."""
+    radius = int(np.ceil(_BLUR * sigma))
+    bell = np.exp(-0.5 * (np.arange(-radius, radius + 1) / max(sigma, _TINY)) ** 2)
+    return np.convolve(np.pad(values, radius, mode="edge"), bell / bell.sum(), mode="valid")
 
 
 def _reach(leg: Leg, goal: Array, drop: Array) -> tuple[Array, Array, Array]:
