@@ -30,6 +30,7 @@ __all__ = ["KNOWN", "KnownRig", "check", "guess", "load_map", "match", "save_map
 FORMAT, FORMAT_VERSION = "stc-mocap bone map", 1
 _TRUNK = ("spine", "chest", "upper_chest")
 _LEAST = 8  # joints of a listed rig that must be there to take it for one
+_COMMON = 0.8  # the part of all bones that an importer's prefix stands before
 _SHAPED, _UNSURE = 0.4, 0.25  # confidence of a joint found by shape, and where front and back look alike
 _REMEDY = "Choose a bone map that STC Mocap saved, or mend this line of it."
 
@@ -44,7 +45,10 @@ def guess(rest: RestPose) -> BoneMap:
     for joint, bones in chains.limbs(tree, read).items():
         _add(tree, found, {joint: bones})
     _add(tree, found, chains.fill_limbs(tree, read, found))
-    _add(tree, found, chains.trunk(tree, read, found))
+    trunk = chains.trunk(tree, read, found)
+    _add(tree, found, trunk)
+    if rig is None or not rig.controls:
+        _lengthen_spine(read, found, trunk)
     by_shape = _lacks(found)
     if by_shape:
         _add_shape(tree, read, found)
@@ -91,11 +95,12 @@ def _is_rig(rig: KnownRig, found: Found) -> bool:
 def _matched(rig: KnownRig, read: Sequence[names.Name]) -> Found:
     """The rig's joints in a list of names, all with the same words before and after the rig's own."""
     wanted = _wanted(rig)
-    before, after = (rig.prefix, "") if rig.prefix is not None else _frame(wanted, read)
+    before, after = _frame(wanted, read, rig.prefix)
     exact: dict[tuple[str, str], int] = {}
     bare: dict[tuple[str, str], list[int]] = {}
     for bone, name in enumerate(read):
         exact.setdefault((name.side, name.base), bone)
+        exact.setdefault(("", name.whole), bone)
         bare.setdefault((name.side, name.bare), []).append(bone)
     found: Found = {}
     used: set[int] = set()
@@ -118,14 +123,18 @@ def _wanted(rig: KnownRig) -> dict[str, list[tuple[str, list[str]]]]:
     wanted: dict[str, list[tuple[str, list[str]]]] = {}
     for joint, chain in rig.bones.items():
         read = [[names.read(bone) for bone in bones.split("|")] for bones in chain]
-        wanted[joint] = [(versions[0].side, [name.base for name in versions]) for versions in read]
         if joint.startswith("left_"):
-            wanted[joint.replace("left", "right")] = [(names.RIGHT, bases) for _, bases in wanted[joint]]
+            for side in chains.SIDES:
+                wanted[joint.replace("left", side)] = [(side, [name.base for name in versions]) for versions in read]
+        else:
+            wanted[joint] = [("", [name.whole for name in versions]) for versions in read]
     return wanted
 
 
-def _frame(wanted: Mapping[str, list[tuple[str, list[str]]]], read: Sequence[names.Name]) -> tuple[str, str]:
-    """What stands before and after most of the rig's names."""
+def _frame(
+    wanted: Mapping[str, list[tuple[str, list[str]]]], read: Sequence[names.Name], prefix: str | None
+) -> tuple[str, str]:
+    """What stands before and after most of the rig's names: its own prefix, if any, after what all bones begin with."""
     votes: Counter[tuple[str, str]] = Counter()
     for chain in wanted.values():
         frames = set()
@@ -134,7 +143,16 @@ def _frame(wanted: Mapping[str, list[tuple[str, list[str]]]], read: Sequence[nam
                 if name.side == side:
                     frames |= {tuple(name.base.split(base, 1)) for base in bases if base in name.base}
         votes.update(frames)  # type: ignore[arg-type]
-    return min(votes, key=lambda frame: (-votes[frame], len(frame[0]) + len(frame[1]), frame), default=("", ""))
+    ranked = sorted(votes, key=lambda frame: (-votes[frame], len(frame[0]) + len(frame[1]), frame))
+    if prefix is not None:
+        ranked = [frame for frame in ranked if frame[0].endswith(prefix)]
+        ranked = [f for f in ranked if _is_common(f[0].removesuffix(prefix), f[1], read)]
+    return next(iter(ranked), (prefix or "", ""))
+
+
+def _is_common(start: str, end: str, read: Sequence[names.Name]) -> bool:
+    """Whether nearly all names begin and end so."""
+    return sum(n.base.startswith(start) and n.base.endswith(end) for n in read) >= _COMMON * len(read)
 
 
 # ---- putting findings together
@@ -147,6 +165,16 @@ def _add(tree: Tree, found: Found, more: Found) -> None:
         free = tuple(bone for bone in bones if bone not in used)
         if joint not in found and free and _hangs_rightly(tree, found, joint, free[0]):
             found[joint] = (free, sure)
+
+
+def _lengthen_spine(read: Sequence[names.Name], found: Found, trunk: Found) -> None:
+    """Take bones called spine that stand in line with a listed rig's own, which is shorter."""
+    own, sure = found.get("spine", ((), 0.0))
+    line = trunk.get("spine", ((), 0.0))[0]
+    used = {bone for joint, (bones, _) in found.items() if joint != "spine" for bone in bones}
+    if own and set(own) < set(line):
+        kept = [b for b in line if b in own or (b not in used and "spine" in names.joints(read[b]))]
+        found["spine"] = (tuple(kept), sure)
 
 
 def _hangs_rightly(tree: Tree, found: Found, joint: str, bone: int) -> bool:

@@ -40,7 +40,7 @@ def _limb(tree: Tree, read: Sequence[names.Name], side: str, limb: Sequence[str]
     scores: dict[int, dict[str, float]] = {}
     for bone, name in enumerate(read):
         fits = {joint: score for joint, score in names.joints(name).items() if joint in limb}
-        if name.side == side and fits:
+        if name.side == side and fits and not ("toes" in fits and _is_one_of_many(tree, read, bone)):
             scores[bone] = fits
     line: _Line = max((_best_order(tree, scores, bone, limb) for bone in scores), key=_worth, default={})
     if len(line) < len(limb) // 2:  # bones of a control rig hang on each other in roundabout ways: names alone count
@@ -49,6 +49,16 @@ def _limb(tree: Tree, read: Sequence[names.Name], side: str, limb: Sequence[str]
             if joint not in line and clear:
                 line[joint] = max(clear.items(), key=lambda pair: pair[1])
     return line
+
+
+def _is_one_of_many(tree: Tree, read: Sequence[names.Name], bone: int) -> bool:
+    """Whether a bone called toe, or one above it, has others beside it: single toes do not bend for all."""
+    while bone >= 0 and "toes" in names.joints(read[bone]):
+        beside = tree.children[tree.parents[bone]] if tree.parents[bone] >= 0 else []
+        if sum("toes" in names.joints(read[b]) and read[b].side == read[bone].side for b in beside) > 1:
+            return True
+        bone = tree.parents[bone]
+    return False
 
 
 def _worth(line: _Line) -> tuple[float, int]:
@@ -76,7 +86,8 @@ def fill_limbs(tree: Tree, read: Sequence[names.Name], found: Found) -> Found:
         for limb in LIMBS:
             known = {joint: found[f"{side}_{joint}"][0][0] for joint in limb if f"{side}_{joint}" in found}
             for joint, bone in _fill(tree, side, limb, known, found).items():
-                if joint not in known and bone not in used and not names.never(read[bone]):
+                free = bone not in used and not names.never(read[bone]) and not _is_one_of_many(tree, read, bone)
+                if joint not in known and free:
                     filled[f"{side}_{joint}"] = ((bone,), _FILLED)
     return filled
 
@@ -107,12 +118,19 @@ def trunk(tree: Tree, read: Sequence[names.Name], found: Found) -> Found:
         said = names.joints(read[hips]).get("hips", 0.0)
         result["hips"] = ((hips,), max(said * _SURE, _FILLED))
     heads = [bone for bone in heads if hips < 0 or tree.under(bone, hips) or not legs] or heads
-    head = found["head"][0][0] if "head" in found else (heads[0] if heads else -1)
+    head = found["head"][0][0] if "head" in found else (heads[0] if heads else _above_neck(tree, read))
     if head >= 0:
-        result["head"] = ((head,), names.joints(read[head]).get("head", 0.0) * _SURE)
+        result["head"] = ((head,), max(names.joints(read[head]).get("head", 0.0) * _SURE, _FILLED))
     fork = tree.common([tree.parents[bone] for bone in arms]) if arms else (tree.parents[head] if head >= 0 else -1)
     result |= _spine_and_neck(tree, read, hips, fork, head)
     return result
+
+
+def _above_neck(tree: Tree, read: Sequence[names.Name]) -> int:
+    """The bone on a neck that nobody calls head, -1 where there is none."""
+    necks = _called(tree, read, "neck")
+    above = [bone for bone in (tree.children[necks[-1]] if necks else []) if not read[bone].side]
+    return max((bone for bone in above if not names.never(read[bone])), key=lambda b: tree.reach[b], default=-1)
 
 
 def _firsts(found: Found, limb: Sequence[str]) -> list[int]:

@@ -15,7 +15,6 @@ from functools import lru_cache
 LEFT, RIGHT = "left", "right"
 _SIDES = {"l": LEFT, "left": LEFT, "lft": LEFT, "lf": LEFT, "r": RIGHT, "right": RIGHT, "rgt": RIGHT, "rt": RIGHT}
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\x00-\x7f]+")
-_VERTEBRA = re.compile(r"(?:.*[:|])?([LTC]\d{1,2})")  # Xsens' spine: the L of L5 is no left
 _BODY = (
     "upper lower fore up arm hand wrist elbow palm shoulder shldr clavicle collar scapula leg thigh calf shin knee "
     "foot ankle toe ball hip buttock femur heel"
@@ -28,12 +27,14 @@ _MANY_NUMBERED = 0.9
 class Name:
     """A bone's name read: side is "left", "right" or ""; base is the rest, small letters and numbers run together.
 
-    bare: the base without the number an importer may have appended. words: the base's pieces.
+    bare: the base without the number an importer may have appended. whole: the base with the side's letters where they
+    stand, for a vertebra L5 has no side. words: the base's pieces.
     """
 
     side: str
     base: str
     bare: str
+    whole: str
     words: frozenset[str]
 
 
@@ -49,14 +50,11 @@ def read_all(names: Sequence[str]) -> tuple[Name, ...]:
 @lru_cache(maxsize=8192)
 def read(name: str) -> Name:
     name = unicodedata.normalize("NFKC", name)
-    vertebra = _VERTEBRA.fullmatch(name)
-    if vertebra:
-        word = vertebra[1].lower()
-        return Name("", word, word, frozenset([word]))
-    side, words = _side_of(_tokens(name))
+    tokens = _tokens(name)
+    side, words = _side_of(tokens)
     appended = _APPENDED.fullmatch(name)
     bare = "".join(words[:-1]) if appended and words and words[-1].isdigit() else "".join(words)
-    return Name(side, "".join(words), bare, frozenset(words))
+    return Name(side, "".join(words), bare, "".join(tokens), frozenset(words))
 
 
 def _tokens(name: str) -> list[str]:
@@ -116,7 +114,7 @@ _MIDDLE: tuple[tuple[str, Mapping[str, float]], ...] = (
     ("hip", {"hips": 0.9}),
     ("neck|^首", {"neck": 0.95}),
     ("head|^頭", {"head": 0.95}),
-    ("spine|chest|torso|abdomen|thorax|ribcage|waist|stomach|belly|lowerback|上半身|^[lt]\\d+$", {"spine": 0.9}),
+    ("spine|chest|torso|abdomen|thorax|ribcage|waist|stomach|belly|lowerback|上半身", {"spine": 0.9}),
     ("centerofmass|^cog$|センター|下半身|腰", {"hips": 0.6}),
     ("root", {"hips": 0.3}),
 )

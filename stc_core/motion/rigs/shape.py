@@ -17,6 +17,7 @@ from .tree import Tree
 
 Chains = dict[str, tuple[int, ...]]  # joint -> its bones
 
+_SIDES = (names.LEFT, names.RIGHT)
 _UPS = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
 _FEW = 24  # the longest-reaching children that are looked at for pairs
 _NEAR_FLOOR, _LEG, _ARM = 0.15, 0.25, 0.2  # parts of the body's height: a foot's, a leg's least, an arm's least
@@ -35,7 +36,7 @@ def find_body(tree: Tree, sides: Sequence[str]) -> tuple[Chains, bool]:
 
     sides: "left", "right" or "" for each bone, where a name tells.
     """
-    for up in _UPS:
+    for up in _UPS if len(tree.parents) else ():
         body = _upright(tree, np.array(up), sides)
         if body:
             return body
@@ -56,15 +57,21 @@ def _upright(tree: Tree, up: Array, sides: Sequence[str]) -> tuple[Chains, bool]
         return None
     fork, arm_pair = arms
     left, sure = _left(tree, up, aside, pair, height)
-    body: Chains = {"hips": (crotch,), "spine": tuple(tree.between(trunk, fork))}
-    if fork != crotch:
-        body["spine"] = (*(bone for bone in body["spine"] if bone != crotch), fork)
-    for kind, bones in ((LEG, pair), (ARM, arm_pair)):
-        ordered = sorted(bones, key=lambda bone: -float(_middle(tree, bone) @ left))
-        for side, bone in zip((names.LEFT, names.RIGHT), ordered, strict=True):
-            body |= {f"{side}_{joint}": (b,) for joint, b in split(tree, tree.limb(bone), kind, {}).items()}
-    body |= _head(tree, fork, set(arm_pair), up, aside, middle, height)
-    return _by_sides(body, sides), sure
+    body = _sided(tree, LEG, pair, left) | _sided(tree, ARM, arm_pair, left)
+    if not {f"{side}_{joint}" for side in _SIDES for joint in ("lower_leg", "lower_arm")} <= set(body):
+        return None
+    spine = tuple(bone for bone in (*tree.between(trunk, fork), fork) if bone not in (crotch, trunk))
+    body |= {"hips": (crotch,)} | ({"spine": spine} if spine else {})
+    return _by_sides(body | _head(tree, fork, set(arm_pair), up, aside, middle, height), sides), sure
+
+
+def _sided(tree: Tree, limb: Sequence[str], pair: Sequence[int], left: Array) -> Chains:
+    """The joints of a pair of limbs, the one further to the left first."""
+    body: Chains = {}
+    ordered = sorted(pair, key=lambda bone: -float(_middle(tree, bone) @ left))
+    for side, bone in zip(_SIDES, ordered, strict=True):
+        body |= {f"{side}_{joint}": (b,) for joint, b in split(tree, tree.limb(bone), limb, {}).items()}
+    return body
 
 
 def _top(tree: Tree, bone: int, heights: Array) -> float:
