@@ -66,7 +66,7 @@ class EvaluateConfig:
     clips: Path | None = None
     """folder of rendered NAME.mp4 and NAME.npz: judge the whole way"""
     sources: tuple[str, ...] = ()
-    """of the data; all by default"""
+    """of the data; by default all that have someone to judge"""
     subjects: tuple[str, ...] = ()
     """who is judged; by default the test subjects of the data set's protocol, or who was held out of our training"""
     way: Literal["auto", "centre", "blended"] = "auto"
@@ -88,7 +88,7 @@ def evaluate(config: EvaluateConfig, report: Report) -> Plain:
     result: Plain = {"weights": path.name, "about": read_about(path), "settings": _plain(config), "sources": {}}
     for source in _chosen(config, model, report):
         protocol = _protocol(source)
-        for asked in _asked(source, _tested(source, config.subjects), protocol, model, config, report):
+        for asked in _asked(source, _tested(source, config), protocol, model, config, report):
             result["sources"][asked.source] = _judged(asked, protocol)
     if config.clips is not None:
         walks = _walks(config, config.clips, report)
@@ -106,7 +106,7 @@ def _chosen(config: EvaluateConfig, model: STCFormer, report: Report) -> list[Sh
     if unknown := sorted(set(config.sources) - set(names)):
         raise UserError(f"{config.data} holds no source {unknown[0]}.", f"It has {', '.join(names) or 'none'}.")
     wanted = [source for source in found if source.source in (config.sources or names)]
-    why_not = [answers.misfit(source, model) or _nobody(source, config.subjects) for source in wanted]
+    why_not = [answers.misfit(source, model) or _nobody(source, config) for source in wanted]
     fitting = [source for source, why in zip(wanted, why_not, strict=True) if not why]
     if reasons := [why for why in why_not if why]:
         if config.sources or not fitting:
@@ -120,21 +120,24 @@ def _protocol(source: Shards) -> Protocol | None:
     return next((known for known in PROTOCOLS if source.source.startswith(known.prefix)), None)
 
 
-def _nobody(source: Shards, subjects: tuple[str, ...]) -> str:
+def _nobody(source: Shards, config: EvaluateConfig) -> str:
     """That nobody of a source is to be judged, where that is so."""
-    if _tested(source, subjects):
+    if _tested(source, config):
         return ""
     protocol = _protocol(source)
-    return f"{source.source} has nobody of {', '.join(subjects or (protocol.subjects if protocol else ()))}."
+    if not config.subjects and protocol is None:
+        return f"{source.source} has nobody who was held out of training. (--sources {source.source} judges all of it.)"
+    return f"{source.source} has nobody of {', '.join(config.subjects or (protocol.subjects if protocol else ()))}."
 
 
-def _tested(source: Shards, subjects: tuple[str, ...]) -> list[Row]:
-    """The clips that count. A source without a protocol and without anyone held out was held out as a whole."""
+def _tested(source: Shards, config: EvaluateConfig) -> list[Row]:
+    """The clips that count. Where nobody was held out and the source is named, it was held out as a whole."""
     protocol = _protocol(source)
     rows = [row for row in source.clips if row.frames]
-    wanted = subjects or (protocol.subjects if protocol else HELD_OUT)
+    wanted = config.subjects or (protocol.subjects if protocol else HELD_OUT)
     chosen = [row for row in rows if row.subject in wanted]
-    return chosen if chosen or subjects or protocol else rows
+    whole = not config.subjects and protocol is None and source.source in config.sources
+    return chosen or (rows if whole else [])
 
 
 def _asked(

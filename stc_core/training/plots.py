@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -22,60 +21,76 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write error_by_joint.png, error_by_angle.png, error_by_score.png and pck.png; returns their paths."""
     sources = report["sources"]
-    wanted: dict[str, tuple[tuple[float, float], tuple[Callable[[Axes, Sources], None], ...]]] = {
-        "error_by_joint": ((7.0, 0.8 + 0.12 * _bars(sources)), (_joints,)),
-        "error_by_angle": ((10.0, 4.2), (_azimuth, _elevation)),
-        "error_by_score": ((6.5, 4.2), (_scores,)),
-        "pck": ((6.5, 4.2), (_pck,)),
+    wanted: dict[str, tuple[float, float, tuple[Callable[[Axes, Sources], None], ...]]] = {
+        "error_by_joint": (7.0, 1.5 + 0.2 * len(_joint_names(sources)), (_joints,)),
+        "error_by_angle": (10.0, 4.2, (_azimuth, _elevation)),
+        "error_by_score": (6.5, 4.2, (_scores,)),
+        "pck": (6.5, 4.2, (_pck,)),
     }
     paths = []
-    for name, (size, panels) in wanted.items():
-        figure = Figure(size, dpi=120, layout="constrained")
+    for name, (width, height, panels) in wanted.items():
+        figure = Figure((width, height + 0.13 * len(sources)), dpi=120, layout="constrained")
         FigureCanvasAgg(figure)
         for number, panel in enumerate(panels):
             axes = figure.add_subplot(1, len(panels), number + 1)
             panel(axes, sources)
-            _finish(axes, legend=number == 0)
+            _finish(axes)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
         figure.suptitle(str(report["weights"]), fontsize=9, color="#555555")
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1])
     return paths
 
 
-def _bars(sources: Sources) -> int:
-    names = {name for source in sources.values() for name in source["joints"]}
-    return max(len(names) * (len(sources) + 1), 16)
-
-
-def _finish(axes: Axes, legend: bool) -> None:
+def _finish(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
-    if legend:
-        axes.legend(fontsize=8, frameon=False)
 
 
-def _colour(number: int) -> str:
-    return _COLOURS[number % len(_COLOURS)]
+def _styles(sources: Sources) -> dict[str, dict[str, Any]]:
+    """A colour for each source; what is seen by the detector dashed, beside its true projections."""
+    plain = list(dict.fromkeys(label.removesuffix(" exact").removesuffix(" noisy") for label in sources))
+    styles = {}
+    for label in sources:
+        number = plain.index(label.removesuffix(" exact").removesuffix(" noisy"))
+        dashed = label.endswith(" noisy")
+        styles[label] = {
+            "color": _COLOURS[number % len(_COLOURS)],
+            "linestyle": "--" if dashed else "-",
+            "markerfacecolor": "white" if dashed else _COLOURS[number % len(_COLOURS)],
+        }
+    return styles
+
+
+def _joint_names(sources: Sources) -> list[str]:
+    """All joints but the pelvis, where both stand at 0."""
+    names = dict.fromkeys(name for source in sources.values() for name in source["joints"])
+    return [name for name in names if name != "pelvis"]
 
 
 def _joints(axes: Axes, sources: Sources) -> None:
-    names = list(dict.fromkeys(name for source in sources.values() for name in source["joints"]))
-    thick = 0.8 / len(sources)
-    for number, (label, source) in enumerate(sources.items()):
+    names, styles = _joint_names(sources), _styles(sources)
+    for label, source in sources.items():
         at = [i for i, name in enumerate(names) if name in source["joints"]]
-        place = np.array(at) + (number - (len(sources) - 1) / 2.0) * thick
-        axes.barh(place, [source["joints"][names[i]] for i in at], thick, color=_colour(number), label=label)
+        style = styles[label] | {"linestyle": "none"}
+        axes.plot([source["joints"][names[i]] for i in at], at, "o", ms=5, label=label, **style)
     axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names], fontsize=8)
     axes.invert_yaxis()
+    axes.set_xlim(left=0.0)
     axes.set_xlabel("mean error, mm")
     axes.set_title("Error by joint")
 
 
 def _lines(axes: Axes, sources: Sources, key: str) -> None:
-    for number, (label, source) in enumerate(sources.items()):
-        middles = [(part["from"] + part["to"]) / 2.0 for part in source[key]]
-        axes.plot(middles, [part["mm"] for part in source[key]], "o-", ms=4, lw=1.5, color=_colour(number), label=label)
+    """Bins with less than a hundredth of the samples are left out: their means say little."""
+    styles = _styles(sources)
+    for label, source in sources.items():
+        least = 0.01 * sum(part["count"] for part in source[key])
+        bins = [part for part in source[key] if part["count"] >= least]
+        middles = [(part["from"] + part["to"]) / 2.0 for part in bins]
+        axes.plot(middles, [part["mm"] for part in bins], marker="o", ms=4, lw=1.5, label=label, **styles[label])
     axes.set_ylim(bottom=0.0)
     axes.set_ylabel("mean error, mm")
 
@@ -89,7 +104,7 @@ def _azimuth(axes: Axes, sources: Sources) -> None:
 
 def _elevation(axes: Axes, sources: Sources) -> None:
     _lines(axes, sources, "elevation")
-    axes.set_xlabel("degrees below (−) and above (+) the body, along its own trunk")
+    axes.set_xlabel("degrees above the person, by the trunk's own up")
     axes.set_title("Error by the camera's height")
 
 
@@ -101,12 +116,12 @@ def _scores(axes: Axes, sources: Sources) -> None:
 
 
 def _pck(axes: Axes, sources: Sources) -> None:
-    for number, (label, source) in enumerate(sources.items()):
+    styles = _styles(sources)
+    for label, source in sources.items():
         mean = source["frames"]
         text = f"{label}: PCK {mean['pck150']:.1f}, AUC {mean['auc']:.1f}"
-        axes.plot(source["pck"]["mm"], source["pck"]["percent"], lw=1.8, color=_colour(number), label=text)
-    axes.axvline(150.0, color="#999999", lw=0.8, ls=":")
-    axes.set_xlim(0, 152)
+        axes.plot(source["pck"]["mm"], source["pck"]["percent"], lw=1.8, label=text, **styles[label])
+    axes.set_xlim(0, 150)
     axes.set_ylim(0, 101)
     axes.set_xlabel("threshold, mm")
     axes.set_ylabel("joints nearer than that, %")
