@@ -61,9 +61,9 @@ def base_python(preferred: str = "") -> Path:
     return _needed(best, "No Python from 3.10 to 3.13 was found on this machine.")
 
 
-def start_setup(base: Path, user_folder: Path, build: str, wheels_folder: Path | None, online: bool) -> Job:
+def start_setup(base: str, user_folder: Path, build: str, wheels_folder: Path | None, online: bool) -> Job:
     """Start making an engine in the user's folder, from a folder of wheels or, where online access is allowed, from
-    the package index. Returns at once; an earlier engine is kept until the one after the next.
+    the package index; `base` is as for base_python. Returns at once; an earlier engine is kept until the next is made.
 
     Raises UserError where that is not allowed, something is not there, or a set-up is running.
     """
@@ -75,10 +75,10 @@ def start_setup(base: Path, user_folder: Path, build: str, wheels_folder: Path |
         raise UserError(f"The folder of wheels {wheels_folder} is not there.", "Choose another.")
     if any(not job.poll().over for job in setups(user_folder)):
         raise UserError("An engine is being set up already.", "Wait for it, or cancel it.")
-    source, constraints = _source()
+    python, (source, constraints) = base_python(base), _source()
     place = worker.new_folder(user_folder / "engine", "environment")
-    asked = {"python": base, "build": build, "wheels": wheels_folder or "", "folder": place}
-    command = [base, _SCRIPT, source, "setup", place, build, constraints, wheels_folder or ""]
+    asked = {"python": python, "build": build, "wheels": wheels_folder or "", "folder": place}
+    command = [python, _SCRIPT, source, "setup", place, build, constraints, wheels_folder or ""]
     folder = worker.new_folder(user_folder / "setups", "setup")
     return worker.launch([str(word) for word in command], folder, "setup", _SETUP_STAGES, asked)
 

@@ -34,7 +34,7 @@ class STC_MOCAP_Preferences(bpy.types.AddonPreferences):
     torch_build: EnumProperty(
         name="Build",
         items=(
-            ("cpu", "CPU", "Runs everywhere; about 1.5 GB on the disk"),
+            ("cpu", "CPU", "Runs everywhere; about 1.6 GB on the disk"),
             ("cuda", "CUDA", "For NVIDIA graphics cards; about 7 GB on the disk"),
         ),
     )
@@ -181,9 +181,9 @@ class STC_MOCAP_OT_setup_engine(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            base, wheels = engine.base_python(_path("base_python")), _path("wheels_folder")
+            wheels = Path(_path("wheels_folder")) if _chosen("wheels_folder") else None
             build, online = _chosen("torch_build") or "cpu", bpy.app.online_access
-            job = engine.start_setup(base, user_folder(), build, Path(wheels) if wheels else None, online)
+            job = engine.start_setup(_path("base_python"), user_folder(), build, wheels, online)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -1,8 +1,8 @@
 """One thread for PyTorch: the tests' networks are tiny, and threads that wait for each other are slower."""
 
-try:
+import importlib.util
+
+if importlib.util.find_spec("torch"):  # an environment of bpy alone has none
     import torch
-except ModuleNotFoundError:  # in a Blender's own Python, for tests/blender
-    pass
-else:
+
     torch.set_num_threads(1)

@@ -11,7 +11,7 @@ import importlib
 import json
 import pkgutil
 import sys
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 import bpy
@@ -21,14 +21,15 @@ HEAVY = {"torch", "mediapipe", "cv2", "scipy", "safetensors", "tyro"}
 TYPES = ("Scene", "Object", "Action", "Armature", "Bone", "PoseBone", "Camera", "WindowManager", "Collection")
 
 
-def modules() -> dict[str, ModuleType]:
-    return {name: module for name, module in sys.modules.items() if name.split(".")[:3] == MODULE.split(".")}
+_functions: set[FunctionType] = set()
+"""all of the add-on's that were ever seen: its modules may be gone, or new ones, once it is disabled"""
 
 
 def timers() -> list[str]:
     """Those of the add-on's functions that Blender calls by the clock."""
-    found = [value for module in modules().values() for value in vars(module).values() if type(value) is FunctionType]
-    return sorted({value.__qualname__ for value in found if bpy.app.timers.is_registered(value)})
+    ours = [module for name, module in sys.modules.items() if name.split(".")[:3] == MODULE.split(".")]
+    _functions.update(value for module in ours for value in vars(module).values() if type(value) is FunctionType)
+    return sorted(f"{value.__module__}.{value.__name__}" for value in _functions if bpy.app.timers.is_registered(value))
 
 
 def traces() -> dict[str, Any]:

@@ -97,9 +97,9 @@ def test_a_base_python_is_one_the_engine_can_run_in(monkeypatch: pytest.MonkeyPa
 
 def test_without_online_access_a_folder_of_wheels_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no online access"):
-        engine.start_setup(Path(sys.executable), tmp_path, "cpu", None, online=False)
+        engine.start_setup(sys.executable, tmp_path, "cpu", None, online=False)
     with pytest.raises(UserError, match=r"wheels .*nowhere is not there"):
-        engine.start_setup(Path(sys.executable), tmp_path, "cpu", tmp_path / "nowhere", online=False)
+        engine.start_setup(sys.executable, tmp_path, "cpu", tmp_path / "nowhere", online=False)
     assert not list(tmp_path.iterdir())
 
 
@@ -111,7 +111,7 @@ def test_a_set_up_that_lacks_a_wheel_says_which_and_leaves_no_engine(tmp_path: P
     job = start_setup_of_wheel(tmp_path)
     assert time.perf_counter() - began < 0.1
     with pytest.raises(UserError, match="being set up already"):
-        engine.start_setup(Path(sys.executable), tmp_path, "cpu", tmp_path / "wheels", online=False)
+        engine.start_setup(sys.executable, tmp_path, "cpu", tmp_path / "wheels", online=False)
     status = over(job)
     assert status.state == "failed" and "missing-library" in status.error, status
     assert "folder of wheels" in status.error and "\n" not in status.error
@@ -125,7 +125,7 @@ def start_setup_of_wheel(tmp_path: Path) -> Job:
         source = next((tmp_path / "wheels").glob("*.whl")), tmp_path / "constraints.txt"
         context.setattr(engine, "_source", lambda: source)
         context.setattr(worker, "checkout", lambda: None)
-        return engine.start_setup(Path(sys.executable), tmp_path, "cpu", tmp_path / "wheels", online=False)
+        return engine.start_setup(sys.executable, tmp_path, "cpu", tmp_path / "wheels", online=False)
 
 
 def wheel(folder: Path, needs: str = "missing-library") -> Path:
