@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
 
 from stc_core.errors import UserError
-from stc_core.motion import bone_maps
+from stc_core.motion import bone_maps, rotation
 from stc_core.motion.bvh import read_bvh
 from stc_core.motion.motion import Motion, load_motion
-from stc_core.motion.retarget import placement
-from stc_core.motion.rig import BoneMap
-from stc_core.motion.skeleton import Skeleton
+from stc_core.motion.retarget import motion_from, placement
+from stc_core.motion.rig import RestPose
+from stc_core.motion.skeleton import HUMANOID, Skeleton, forward_kinematics
 
 from . import armature, confidence, keyframes, take
+from .apply import Applied, put_on_rig
 from .properties import get_map, set_map
 
 HUMANOID_HEIGHT_M = 1.70
+_LEAST_JOINTS = 8
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,37 @@ class Brought:
 
 
 def read(path: Path) -> Motion:
-    """A motion from a motion file or a BVH with the humanoid's joint names. Raises UserError."""
+    """A motion from a motion file or any BVH of a body. Raises UserError."""
     if path.suffix.lower() != ".bvh":
         return load_motion(path)
     motion = read_bvh(path)
-    if "hips" not in motion.skeleton.joint_names:
-        what = f"{path} has other joint names than STC Mocap's ({', '.join(motion.skeleton.joint_names[:3])}, …)."
-        raise UserError(what, "Import it by File, Import, Motion Capture (.bvh).")
-    return motion
+    return motion if set(motion.skeleton.joint_names) <= set(HUMANOID.joint_names) else _as_humanoid(motion, path)
+
+
+def _as_humanoid(motion: Motion, path: Path) -> Motion:
+    """The motion of a body with other joints on the humanoid: its skeleton is read as a rig would be."""
+    skeleton, frames = motion.skeleton, len(motion.t_world_root)
+    heads, turns = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)
+    rest = _as_rest(skeleton)
+    bone_map = bone_maps.guess(rest)
+    if len(bone_map.bones) < _LEAST_JOINTS:
+        raise UserError(f"No body was recognised in {path}.", "Import it by File, Import, Motion Capture (.bvh).")
+    root = np.tile(HUMANOID.offsets[0], (frames, 1))
+    still = np.tile(rotation.IDENTITY, (frames, len(HUMANOID.joint_names), 1))
+    scores = np.ones((frames, len(HUMANOID.joint_names)))
+    like = Motion(HUMANOID, root, still, motion.contacts, scores, motion.fps)
+    return motion_from(rest, bone_map, turns, heads, like)
+
+
+def _as_rest(skeleton: Skeleton) -> RestPose:
+    """A skeleton as an armature at rest: each joint a bone to its first child, or its tip, with the world's axes."""
+    heads = skeleton.rest_positions()
+    tails = heads + skeleton.tips
+    for joint in range(len(skeleton.parents) - 1, 0, -1):
+        tails[skeleton.parents[joint]] = heads[joint]
+    count = len(heads)
+    axes = np.tile(rotation.IDENTITY, (count, 1))
+    return RestPose(skeleton.joint_names, skeleton.parents, heads, tails, axes, np.ones(count, bool))
 
 
 def source_of(path: Path) -> Source:
@@ -113,47 +137,33 @@ def _read_raw(path: Path | None) -> tuple[Motion | None, tuple[str, ...]]:
         return None, (f"Only the smoothed motion was imported: {error.what}",)
 
 
-def _put(source: Source, kind: str, motion: Motion, scene: bpy.types.Scene, obj: bpy.types.Object) -> Any:
+def _put(source: Source, kind: str, motion: Motion, scene: bpy.types.Scene, obj: bpy.types.Object) -> Applied:
     """Key one motion, with its confidence and its record."""
-    from .apply import put_on_rig
-
     options = scene.stc_mocap.apply_options(source.name if kind == "smoothed" else f"{source.name} raw")
     bone_map = get_map(obj) or bone_maps.guess(armature.rest_pose(obj, scene.unit_settings.scale_length))
     applied = put_on_rig(obj, motion, bone_map, options, scene)
     fps = keyframes.scene_fps(scene)
     frames = options.start_frame + np.arange(len(motion.scores)) * (fps / motion.fps)
     confidence.write(obj, applied.action, motion, frames)
-    _sign(applied.action, source, kind, motion, scene, obj, bone_map)
-    return applied
-
-
-def _sign(
-    action: bpy.types.Action,
-    source: Source,
-    kind: str,
-    motion: Motion,
-    scene: bpy.types.Scene,
-    obj: bpy.types.Object,
-    bone_map: BoneMap,
-) -> None:
-    """Write down on the action where it comes from and how it lies in the scene."""
-    rest = armature.rest_pose(obj, scene.unit_settings.scale_length)
-    scales, origin = placement(motion.skeleton, rest, bone_map)
+    scales, origin = placement(motion.skeleton, applied.target.rest, applied.target.bone_map)
     made = take.Take(
         motion=str(source.motion),
         capture=source.capture,
         kind=kind,
         video=source.video,
         fps=motion.fps,
-        scene_fps=keyframes.scene_fps(scene),
-        start_frame=float(scene.stc_mocap.start_frame),
+        scene_fps=fps,
+        start_frame=options.start_frame,
         scale=float(scales[2]),
         origin=(float(origin[0]), float(origin[1]), float(origin[2])),
         bones={joint: list(bones) for joint, bones in bone_map.bones.items()},
         twists={joint: list(bones) for joint, bones in bone_map.twists.items()},
         root=bone_map.root,
+        lock_feet=options.lock_feet,
+        rigify_controls=options.rigify_controls,
     )
-    take.write(action, made)
+    take.write(applied.action, made)
+    return applied
 
 
 def _play(obj: bpy.types.Object, action: bpy.types.Action, scene: bpy.types.Scene) -> None:

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -19,13 +19,14 @@ import bpy
 import numpy as np
 
 import stc_core
-from stc_core.motion import rotation
-from stc_core.motion.motion import save_motion
-from stc_core.motion.retarget import motion_from
-from stc_core.motion.rig import RestPose
+from stc_core.motion import bone_maps, rotation
+from stc_core.motion.motion import Motion, save_motion
+from stc_core.motion.retarget import RetargetConfig, motion_from, pose, retarget
+from stc_core.motion.rig import BoneMap, RestPose
 from stc_core.motion.rotation import Array
 
-from . import armature, take, worker
+from . import armature, rigify, take, worker
+from .apply import target_of
 
 
 def save(obj: bpy.types.Object, scene: bpy.types.Scene, folder: Path) -> Path:
@@ -35,16 +36,40 @@ def save(obj: bpy.types.Object, scene: bpy.types.Scene, folder: Path) -> Path:
     written.
     """
     action, made = take.played(obj)
-    motion, unit_m = made.load(), scene.unit_settings.scale_length
-    frames = made.start_frame + np.arange(len(motion.t_world_root)) * (made.scene_fps / motion.fps)
-    rest = armature.rest_pose(obj, unit_m)
-    heads, turns = sample(obj, rest, frames, unit_m)
-    corrected = motion_from(rest, made.bone_map(), turns, heads, motion)
+    motion = made.load()
+    corrected = _corrected(obj, scene, made, motion)
     kept = worker.new_folder(folder, action.name)
     shutil.copyfile(made.motion, kept / "capture.npz")
     save_motion(corrected, kept / "corrected.npz")
     _describe(kept, obj, action, made)
     return kept
+
+
+def _corrected(obj: bpy.types.Object, scene: bpy.types.Scene, made: take.Take, motion: Motion) -> Motion:
+    """The motion with what the armature shows otherwise than when it was imported: held feet are not an edit."""
+    target = target_of(obj, made.bone_map(), scene, made.rigify_controls)
+    clip = retarget(motion, target.rest, target.bone_map, RetargetConfig(lock_feet=made.lock_feet))
+    heads, turns = pose(target.rest, clip)
+    before = motion_from(target.rest, target.bone_map, turns, heads, motion)
+    unit_m = scene.unit_settings.scale_length
+    rest = armature.rest_pose(obj, unit_m)
+    frames = made.start_frame + np.arange(len(motion.t_world_root)) * (made.scene_fps / motion.fps)
+    heads, turns = sample(obj, rest, frames, unit_m)
+    after = motion_from(rest, _shown(obj, rest, made.bone_map()), turns, heads, motion)
+    edit = rotation.mul(after.q_parent_joint, rotation.inv(before.q_parent_joint))
+    return replace(
+        motion,
+        t_world_root=motion.t_world_root + after.t_world_root - before.t_world_root,
+        q_parent_joint=rotation.unroll(rotation.normalise(rotation.mul(edit, motion.q_parent_joint))),
+    )
+
+
+def _shown(obj: bpy.types.Object, rest: RestPose, bone_map: BoneMap) -> BoneMap:
+    """The bones by which an edit is seen: of a Rigify character the deform bones, which follow FK and IK alike."""
+    if not rigify.is_generated(obj):
+        return bone_map
+    maps = (bone_maps.match(rest, rig) for rig in bone_maps.KNOWN if rig.name.startswith("Rigify deform"))
+    return max((*maps, bone_map), key=lambda found: len(found.bones))
 
 
 def count(folder: Path) -> int:

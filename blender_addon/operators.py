@@ -348,6 +348,8 @@ class STC_MOCAP_OT_fine_tune(Door):
             raise UserError("There are no corrections yet.", "Edit a captured action and save the correction.")
         folder = worker.new_folder(preferences.jobs_folder(), "fine-tuned")
         words = ["--corrections", str(saved), "--out", str(folder / f"{folder.name}.safetensors"), "--events"]
+        weights = context.scene.stc_mocap.weights
+        words += ["--start", str(absolute(weights))] if weights else []
         command = [str(preferences.require_engine()), "-m", "stc_core.training.finetune", *words]
         watch.follow(worker.launch(command, folder, "finetune", FINETUNE_STAGES, {"corrections": saved}))
         return {"FINISHED"}

@@ -160,6 +160,7 @@ class STC_MOCAP_PT_advanced(_Child, bpy.types.Panel):
         column = layout.column()
         column.row().prop(settings, "rate", expand=True)
         column.prop(settings, "start_frame")
+        column.prop(settings, "scene_range")
         column.prop(settings, "nla_strip")
         column.prop(settings, "lock_feet")
         column.prop(settings, "rigify_controls")

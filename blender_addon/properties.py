@@ -5,7 +5,6 @@ Knows the settings, their limits and their words, and how they become a request,
 """
 
 from pathlib import Path
-from typing import Any
 
 import bpy
 from bpy.props import (
@@ -24,6 +23,7 @@ from stc_core.motion.retarget import BoneMap
 from stc_core.motion.skeleton import HUMANOID
 
 from . import armature
+from .apply import ApplyOptions
 from .worker import Request
 
 _CHOSEN = 1.0  # the confidence of what the user chose
@@ -149,6 +149,7 @@ class Settings(bpy.types.PropertyGroup):
         ),
     )
     start_frame: IntProperty(name="Start Frame", default=1, description="Where the motion begins in the scene")
+    scene_range: BoolProperty(name="Set Scene Range", description="Give the scene the motion's first and last frame")
     lock_feet: BoolProperty(
         name="Lock Feet", default=True, description="Hold the armature's own feet still where the person's stood still"
     )
@@ -180,14 +181,13 @@ class Settings(bpy.types.PropertyGroup):
             weights=absolute(self.weights) if self.weights else None,
         )
 
-    def apply_options(self, name: str) -> Any:
+    def apply_options(self, name: str) -> ApplyOptions:
         """How to put a motion on the armature, as an action of that name."""
-        from .apply import ApplyOptions
-
         return ApplyOptions(
             name=name,
             start_frame=float(self.start_frame),
             set_scene_rate=self.rate == "VIDEO",
+            set_scene_range=self.scene_range,
             lock_feet=self.lock_feet,
             rigify_controls=self.rigify_controls,
         )

@@ -45,6 +45,8 @@ class Take:
     """the bone map that was used: joints to bones"""
     twists: dict[str, list[str]] = field(default_factory=dict)
     root: str = ""
+    lock_feet: bool = True
+    rigify_controls: bool = True
     notes: tuple[str, ...] = ()
     """the report: what was assumed and changed"""
 
@@ -57,6 +59,8 @@ class Take:
     def load(self) -> Motion:
         """The motion. Raises UserError where its file is gone or damaged."""
         path = Path(self.motion)
+        if path.suffix.lower() == ".bvh":
+            raise UserError(f"{path.name} is a BVH: it tells nothing of a video.", "Capture the video for this.")
         if not path.is_file():
             raise UserError(f"The motion {path} is not there any more.", "Capture the video again.")
         return load_motion(path)
