@@ -358,6 +358,11 @@ def is_whole(folder: Path, info: Info) -> bool:
     return bool(_finished(folder, info))
 
 
+def finished_takes(folder: Path, info: Info) -> list[Take]:
+    """The takes that a finished folder holds, as `write_takes` then leaves them; they cannot be read again."""
+    return [Take(entry["take"], lambda: Taken(()), entry["stamp"]) for entry in _finished(folder, info)]
+
+
 def _finished(folder: Path, info: Info) -> list[dict[str, Any]]:
     """The takes of a folder that was finished from the same info; nothing of any other."""
     try:

@@ -35,7 +35,7 @@ CMU_LICENCE = (
     "The database was created with funding from NSF EIA-0196217."
 )
 PRMD_LICENCE = "UI-PRMD: Open Data Commons Public Domain Dedication and License 1.0"
-_CMU_UNIT_M = 0.0254 / 0.45  # an ASF file's length unit
+CMU_UNIT_M = 0.0254 / 0.45  # an ASF file's length unit
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ Place = tuple[str, Vector]  # a joint, and metres from it as the figure stands i
 
 
 @dataclass(frozen=True)
-class _Rig:
-    """How a skeleton carries the landmarks: `side` for the left with {s} for the side's part of a name.
+class Carriers:
+    """How a skeleton's joints carry the landmarks: `side` for the left with {s} for the side's part of a name.
 
     The right is its mirror image. spine: between two joints at an amount from 0 to 1. corrections: metres added to
     joints' offsets, in the parent's axes.
@@ -72,13 +72,13 @@ class _Rig:
     corrections: dict[str, Vector]
 
 
-_NONE: Vector = (0.0, 0.0, 0.0)
+ON_JOINT: Vector = (0.0, 0.0, 0.0)
 _EAR_HALF_WIDTH_M = 0.075
 _NOSE_M: Vector = (0.0, -0.12, -0.02)  # from the middle of the ears, facing -y
 _CROWN_M: Vector = (0.0, 0.0, 0.13)
 
 
-def _head(joint: str, ears: Vector) -> tuple[Place, dict[str, Place]]:
+def head_of(joint: str, ears: Vector) -> tuple[Place, dict[str, Place]]:
     """The left ear, and nose and crown, of a head whose ears' middle lies at `ears` from its joint."""
 
     def at(offset: Vector) -> Place:
@@ -88,34 +88,33 @@ def _head(joint: str, ears: Vector) -> tuple[Place, dict[str, Place]]:
     return at((_EAR_HALF_WIDTH_M, 0.0, 0.0)), {"nose": at(_NOSE_M), "head": at(_CROWN_M)}
 
 
-def cmu_daz(folder: Path) -> Iterator[Clip]:
-    """Clips of the Daz-friendly BVH conversion, folder/NN/NN_MM.bvh, without the T-pose that opens each.
+def cmu_daz(path: Path) -> Iterator[Clip]:
+    """A take of the Daz-friendly BVH conversion, NN/NN_MM.bvh, without the T-pose that opens it.
 
     Takes in which the conversion bends an elbow backwards are left out.
     """
-    for path in _files(folder, "*/*.bvh"):
-        if path.stem in _DAZ_DAMAGED:
-            continue
-        motion = read_bvh(path)
-        still = np.tile(rotation.IDENTITY, (len(motion.skeleton.parents), 1))
-        landmarks = _carry(motion, still, _DAZ, path)[_DAZ_OPENING_FRAMES:]
-        yield from _sound_parts(path.stem, f"cmu_{path.parent.name}", 120.0, landmarks)
+    if path.stem in _DAZ_DAMAGED:
+        return
+    motion = read_bvh(path)
+    still = np.tile(rotation.IDENTITY, (len(motion.skeleton.parents), 1))
+    landmarks = carry(motion, still, _DAZ, path)[_DAZ_OPENING_FRAMES:]
+    yield from sound_parts(path.stem, f"cmu_{path.parent.name}", 120.0, landmarks)
 
 
 _DAZ_DAMAGED = frozenset({"01_01", "01_14", "05_10", "13_18", "14_23"})
 _DAZ_OPENING_FRAMES = 4  # the T-pose, and the resampler's way out of it
-_DAZ_EAR, _DAZ_HEAD = _head("head", (0.0, 0.005, 0.06))
-_DAZ = _Rig(
+_DAZ_EAR, _DAZ_HEAD = head_of("head", (0.0, 0.005, 0.06))
+_DAZ = Carriers(
     sides=("l", "r"),
     side={
-        "hip": ("{s}Thigh", _NONE),
-        "knee": ("{s}Shin", _NONE),
-        "ankle": ("{s}Foot", _NONE),
+        "hip": ("{s}Thigh", ON_JOINT),
+        "knee": ("{s}Shin", ON_JOINT),
+        "ankle": ("{s}Foot", ON_JOINT),
         "heel": ("{s}Foot", (0.0, 0.055, -0.045)),
         "toe": ("{s}Foot", (0.005, -0.18, -0.04)),
-        "shoulder": ("{s}Shldr", _NONE),
-        "elbow": ("{s}ForeArm", _NONE),
-        "wrist": ("{s}Hand", _NONE),
+        "shoulder": ("{s}Shldr", ON_JOINT),
+        "elbow": ("{s}ForeArm", ON_JOINT),
+        "wrist": ("{s}Hand", ON_JOINT),
         "index": ("{s}Hand", (0.091, -0.030, 0.009)),
         "pinky": ("{s}Hand", (0.078, 0.029, 0.0)),
         "ear": _DAZ_EAR,
@@ -136,20 +135,18 @@ _DAZ = _Rig(
 )
 
 
-def cmu_expmap(folder: Path) -> Iterator[Clip]:
-    """Clips of the exponential-map conversion, folder/{train,test}/ACTION/*.txt, beside cmu_expmap_skeleton.json.
+def cmu_expmap(path: Path) -> Iterator[Clip]:
+    """A take of the exponential-map conversion, {train,test}/ACTION/*.txt, these beside cmu_expmap_skeleton.json.
 
     The files do not tell who moved. Where the take is also in cmu_daz (as long to the frame, the same joint angles)
     the subject is that one's, otherwise `cmu_expmap_ACTION`. Their T-pose first frame is dropped.
     """
-    tree = _expmap_tree(folder)
-    for path in _files(folder, "*/*/*.txt"):
-        motion = _read_expmap(path, tree)
-        standing = forward_kinematics(motion.skeleton, motion.t_world_root[:1], motion.q_parent_joint[:1])[1][0]
-        name = f"{path.parent.parent.name}_{path.parent.name}_{path.stem}"
-        action = "expmap_" + path.parent.name.removesuffix("_extra")
-        landmarks = _carry(motion, standing, _EXPMAP, path)[1:]
-        yield from _sound_parts(name, f"cmu_{_EXPMAP_SUBJECTS.get(name, action)}", motion.fps, landmarks)
+    motion = _read_expmap(path, _expmap_tree(path.parents[2]))
+    standing = forward_kinematics(motion.skeleton, motion.t_world_root[:1], motion.q_parent_joint[:1])[1][0]
+    name = f"{path.parent.parent.name}_{path.parent.name}_{path.stem}"
+    action = "expmap_" + path.parent.name.removesuffix("_extra")
+    landmarks = carry(motion, standing, _EXPMAP, path)[1:]
+    yield from sound_parts(name, f"cmu_{_EXPMAP_SUBJECTS.get(name, action)}", motion.fps, landmarks)
 
 
 def _subjects(first: str, *subjects: str) -> dict[str, str]:
@@ -174,22 +171,22 @@ _EXPMAP_NAMES = (
     "lower_back spine chest neck_base neck head crown l_collar l_shoulder l_elbow l_wrist l_hand l_fingers l_fingertip "
     "l_thumb_base l_thumb r_collar r_shoulder r_elbow r_wrist r_hand r_fingers r_fingertip r_thumb_base r_thumb"
 ).split()
-_CMU_EAR, _CMU_HEAD = _head("head", (0.0, -0.01, 0.065))
+_CMU_EAR, _CMU_HEAD = head_of("head", (0.0, -0.01, 0.065))
 _CMU_FOOT: dict[str, Place] = {
-    "hip": ("{s}_hip", _NONE),
-    "knee": ("{s}_knee", _NONE),
-    "ankle": ("{s}_ankle", _NONE),
+    "hip": ("{s}_hip", ON_JOINT),
+    "knee": ("{s}_knee", ON_JOINT),
+    "ankle": ("{s}_ankle", ON_JOINT),
     "heel": ("{s}_ankle", (0.0, 0.055, -0.045)),
-    "toe": ("{s}_toe", _NONE),
+    "toe": ("{s}_toe", ON_JOINT),
 }
-_THORAX_M, _FOREARM_M = 2.07 * _CMU_UNIT_M, 1.3 * _CMU_UNIT_M  # bones that the conversion shrank to nothing
-_EXPMAP = _Rig(
+_THORAX_M, _FOREARM_M = 2.07 * CMU_UNIT_M, 1.3 * CMU_UNIT_M  # bones that the conversion shrank to nothing
+_EXPMAP = Carriers(
     sides=("l", "r"),
     side=_CMU_FOOT
     | {
-        "shoulder": ("{s}_shoulder", _NONE),
-        "elbow": ("{s}_elbow", _NONE),
-        "wrist": ("{s}_wrist", _NONE),
+        "shoulder": ("{s}_shoulder", ON_JOINT),
+        "elbow": ("{s}_elbow", ON_JOINT),
+        "wrist": ("{s}_wrist", ON_JOINT),
         "index": ("{s}_hand", (0.085, -0.028, 0.0)),
         "pinky": ("{s}_hand", (0.078, 0.028, 0.0)),
         "ear": _CMU_EAR,
@@ -238,7 +235,7 @@ def _from_y_up(v: Array) -> Array:
     return np.stack([v[..., 0], -v[..., 2], v[..., 1]], -1)
 
 
-def _carry(motion: Motion, q_world_standing: Array, rig: _Rig, path: Path) -> Array:
+def carry(motion: Motion, q_world_standing: Array, rig: Carriers, path: Path) -> Array:
     """Landmarks (T, 27, 3) of a motion, from each joint's turn (J, 4) while the figure stands facing -y."""
     skeleton = motion.skeleton
     if missing := _joints_of(rig) - set(skeleton.joint_names):
@@ -258,7 +255,7 @@ def _carry(motion: Motion, q_world_standing: Array, rig: _Rig, path: Path) -> Ar
     return _stacked(points)
 
 
-def _places(rig: _Rig) -> dict[str, Place]:
+def _places(rig: Carriers) -> dict[str, Place]:
     places = dict(rig.middle)
     for side, part, sign in zip(("left", "right"), rig.sides, (1.0, -1.0), strict=True):
         for name, (joint, (x, y, z)) in rig.side.items():
@@ -266,7 +263,7 @@ def _places(rig: _Rig) -> dict[str, Place]:
     return places
 
 
-def _joints_of(rig: _Rig) -> set[str]:
+def _joints_of(rig: Carriers) -> set[str]:
     return {joint for joint, _ in _places(rig).values()} | set(rig.spine[:2]) | set(rig.corrections)
 
 
@@ -277,56 +274,55 @@ def _stacked(points: dict[str, Array]) -> Array:
     return np.stack([points[name] for name in BODY27.names], 1)
 
 
-def cmu_85_131_135(folder: Path) -> Iterator[Clip]:
-    """Clips of CMU subjects 85 and 135 (one skeleton, in centimetres) and 131 (another, in ASF units), folder/*.bvh."""
-    for path in _files(folder, "*.bvh"):
-        subject = path.stem.removeprefix("cmu_").split("_")[0]
-        if subject == "131":
-            motion = read_bvh(path, _CMU_UNIT_M)
-            still = np.tile(rotation.IDENTITY, (len(motion.skeleton.parents), 1))
-            landmarks = _carry(motion, still, _CMU_131, path)[1:]
-        else:
-            motion = read_bvh(path)
-            landmarks = _carry(motion, _standing(motion, path), _NEO, path)
-        yield from _sound_parts(path.stem, f"cmu_{subject}", float(round(motion.fps)), landmarks)
+def cmu_85_131_135(path: Path) -> Iterator[Clip]:
+    """A take of CMU subjects 85 and 135 (one skeleton, in centimetres) or 131 (another, in ASF units), *.bvh."""
+    subject = path.stem.removeprefix("cmu_").split("_")[0]
+    if subject == "131":
+        motion = read_bvh(path, CMU_UNIT_M)
+        still = np.tile(rotation.IDENTITY, (len(motion.skeleton.parents), 1))
+        landmarks = carry(motion, still, _CMU_131, path)[1:]
+    else:
+        motion = read_bvh(path)
+        landmarks = carry(motion, _standing(motion, path), _NEO, path)
+    yield from sound_parts(path.stem, f"cmu_{subject}", float(round(motion.fps)), landmarks)
 
 
-_CMU_131 = _Rig(
+_CMU_131 = Carriers(
     sides=("Left", "Right"),
     side={
-        "hip": ("{s}Hip", _NONE),
-        "knee": ("{s}Knee", _NONE),
-        "ankle": ("{s}Ankle", _NONE),
+        "hip": ("{s}Hip", ON_JOINT),
+        "knee": ("{s}Knee", ON_JOINT),
+        "ankle": ("{s}Ankle", ON_JOINT),
         "heel": ("{s}Ankle", (0.0, 0.055, -0.045)),
         "toe": ("{s}Toe", (0.0, -0.063, -0.01)),
-        "shoulder": ("{s}Shoulder", _NONE),
-        "elbow": ("{s}Elbow", _NONE),
-        "wrist": ("{s}Wrist", _NONE),
+        "shoulder": ("{s}Shoulder", ON_JOINT),
+        "elbow": ("{s}Elbow", ON_JOINT),
+        "wrist": ("{s}Wrist", ON_JOINT),
         "index": ("{s}Wrist", (0.0, -0.028, -0.085)),  # its arms hang at rest
         "pinky": ("{s}Wrist", (0.0, 0.028, -0.078)),
-        "ear": _head("Head", (0.0, -0.01, 0.065))[0],
+        "ear": head_of("Head", (0.0, -0.01, 0.065))[0],
     },
-    middle=_head("Head", (0.0, -0.01, 0.065))[1],
+    middle=head_of("Head", (0.0, -0.01, 0.065))[1],
     spine=("Chest", "Chest2", 0.3),
     corrections={name: (0.0, 0.0, _THORAX_M) for name in ("lowerneck", "LeftCollar", "RightCollar")}
     | {f"{side}Wrist": (0.0, 0.0, -_FOREARM_M) for side in ("Left", "Right")},
 )
-_NEO = _Rig(
+_NEO = Carriers(
     sides=("Neo_Left", "Neo_Right"),
     side={
-        "hip": ("{s}UpLeg", _NONE),
-        "knee": ("{s}Leg", _NONE),
-        "ankle": ("{s}Foot", _NONE),
+        "hip": ("{s}UpLeg", ON_JOINT),
+        "knee": ("{s}Leg", ON_JOINT),
+        "ankle": ("{s}Foot", ON_JOINT),
         "heel": ("{s}Foot", (0.0, 0.055, -0.045)),
         "toe": ("{s}ToeBase", (0.0, -0.06, -0.01)),
-        "shoulder": ("{s}Arm", _NONE),
-        "elbow": ("{s}ForeArm", _NONE),
-        "wrist": ("{s}Hand", _NONE),
+        "shoulder": ("{s}Arm", ON_JOINT),
+        "elbow": ("{s}ForeArm", ON_JOINT),
+        "wrist": ("{s}Hand", ON_JOINT),
         "index": ("{s}Hand", (0.085, -0.028, 0.0)),
         "pinky": ("{s}Hand", (0.078, 0.028, 0.0)),
-        "ear": _head("Neo_Neck", (0.0, -0.01, 0.065))[0],
+        "ear": head_of("Neo_Neck", (0.0, -0.01, 0.065))[0],
     },
-    middle=_head("Neo_Neck", (0.0, -0.01, 0.065))[1],
+    middle=head_of("Neo_Neck", (0.0, -0.01, 0.065))[1],
     spine=("Neo_Spine", "Neo_Spine1", 0.7),
     corrections={},
 )
@@ -380,7 +376,7 @@ def ui_prmd(path: Path) -> Iterator[Clip]:
     for name, subject, at, sound in takes:
         if sound.any():
             pitch = float(np.median(pitches.get(subject, [0.0])))
-            yield from _sound_parts(name, subject, fps, joint_centres(at, pitch), sound)
+            yield from sound_parts(name, subject, fps, joint_centres(at, pitch), sound)
 
 
 PRMD_MARKERS = tuple(
@@ -539,7 +535,7 @@ _SHORTEST_S = 0.5
 _SUNKEN_M = 0.15  # below this the take's floor was elsewhere, not a foot pressed in
 
 
-def _sound_parts(name: str, subject: str, fps: float, landmarks: Array, sound: Flags | None = None) -> Iterator[Clip]:
+def sound_parts(name: str, subject: str, fps: float, landmarks: Array, sound: Flags | None = None) -> Iterator[Clip]:
     """The parts of a take between glitches (and where `sound` (T,) is true), each half a second or longer.
 
     A take whose floor lies far below zero is lifted onto it.
@@ -557,25 +553,36 @@ def _sound_parts(name: str, subject: str, fps: float, landmarks: Array, sound: F
         yield Clip(name if len(parts) == 1 else f"{name}_part{number}", subject, fps, part.astype(np.float32))
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
-    if not (paths := sorted(folder.glob(pattern))):
-        raise UserError(f"{folder} holds no {pattern}.", "Give the folder that the archive unpacks to.")
-    return paths
-
-
 @dataclass(frozen=True)
 class Source:
-    """A data set: the archive it ships as, the folder or file it unpacks to, how that is read, and its licence."""
+    """A data set: the archive it ships as, the folder or file it unpacks to, and its licence.
+
+    pattern: which of the folder's files are takes; empty where the unpacked is itself one. read: the clips of a take.
+    """
 
     archive: str
     unpacked: str
+    pattern: str
     read: Callable[[Path], Iterator[Clip]]
     licence: str
 
+    def files(self, path: Path) -> list[Path]:
+        """The takes in the unpacked folder or file. Raises UserError where there are none."""
+        if not self.pattern:
+            return [path]
+        if not (paths := sorted(path.glob(self.pattern))):
+            raise UserError(f"{path} holds no {self.pattern}.", "Give the folder that the archive unpacks to.")
+        return paths
+
+    def clips(self, path: Path) -> Iterator[Clip]:
+        """The clips of all takes."""
+        for file in self.files(path):
+            yield from self.read(file)
+
 
 SOURCES = {
-    "cmu_daz": Source("cmu_daz.tar.xz", "cmu_daz", cmu_daz, CMU_LICENCE),
-    "cmu_85_131_135": Source("small_sets.tar.xz", "cmu_85_131_135", cmu_85_131_135, CMU_LICENCE),
-    "ui_prmd": Source("ui_prmd.npz.xz", "ui_prmd.npz", ui_prmd, PRMD_LICENCE),
-    "cmu_expmap": Source("cmu_expmap.tar.xz", "cmu_expmap", cmu_expmap, CMU_LICENCE),
+    "cmu_daz": Source("cmu_daz.tar.xz", "cmu_daz", "*/*.bvh", cmu_daz, CMU_LICENCE),
+    "cmu_85_131_135": Source("small_sets.tar.xz", "cmu_85_131_135", "*.bvh", cmu_85_131_135, CMU_LICENCE),
+    "ui_prmd": Source("ui_prmd.npz.xz", "ui_prmd.npz", "", ui_prmd, PRMD_LICENCE),
+    "cmu_expmap": Source("cmu_expmap.tar.xz", "cmu_expmap", "*/*/*.txt", cmu_expmap, CMU_LICENCE),
 }

@@ -13,6 +13,7 @@ import pytest
 
 from stc_core.capture.pose import BODY27
 from stc_core.errors import UserError
+from stc_core.events import ignore
 from stc_core.motion import rotation
 from stc_core.motion.bvh import write_bvh
 from stc_core.motion.motion import Motion
@@ -102,11 +103,11 @@ def test_daz_takes_with_backward_elbows_are_left_out(tmp_path: Path) -> None:
     folder = _write_daz(tmp_path)
     (take,) = folder.glob("*/*.bvh")
     take.rename(take.with_name("13_18.bvh"))
-    assert list(sources.cmu_daz(folder)) == []
+    assert list(SOURCES["cmu_daz"].clips(folder)) == []
 
 
 def test_the_daz_figure_carries_a_person(tmp_path: Path) -> None:
-    (clip,) = sources.cmu_daz(_write_daz(tmp_path))
+    (clip,) = SOURCES["cmu_daz"].clips(_write_daz(tmp_path))
     assert (clip.name, clip.subject, clip.fps) == ("05_02", "cmu_05", 120.0)
     assert len(clip.landmarks) == FRAMES - 4  # the opening T-pose is gone
     _assert_a_person_facing(clip.landmarks, TURN)
@@ -124,7 +125,7 @@ def test_landmarks_turn_with_their_bones(tmp_path: Path) -> None:
     take.parent.mkdir()
     nod = rotation.exp([0.5, 0.0, 0.0])  # about the left: the nose goes down
     write_bvh(_motion(DAZ, {"head": nod}), take)
-    (clip,) = sources.cmu_daz(tmp_path)
+    (clip,) = SOURCES["cmu_daz"].clips(tmp_path)
     middle = (_at(clip, "left_ear") + _at(clip, "right_ear")) / 2
     expected = rotation.rotate(rotation.mul(TURN, nod), [0.0, -0.12, -0.02])
     np.testing.assert_allclose(_at(clip, "nose") - middle, np.tile(expected, (len(middle), 1)), atol=1e-6)
@@ -137,7 +138,7 @@ def test_a_glitch_splits_a_take_and_short_parts_go(tmp_path: Path) -> None:
     motion = _motion(DAZ, {}, frames=400)
     motion.t_world_root[[150, 300, 340]] += [0.0, 0.0, 0.4]
     write_bvh(motion, take)
-    clips = list(sources.cmu_daz(tmp_path))
+    clips = list(SOURCES["cmu_daz"].clips(tmp_path))
     assert [clip.name for clip in clips] == ["05_02_part0", "05_02_part1"]  # 341..399 lies under half a second
     for clip in clips:
         assert np.linalg.norm(np.diff(clip.landmarks, axis=0), axis=-1).max() < 1e-5
@@ -149,7 +150,7 @@ def test_a_take_far_below_the_floor_is_lifted_onto_it(tmp_path: Path) -> None:
     motion = _motion(DAZ, {})
     motion.t_world_root[:, 2] -= 0.9
     write_bvh(motion, take)
-    (clip,) = sources.cmu_daz(tmp_path)
+    (clip,) = SOURCES["cmu_daz"].clips(tmp_path)
     assert abs(clip.landmarks[..., 2].min()) < 1e-5
 
 
@@ -184,7 +185,7 @@ def _write_expmap(folder: Path) -> Path:
 
 
 def test_exponential_maps_of_row_vectors_become_a_person(tmp_path: Path) -> None:
-    (clip,) = sources.cmu_expmap(_write_expmap(tmp_path))
+    (clip,) = SOURCES["cmu_expmap"].clips(_write_expmap(tmp_path))
     assert (clip.name, clip.subject, len(clip.landmarks)) == (
         "train_walking_extra_walking_9",
         "cmu_expmap_walking",
@@ -202,7 +203,7 @@ def test_takes_that_two_sets_share_have_one_subject(tmp_path: Path) -> None:
     shared = folder / "train" / "jumping" / "jumping_3.txt"
     shared.parent.mkdir()
     next(folder.glob("*/*/walking_9.txt")).rename(shared)
-    (clip,) = sources.cmu_expmap(folder)
+    (clip,) = SOURCES["cmu_expmap"].clips(folder)
     assert clip.subject == "cmu_13"
 
 
@@ -246,7 +247,7 @@ def test_a_figure_of_unknown_rest_is_read_by_how_it_moves(tmp_path: Path) -> Non
     scrambled = _scrambled(motion)
     np.testing.assert_allclose(scrambled.positions(), motion.positions(), atol=1e-9)
     write_bvh(scrambled, tmp_path / "cmu_85_03.bvh")
-    (clip,) = sources.cmu_85_131_135(tmp_path)
+    (clip,) = SOURCES["cmu_85_131_135"].clips(tmp_path)
     assert (clip.name, clip.subject, clip.fps) == ("cmu_85_03", "cmu_85", 30.0)
     _assert_a_person_facing(clip.landmarks[:20], TURN)
     for side, sign in (("left", 1.0), ("right", -1.0)):
@@ -281,7 +282,7 @@ def test_subject_131_has_its_own_skeleton_in_its_own_unit(tmp_path: Path) -> Non
     skeleton = replace(skeleton, joint_names=names, offsets=skeleton.offsets * to_units)
     motion = _motion(skeleton, {})
     write_bvh(replace(motion, t_world_root=motion.t_world_root * to_units), tmp_path / "131_02.bvh")
-    (clip,) = sources.cmu_85_131_135(tmp_path)
+    (clip,) = SOURCES["cmu_85_131_135"].clips(tmp_path)
     assert (clip.name, clip.subject, len(clip.landmarks)) == ("131_02", "cmu_131", FRAMES - 1)
     _assert_a_person_facing(clip.landmarks, TURN)
     forearm = np.linalg.norm(_at(clip, "left_elbow") - _at(clip, "left_wrist"), axis=-1)
@@ -392,13 +393,13 @@ def test_a_short_gap_is_filled_and_a_long_one_cut_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_an_empty_folder_or_a_wrong_file_is_the_users_to_mend(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError):
-        list(SOURCES[name].read(tmp_path))
+        list(SOURCES[name].clips(tmp_path))
     (tmp_path / "ui_prmd.npz").write_text("not an archive")
     with pytest.raises(UserError, match="marker file"):
         list(sources.ui_prmd(tmp_path / "ui_prmd.npz"))
 
 
-@pytest.mark.parametrize("reader", [sources.cmu_daz, sources.cmu_85_131_135])
+@pytest.mark.parametrize("reader", [SOURCES["cmu_daz"].clips, SOURCES["cmu_85_131_135"].clips])
 def test_another_figures_bvh_is_named_with_the_joint_it_lacks(tmp_path: Path, reader: object) -> None:
     motion = _motion(_skeleton([("root", "", (0.0, 0.0, 0.0)), ("tail", "root", (0.0, 0.3, 0.0))]), {})
     for path in (tmp_path / "01" / "02_01.bvh", tmp_path / "02_01.bvh"):
@@ -414,7 +415,7 @@ def test_an_exponential_map_file_of_other_width_is_named(tmp_path: Path) -> None
     for text in ("1,2,3\n4,5,6\n", "hello\n"):
         take.write_text(text)
         with pytest.raises(UserError, match=r"walking_9\.txt is not a table"):
-            list(sources.cmu_expmap(folder))
+            list(SOURCES["cmu_expmap"].clips(folder))
 
 
 def _pack(folder: Path) -> Path:
@@ -432,7 +433,7 @@ def _pack(folder: Path) -> Path:
 
 def test_prepare_writes_what_is_there_at_one_rate(tmp_path: Path) -> None:
     archives, out = _pack(tmp_path), tmp_path / "out"
-    prepare(PrepareConfig(archives, out))
+    prepare(PrepareConfig(out, archives), ignore)
     daz, prmd = open_shards(out, check=True)
     assert (daz.source, prmd.source, prmd.layout, prmd.kind) == ("cmu_daz", "ui_prmd", "body27", "bodies")
     assert prmd.joints.dtype == np.float32 and prmd.joints.shape == (108, 27, 3) and prmd.valid.all()
@@ -445,18 +446,18 @@ def test_prepare_writes_what_is_there_at_one_rate(tmp_path: Path) -> None:
 
 def test_prepare_takes_unpacked_folders_too(tmp_path: Path) -> None:
     _write_daz(tmp_path)
-    prepare(PrepareConfig(tmp_path, tmp_path / "out"))
+    prepare(PrepareConfig(tmp_path / "out", tmp_path), ignore)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["cmu_daz"]
 
 
 def test_prepare_without_data_or_with_a_damaged_archive_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no source other"):
-        prepare(PrepareConfig(tmp_path, tmp_path / "out", sources=("other",)))
+        prepare(PrepareConfig(tmp_path / "out", tmp_path, sources=("other",)), ignore)
     with pytest.raises(UserError, match="no data set"):
-        prepare(PrepareConfig(tmp_path, tmp_path / "out"))
+        prepare(PrepareConfig(tmp_path / "out", tmp_path), ignore)
     (tmp_path / "cmu_daz.tar.xz").write_bytes(b"half an archive")
     with pytest.raises(UserError, match=r"cmu_daz\.tar\.xz cannot be unpacked"):
-        prepare(PrepareConfig(tmp_path, tmp_path / "out"))
+        prepare(PrepareConfig(tmp_path / "out", tmp_path), ignore)
 
 
 @pytest.mark.parametrize("fps", [120.0, 50.0, 30.0, 24.0])
