@@ -1,20 +1,24 @@
 """What a camera and a detector would make of bodies: projections with errors and scores.
 
-Knows random cameras and a model of the detector's errors; not where the bodies come from, nor the network.
-Batched on one device. Error sizes are lengths on the body, so they do not depend on the person's size in the picture.
+Knows random cameras, what they see of a body, and a guessed model of the detector's errors (the measured one is
+noise.py's); not where the bodies come from, nor the network. Batched on one device. Error sizes are lengths on the
+body, so they do not depend on the person's size in the picture.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ..capture.pose import BODY27
+from .noise import HIDDEN, OUTSIDE, SEEN, Errors, distort, measured, middles
+from .occlusion import hidden_by_body
 
 _TORSO = [BODY27.index(n) for n in ("pelvis", "spine", "thorax")]
-_MIDPOINTS = (("pelvis", "left_hip", "right_hip"), ("thorax", "left_shoulder", "right_shoulder"))
+_OUTSIDE_FADE, _OUTSIDE_LEAST = 0.05, 0.1  # as capture.detect lowers the scores of points outside the picture
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,15 @@ class CameraConfig:
 
 @dataclass(frozen=True)
 class NoiseConfig:
-    """The detector's errors, metres on the body (deviations), and how often it fails."""
+    """The detector's errors and how often it fails.
 
+    model: errors as they were measured on MediaPipe (noise.py), or of the guessed deviations below, metres on the body.
+    hide, gap: what the rendered clips that were measured cannot show, so it is guessed for both models.
+    rate_hz: of the frames; the measured errors last as many seconds at any rate.
+    """
+
+    model: Literal["measured", "guessed"] = "measured"
+    rate_hz: float = 20.0
     bias_m: float = 0.018  # constant through a window, each landmark its own
     drift_m: float = 0.014  # slow, correlated from frame to frame
     jitter_m: float = 0.006  # each frame anew
@@ -39,7 +50,7 @@ class NoiseConfig:
     correlation: float = 0.85  # of drift between neighbouring frames
     hide: float = 0.25  # probability that a limb is hidden for part of a window
     gap: float = 0.06  # probability that part of a window was not detected at all
-    swap: float = 0.02  # probability that left and right are exchanged for part of a window
+    swap: float = 0.02  # probability that left and right are exchanged for part of a window (guessed model)
     scale: float = 1.0  # of all errors; 0 gives the true projection
 
 
@@ -56,17 +67,44 @@ class Views:
 def look(landmarks: Tensor, camera: CameraConfig, noise: NoiseConfig) -> Views:
     """Windows (B, T, 27, 3), metres z up, each seen by a random fixed camera through the detector's errors."""
     joints, half = _camera_axes(landmarks, camera)
-    depth = joints[..., 2:].clamp(min=0.3)
-    exact = joints[..., :2] / depth
-    outside = (exact.abs() > half[:, None, None]).any(-1)
-    hidden = (_behind_torso(joints) | _hidden_limbs(joints, noise.hide)) if noise.scale else torch.zeros_like(outside)
-    scores = _scores(outside, hidden)
-    error = _errors(joints, outside | hidden, noise) / depth.mean((1, 2, 3), keepdim=True)
-    keypoints = _derive_middles(exact + noise.scale * error)
-    if noise.scale:
-        keypoints = _exchange_sides(keypoints, noise.swap)
-        keypoints, scores = _lose_frames(keypoints, scores, noise.gap)
+    keypoints, scores = detected(joints, half, noise)
     return Views(keypoints, scores, joints - joints[:, :, :1])
+
+
+def detected(joints: Tensor, half: Tensor, noise: NoiseConfig, errors: Errors | None = None) -> tuple[Tensor, Tensor]:
+    """What the detector makes of joints (B, T, K, 3), camera axes, in pictures of half size (B, 2) in focal lengths.
+
+    Returns keypoints (B, T, K, 2) in focal lengths from the centre, and scores (B, T, K). errors: other figures than
+    those that came with STC Mocap, for the measured model.
+    """
+    exact = joints[..., :2] / joints[..., 2:].clamp(min=0.3)
+    outside = (exact.abs() > half[:, None, None]).any(-1)
+    if not noise.scale:
+        return middles(exact), _scores(outside, torch.zeros_like(outside))
+    if noise.model == "measured":
+        keypoints, scores = _measured(joints, half, outside, noise, errors or measured(joints.device))
+    else:
+        keypoints, scores = _guessed(joints, outside, noise)
+        keypoints = _exchange_sides(keypoints, noise.swap)
+    return _lose_frames(keypoints, scores, noise.gap)
+
+
+def _measured(
+    joints: Tensor, half: Tensor, outside: Tensor, noise: NoiseConfig, errors: Errors
+) -> tuple[Tensor, Tensor]:
+    hidden = hidden_by_body(joints) | _hidden_limbs(joints, noise.hide)
+    states = torch.full_like(hidden, SEEN, dtype=torch.long).masked_fill(hidden, HIDDEN).masked_fill(outside, OUTSIDE)
+    keypoints, visibility = distort(joints, states, errors, noise.rate_hz, noise.scale)
+    beyond = (keypoints.abs() - half[:, None, None]).amax(-1).clamp(min=0.0)
+    fade = 1.0 - beyond / (_OUTSIDE_FADE * 2.0 * half.amax(-1))[:, None, None]
+    return keypoints, visibility * fade.clamp(_OUTSIDE_LEAST, 1.0)
+
+
+def _guessed(joints: Tensor, outside: Tensor, noise: NoiseConfig) -> tuple[Tensor, Tensor]:
+    depth = joints[..., 2:].clamp(min=0.3)
+    hidden = _behind_torso(joints) | _hidden_limbs(joints, noise.hide)
+    error = _errors(joints, outside | hidden, noise) / depth.mean((1, 2, 3), keepdim=True)
+    return middles(joints[..., :2] / depth + noise.scale * error), _scores(outside, hidden)
 
 
 def _uniform(low: float, high: float, like: Tensor) -> Tensor:
@@ -141,17 +179,6 @@ def _errors(joints: Tensor, unsure: Tensor, config: NoiseConfig) -> Tensor:
     root = torch.linalg.cholesky(config.correlation ** distance.double() + 1e-6 * torch.eye(frames)).float().to(device)
     slow = torch.einsum("tu,bukc->btkc", root, torch.randn(batch, frames, landmarks, 2, device=device))
     return level * (bias + quick + slow * (config.drift_m + config.unsure_m * unsure[..., None]))
-
-
-def _derive_middles(keypoints: Tensor) -> Tensor:
-    """Pelvis, thorax and spine as the detector's user makes them: middles of what it sees."""
-    keypoints = keypoints.clone()
-    for middle, a, b in _MIDPOINTS:
-        both = keypoints[:, :, BODY27.index(a)] + keypoints[:, :, BODY27.index(b)]
-        keypoints[:, :, BODY27.index(middle)] = both / 2.0
-    both = keypoints[:, :, BODY27.index("pelvis")] + keypoints[:, :, BODY27.index("thorax")]
-    keypoints[:, :, BODY27.index("spine")] = both / 2.0
-    return keypoints
 
 
 def _exchange_sides(keypoints: Tensor, probability: float) -> Tensor:

@@ -159,8 +159,14 @@ _NOISE_MOTIONS = (
     ("06/06_10", 1.0, 6.0, 0.42),
     ("05/05_19", 0.5, 6.0, 0.5),
     ("05/05_20", 1.0, 6.0, 0.48),
+    ("02/02_08", 0.5, 5.0, 1.5),
+    ("05/05_12", 0.5, 5.0, 1.35),
+    ("02/02_10", 7.0, 5.0, 1.7),
+    ("02/02_06", 12.0, 5.0, 1.2),
+    ("05/05_09", 0.5, 5.0, 1.25),
+    ("02/02_09", 0.2, 5.0, 1.4),
 )
-HELD_OUT_NOISE = ("noise_02", "noise_08", "noise_11", "noise_16", "noise_21", "noise_26")
+HELD_OUT_NOISE = ("noise_02", "noise_08", "noise_11", "noise_16", "noise_21", "noise_26", "noise_33")
 _SIZES = ((640, 360), (640, 360), (640, 480), (360, 640), (854, 480))
 _LIGHTS = ("Default", "basic.sl", "outdoor.sl", "paint.sl", "studio.sl", "rim.sl")
 
@@ -172,7 +178,7 @@ def _noise_clip(number: int) -> Clip:
     size = lot.choice(_SIZES)
     fov = lot.uniform(32.0, 75.0) * min(1.0, size[0] / size[1])
     visible = 2.0 * math.tan(math.radians(fov) / 2.0) * size[1] / size[0]
-    distance = max(1.6, 1.7 / (fill * min(1.0, size[0] / size[1] / 1.2) * visible))
+    distance = max(1.1, 1.7 / (fill * min(1.0, size[0] / size[1] / 1.2) * visible))
     aim = lot.uniform(0.75, 1.05)
     pitch = min(max(lot.gauss(7.0, 12.0), -18.0), 40.0)
     view = View(
