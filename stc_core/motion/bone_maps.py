@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 from ..errors import UserError
 from . import rotation
 from .rig import BoneMap, RestPose
-from .rigs import chains, names, shape, twists
+from .rigs import chains, listed, names, shape, twists
 from .rigs.chains import Found
 from .rigs.known import KNOWN, KnownRig
 from .rigs.tree import Tree
@@ -29,8 +28,6 @@ __all__ = ["KNOWN", "KnownRig", "check", "guess", "load_map", "match", "save_map
 
 FORMAT, FORMAT_VERSION = "stc-mocap bone map", 1
 _TRUNK = ("spine", "chest", "upper_chest")
-_LEAST = 8  # joints of a listed rig that must be there to take it for one
-_COMMON = 0.8  # the part of all bones that an importer's prefix stands before
 _SHAPED, _UNSURE = 0.4, 0.25  # confidence of a joint found by shape, and where front and back look alike
 _REMEDY = "Choose a bone map that STC Mocap saved, or mend this line of it."
 
@@ -41,7 +38,7 @@ def guess(rest: RestPose) -> BoneMap:
     Left and right are taken from names wherever names tell, else from where the feet point. Never raises.
     """
     tree, read = _tree(rest), names.read_all(rest.bones)
-    rig, found = _best_rig(rest, read)
+    rig, found = listed.best(rest.bones, read)
     for joint, bones in chains.limbs(tree, read).items():
         _add(tree, found, {joint: bones})
     _add(tree, found, chains.fill_limbs(tree, read, found))
@@ -58,101 +55,13 @@ def guess(rest: RestPose) -> BoneMap:
 def match(rest: RestPose, rig: KnownRig) -> BoneMap:
     """The bones of an armature that a listed rig names, and no others; empty where they do not fit."""
     tree, read = _tree(rest), names.read_all(rest.bones)
-    return _bone_map(rest, tree, read, rig, _matched(rig, read), rig.name)
+    return _bone_map(rest, tree, read, rig, listed.matched(rig, listed.Index(read)), rig.name)
 
 
 def _tree(rest: RestPose) -> Tree:
     heads, tails = (np.nan_to_num(np.asarray(points, float)) for points in (rest.heads, rest.tails))
     turn = rest.q_world_armature
     return Tree(rest.parents, rotation.rotate(turn, heads), rotation.rotate(turn, tails))
-
-
-# ---- listed rigs
-
-
-def _best_rig(rest: RestPose, read: Sequence[names.Name]) -> tuple[KnownRig | None, Found]:
-    """The listed rig of which most joints are there, and these."""
-    best: tuple[float, KnownRig | None, Found] = (0.0, None, {})
-    lowered = "\n".join(rest.bones).lower()
-    for rig in KNOWN:
-        found = _matched(rig, read)
-        marked = any(mark.lower() in lowered for mark in rig.marks)
-        score = len(found) + rig.controls + (0.5 if marked else -0.5 if rig.marks else 0.0)
-        score += 0.01 * sum(len(bones) for bones, _ in found.values())
-        if score > best[0] and _is_rig(rig, found):
-            best = (score, rig, found)
-    return best[1], dict(best[2])
-
-
-def _is_rig(rig: KnownRig, found: Found) -> bool:
-    """Whether enough of a rig is there, with a whole limb to tell a collar bone from an upper arm."""
-    halves = (("left_upper_arm", "left_lower_arm"), ("left_upper_leg", "left_lower_leg"))
-    sided = [tuple(joint.replace("left", side) for joint in pair) for pair in halves for side in chains.SIDES]
-    joints = sum(2 if joint.startswith("left") else 1 for joint in rig.bones)
-    return len(found) >= max(_LEAST, joints / 2) and any(set(pair) <= set(found) for pair in sided)
-
-
-def _matched(rig: KnownRig, read: Sequence[names.Name]) -> Found:
-    """The rig's joints in a list of names, all with the same words before and after the rig's own."""
-    wanted = _wanted(rig)
-    before, after = _frame(wanted, read, rig.prefix)
-    exact: dict[tuple[str, str], int] = {}
-    bare: dict[tuple[str, str], list[int]] = {}
-    for bone, name in enumerate(read):
-        exact.setdefault((name.side, name.base), bone)
-        exact.setdefault(("", name.whole), bone)
-        bare.setdefault((name.side, name.bare), []).append(bone)
-    found: Found = {}
-    used: set[int] = set()
-    for joint, chain in wanted.items():
-        bones: list[int] = []
-        for side, bases in chain:
-            keys = [(side, before + base + after) for base in bases]
-            lone = [bare[key][0] for key in keys if len(bare.get(key, ())) == 1]
-            hits = [exact[key] for key in keys if key in exact] or lone
-            if hits and hits[0] not in used:
-                bones.append(hits[0])
-                used.add(hits[0])
-        if bones:
-            found[joint] = (tuple(bones), 1.0)
-    return found
-
-
-def _wanted(rig: KnownRig) -> dict[str, list[tuple[str, list[str]]]]:
-    """Joint -> for each of its bones the side and the bases it may have; the right side mirrors the left."""
-    wanted: dict[str, list[tuple[str, list[str]]]] = {}
-    for joint, chain in rig.bones.items():
-        read = [[names.read(bone) for bone in bones.split("|")] for bones in chain]
-        if joint.startswith("left_"):
-            for side in chains.SIDES:
-                wanted[joint.replace("left", side)] = [(side, [name.base for name in versions]) for versions in read]
-        else:
-            wanted[joint] = [("", [name.whole for name in versions]) for versions in read]
-    return wanted
-
-
-def _frame(
-    wanted: Mapping[str, list[tuple[str, list[str]]]], read: Sequence[names.Name], prefix: str | None
-) -> tuple[str, str]:
-    """What stands before and after most of the rig's names: its own prefix, if any, after what all bones begin with."""
-    votes: Counter[tuple[str, str]] = Counter()
-    for chain in wanted.values():
-        frames = set()
-        for side, bases in chain[:1]:
-            for name in read:
-                if name.side == side:
-                    frames |= {tuple(name.base.split(base, 1)) for base in bases if base in name.base}
-        votes.update(frames)  # type: ignore[arg-type]
-    ranked = sorted(votes, key=lambda frame: (-votes[frame], len(frame[0]) + len(frame[1]), frame))
-    if prefix is not None:
-        ranked = [frame for frame in ranked if frame[0].endswith(prefix)]
-        ranked = [f for f in ranked if _is_common(f[0].removesuffix(prefix), f[1], read)]
-    return next(iter(ranked), (prefix or "", ""))
-
-
-def _is_common(start: str, end: str, read: Sequence[names.Name]) -> bool:
-    """Whether nearly all names begin and end so."""
-    return sum(n.base.startswith(start) and n.base.endswith(end) for n in read) >= _COMMON * len(read)
 
 
 # ---- putting findings together

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KnownRig:
     """One rig's names. prefix: what must stand before every name, as read (None: anything, but always the same).
 
