@@ -558,7 +558,7 @@ body_root
         $_shoulder = shoulder
           $_arm = upper_arm
             $_elbow = lower_arm
-              $_palm @ hand
+              $_palm = hand
     $_leg = upper_leg
       $_knee = lower_leg
         $_foot = foot

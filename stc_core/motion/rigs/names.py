@@ -95,18 +95,19 @@ def _unglue(token: str) -> tuple[str, str]:
 # "shoulder" is a collar bone or an upper arm, "leg" either half: the chain it stands in decides.
 _SIDED: tuple[tuple[str, Mapping[str, float]], ...] = (
     ("clavicle|collar|scapula|clav", {"shoulder": 0.95}),
-    ("upper_?arm|uparm|armupper|uarm|humerus|bicep|shldr", {"upper_arm": 0.95}),
-    ("fore_?arm|lower_?arm|lowarm|loarm|armlower|ulna|radius", {"lower_arm": 0.95}),
+    ("upperarm|uparm|armupper|uarm|humerus|shldr", {"upper_arm": 0.95}),
+    ("forearm|lowerarm|lowarm|loarm|armlower|ulna|radius", {"lower_arm": 0.95}),
     ("elbow|ひじ|肘", {"lower_arm": 0.9}),
     ("shoulder|肩", {"shoulder": 0.7, "upper_arm": 0.75}),
-    ("wrist|手首|hand(?!le)", {"hand": 0.9}),
-    ("thigh|upper_?leg|upleg|legupper|uleg|femur", {"upper_leg": 0.95}),
-    ("shin|calf|calves|lower_?leg|lowleg|loleg|leglower|tibia", {"lower_leg": 0.95}),
+    ("wrist|手首|hand(?!le|slot)", {"hand": 0.9}),
+    ("thigh|upperleg|upleg|legupper|uleg|femur", {"upper_leg": 0.95}),
+    ("shin|calf|calves|lowerleg|lowleg|loleg|leglower|tibia", {"lower_leg": 0.95}),
     ("knee|ひざ|膝", {"lower_leg": 0.9}),
     ("toe|ball|つま先|足先", {"toes": 0.9}),
     ("ankle|foot|feet|足首", {"foot": 0.9}),
     ("hip(?!s)", {"upper_leg": 0.7}),
     ("arm(?!or|ature|pit)|腕", {"upper_arm": 0.9, "lower_arm": 0.3}),
+    ("palm", {"hand": 0.5}),
     ("leg(?!s)|足", {"upper_leg": 0.7, "lower_leg": 0.75}),
 )
 _MIDDLE: tuple[tuple[str, Mapping[str, float]], ...] = (
@@ -115,25 +116,26 @@ _MIDDLE: tuple[tuple[str, Mapping[str, float]], ...] = (
     ("neck|^首", {"neck": 0.95}),
     ("head|^頭", {"head": 0.95}),
     ("spine|chest|torso|abdomen|thorax|ribcage|waist|stomach|belly|lowerback|上半身", {"spine": 0.9}),
-    ("centerofmass|^cog$|センター|下半身|腰", {"hips": 0.6}),
+    ("^cog$|センター|下半身|腰", {"hips": 0.6}),
     ("root", {"hips": 0.3}),
 )
 _NEVER = frozenset(
     "ik pole target tgt mch org vis wgt tweak end tip nub leaf site effector cor corrective helper socket slot attach "
     "weapon prop hair skirt cloth cape dress sleeve ribbon belt breast bust pectoral pec eye eyes eyelid eyeball jaw "
     "tongue teeth tooth lip lips ear brow nose cheek face facial finger fingers thumb index middle ring pinky pinkie "
-    "little mid metacarpal metacarpals carpal palm tail wing wings muscle jiggle phys dynamic share pivot cancel "
-    "adj sec handle heel smalltoe bigtoe big camera light".split()
+    "little mid metacarpal metacarpals carpal tail wing wings muscle jiggle phys dynamic share pivot cancel "
+    "adj sec handle heel big small camera light fwd bck inner outer scap bicep tricep latissimus".split()
 )
 _NEVER_IN = re.compile(
-    "twist|roll|bone_?end|nub$|effector|_end$|_end_|sharebone|fingers?$|捩|指|髪|スカート|キャンセル"
+    "twist|roll|boneend|nub$|effector|sharebone|fingers?$|carpal|metatarsal|(?:big|small|index|mid|ring|pinky)toe|jaw|brow|hair|ponytail|tooth|teeth|tongue|"
+    "捩|指|髪|スカート|キャンセル|肩[cp]|(?:足|ひざ|足首)d"
 )
 _TWISTS = re.compile("twist|roll(?!er)|捩")
 _OF_TWISTS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("fore|lower_?arm|wrist|hand|手", frozenset({"lower_arm"})),
-    ("upper_?arm|uparm|shldr|shoulder|arm|腕", frozenset({"upper_arm"})),
-    ("thigh|upper_?leg|upleg", frozenset({"upper_leg"})),
-    ("calf|shin|lower_?leg|knee", frozenset({"lower_leg"})),
+    ("fore|lowerarm|wrist|hand|手", frozenset({"lower_arm"})),
+    ("upperarm|uparm|shldr|shoulder|arm|腕", frozenset({"upper_arm"})),
+    ("thigh|upperleg|upleg", frozenset({"upper_leg"})),
+    ("calf|shin|lowerleg|knee", frozenset({"lower_leg"})),
     ("leg|足", frozenset({"upper_leg", "lower_leg"})),
 )
 
