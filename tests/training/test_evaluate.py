@@ -192,17 +192,17 @@ def asked(*parts: tuple[About, np.ndarray, np.ndarray], frames: list[np.ndarray]
 
 
 def test_an_action_is_as_heavy_as_another_and_a_frame_as_another() -> None:
-    mixed = asked(made("a", 30, 0.010), made("b", 10, 0.030))
+    mixed = asked(made("a", 30, 0.011), made("b", 10, 0.033))
     of_actions, of_frames = (figures.grouped(mixed, flag) for flag in (True, False))
-    assert of_actions["mean"]["p1_mm"] == pytest.approx(20.0) and of_frames["mean"]["p1_mm"] == pytest.approx(15.0)
-    assert of_actions["frames"] == of_frames["frames"] and of_actions["actions"]["b"]["p1_mm"] == pytest.approx(30.0)
-    assert of_actions["joints"]["head"] == pytest.approx(15.0)
-    # 28 of the 31 thresholds lie over 10 mm, 24 over 30 mm
+    assert of_actions["mean"]["p1_mm"] == pytest.approx(22.0) and of_frames["mean"]["p1_mm"] == pytest.approx(16.5)
+    assert of_actions["frames"] == of_frames["frames"] and of_actions["actions"]["b"]["p1_mm"] == pytest.approx(33.0)
+    assert of_actions["joints"]["head"] == pytest.approx(16.5)
+    # 28 of the 31 thresholds lie over 11 mm, 24 over 33 mm
     assert of_frames["mean"]["auc"] == pytest.approx(100.0 * (0.75 * 28 + 0.25 * 24) / 31)
     for key, count in (("azimuth", 40), ("elevation", 40), ("scores", 40 * 17)):
         assert sum(part["count"] for part in of_actions[key]) == count
         assert np.average([p["mm"] for p in of_actions[key]], weights=[p["count"] for p in of_actions[key]]) == (
-            pytest.approx(15.0)
+            pytest.approx(16.5)
         )
 
 
