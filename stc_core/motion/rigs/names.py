@@ -127,7 +127,8 @@ _NEVER = frozenset(
     "adj sec handle heel big small camera light fwd bck inner outer scap bicep tricep latissimus".split()
 )
 _NEVER_IN = re.compile(
-    "twist|roll|boneend|nub$|effector|sharebone|fingers?$|carpal|metatarsal|(?:big|small|index|mid|ring|pinky)toe|jaw|brow|hair|ponytail|tooth|teeth|tongue|"
+    "twist|roll|boneend|nub$|effector|sharebone|fingers?$|carpal|metatarsal|(?:big|small|index|mid|ring|pinky)toe|"
+    "jaw|brow|hair|ponytail|tooth|teeth|tongue|"
     "捩|指|髪|スカート|キャンセル|肩[cp]|(?:足|ひざ|足首)d"
 )
 _TWISTS = re.compile("twist|roll(?!er)|捩")
