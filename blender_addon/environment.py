@@ -31,8 +31,14 @@ MARKER = "stc_mocap.json"
 PYTHONS = ((3, 10), (3, 13))
 """the oldest and the newest Python that an engine runs in"""
 PINNED = (3, 11)
-"""the Python that constraints.txt was tested with; its versions do not exist for all others"""
-INDEXES = {"cpu": "https://download.pytorch.org/whl/cpu", "cuda": "https://download.pytorch.org/whl/cu128"}
+"""the Python that constraints.txt was tested with"""
+PER_PYTHON = {"numpy", "scipy", "networkx", "contourpy", "matplotlib", "kiwisolver"}
+"""libraries whose versions there do not exist for newer Pythons"""
+INDEXES = {
+    "cpu": ("https://download.pytorch.org/whl/cpu",),
+    "cuda": ("https://download.pytorch.org/whl/cu128", "https://download.pytorch.org/whl/cu126"),
+}
+"""where PyTorch keeps its builds; a version that is not there comes from the package index, as that has it"""
 
 _EXPECTED_MB = {"cpu": 420.0, "cuda": 3500.0}
 _UNITS = {"bytes": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
@@ -58,7 +64,7 @@ def setup(source: Path, folder: Path, build: str, constraints: Path, wheels: Pat
         _make(folder)
         python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         _install(python, source, build, constraints, wheels)
-        record = {"version": check(python, ""), "build": build, "python": _version()}
+        record = {"version": check(python, "", build), "build": build, "python": _version()}
     except Stop:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -83,8 +89,9 @@ def _make(folder: Path) -> None:
     tell(Progress("environment", 1, 1))
 
 
-def check(python: Path, wanted: str) -> str:
-    """Let an engine look at itself; returns its version. Raises Stop with its sentence where something is missing."""
+def check(python: Path, wanted: str, build: str = "cpu") -> str:
+    """Let an engine look at itself; returns its version. Raises Stop with its sentence where something is missing, or
+    where it is of another version than wanted ("": any)."""
     tell(Progress("check", 0, 2))
     version = _run([str(python), "-c", "import stc_core; print(stc_core.__version__)"])
     if version.returncode:
@@ -98,7 +105,10 @@ def check(python: Path, wanted: str) -> str:
     found = version.stdout.split()[-1]
     if wanted and found != wanted:
         raise Stop(f"The engine is of version {found}, the add-on of version {wanted}. Set up the engine again.")
-    tell(Note(f"The engine is ready: version {found}, {_device(doctor.stdout)}."))
+    device = _device(doctor.stdout)
+    if build == "cuda" and "cuda" not in device:
+        tell(Note("PyTorch finds no NVIDIA card here, or has no CUDA build for this system."))
+    tell(Note(f"The engine is ready: version {found}, {device}."))
     return found
 
 
@@ -112,14 +122,26 @@ def pip_words(source: Path, build: str, constraints: Path, wheels: Path | None) 
         "off",
         "--no-warn-script-location",
     ]
-    words += ["-c", str(constraints)] if sys.version_info[:2] == PINNED and constraints.is_file() else []
-    words += ["--extra-index-url", INDEXES[build]] if wheels is None else ["--no-index", "--find-links", str(wheels)]
+    words += ["-c", str(constraints)]
+    if wheels is None:
+        words += [word for index in INDEXES[build] for word in ("--extra-index-url", index)]
+    else:
+        words += ["--no-index", "--find-links", str(wheels)]
     return [*words, f"{source}[capture]"]
 
 
+def pins(constraints: str, python: tuple[int, int]) -> str:
+    """The lines of constraints.txt that can be kept in a Python: all, those not tied to one, or none in an older."""
+    lines = [line for line in constraints.splitlines() if "==" in line and not line.startswith("#")]
+    free = [line for line in lines if line.partition("==")[0].strip().lower() not in PER_PYTHON]
+    return "\n".join(lines if python == PINNED else free if python > PINNED else [])
+
+
 def _install(python: Path, source: Path, build: str, constraints: Path, wheels: Path | None) -> None:
-    command = [str(python), "-m", "pip", *pip_words(source, build, constraints, wheels)]
     with tempfile.TemporaryDirectory(dir=python.parents[1]) as scratch:
+        kept = Path(scratch, "constraints.txt")
+        kept.write_text(pins(constraints.read_text(encoding="utf-8"), sys.version_info[:2]), encoding="utf-8")
+        command = [str(python), "-m", "pip", *pip_words(source, build, kept, wheels)]
         env = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch)
         pipe, text = subprocess.PIPE, {"text": True, "encoding": "utf-8", "errors": "replace"}
         with subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, env=env, **text) as pip:  # type: ignore[call-overload]

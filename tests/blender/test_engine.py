@@ -122,7 +122,7 @@ def start_setup_of_wheel(tmp_path: Path) -> Job:
     """A set-up whose source is the made wheel: as an installed extension does it."""
     patch = pytest.MonkeyPatch()
     with patch.context() as context:
-        source = next((tmp_path / "wheels").glob("*.whl")), tmp_path / "constraints.txt"
+        source = next((tmp_path / "wheels").glob("*.whl")), fake_engine.ROOT / "constraints.txt"
         context.setattr(engine, "_source", lambda: source)
         context.setattr(worker, "checkout", lambda: None)
         return engine.start_setup(sys.executable, tmp_path, "cpu", tmp_path / "wheels", online=False)
@@ -212,15 +212,22 @@ def test_a_check_names_what_is_missing(tmp_path: Path) -> None:
     assert engine.check_sentence(status) == "torch cannot be imported."
 
 
-def test_the_builds_differ_by_pytorchs_index_and_a_folder_keeps_pip_offline(tmp_path: Path) -> None:
-    constraints = tmp_path / "constraints.txt"
-    constraints.write_text("")
-    online = {build: environment.pip_words(Path("s.whl"), build, constraints, None) for build in engine.BUILDS}
+def test_the_builds_differ_by_pytorchs_index_and_a_folder_keeps_pip_offline() -> None:
+    source, constraints = Path("s.whl"), Path("constraints.txt")
+    online = {build: environment.pip_words(source, build, constraints, None) for build in engine.BUILDS}
     assert "https://download.pytorch.org/whl/cpu" in online["cpu"] and "--no-index" not in online["cpu"]
     assert any("/whl/cu" in word for word in online["cuda"]) and online["cuda"][-1] == "s.whl[capture]"
-    offline = environment.pip_words(Path("s.whl"), "cpu", constraints, Path("wheels"))
+    offline = environment.pip_words(source, "cpu", constraints, Path("wheels"))
     assert "--no-index" in offline and not any("://" in word for word in offline)
-    assert (str(constraints) in offline) == (sys.version_info[:2] == environment.PINNED)
+
+
+def test_the_tested_versions_are_kept_where_a_python_has_them() -> None:
+    tested = "# a comment\ntorch==2.13.0\nnumpy==1.26.4\n"
+    assert environment.pins(tested, (3, 11)) == "torch==2.13.0\nnumpy==1.26.4"
+    assert environment.pins(tested, (3, 13)) == "torch==2.13.0"
+    assert environment.pins(tested, (3, 10)) == ""
+    ours = (fake_engine.ROOT / "constraints.txt").read_text()
+    assert {"torch", "mediapipe"} <= {line.partition("==")[0] for line in environment.pins(ours, (3, 13)).splitlines()}
 
 
 def test_pips_own_words_become_megabytes_and_reasons(tmp_path: Path) -> None:
