@@ -46,6 +46,10 @@ class Brought:
     action: bpy.types.Action
     notes: tuple[str, ...]
 
+    @property
+    def sentence(self) -> str:
+        return f"The armature {self.armature.name} has the new action {self.action.name}."
+
 
 def read(path: Path) -> Motion:
     """A motion from a motion file or any BVH of a body. Raises UserError."""

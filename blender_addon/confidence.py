@@ -7,7 +7,6 @@ keys in time, and the ranges and the jumps follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import bpy
@@ -152,27 +151,37 @@ def _strip(obj: bpy.types.Object) -> list[tuple[float, float, float]]:
 
 def _draw() -> None:
     context = bpy.context
-    obj, region = context.object, context.region
-    if obj is None or obj.type != "ARMATURE" or not context.scene.stc_mocap.show_confidence:
+    obj, region = take.shown(context), context.region
+    if obj is None or not context.scene.stc_mocap.show_confidence:
         return
-    to_region: Callable[..., tuple[float, float]] = region.view2d.view_to_region
     high = _STRIP_PIXELS * context.preferences.system.ui_scale
-    for start, end, level in _strip(obj):
-        left, right = to_region(start, 0, clip=False)[0], to_region(end, 0, clip=False)[0]
-        if right >= 0 and left <= region.width:
-            _rectangle(max(left, 0), min(max(right, left + 1), region.width), high, _COLOURS[level])
+    for level, colour in _COLOURS.items():
+        corners = []
+        for start, end, own in _strip(obj):
+            left, right = (region.view2d.view_to_region(frame, 0, clip=False)[0] for frame in (start, end))
+            if own == level and right >= 0 and left <= region.width:
+                corners += _rectangle(max(left, 0), min(max(right, left + 1), region.width), high)
+        if corners:
+            _fill(corners, colour)
 
 
-def _rectangle(left: float, right: float, high: float, colour: tuple[float, float, float, float]) -> None:
+def _rectangle(left: float, right: float, high: float) -> list[tuple[float, float, float]]:
+    """The corners of its two triangles."""
+    a, b, c, d = (left, 0.0, 0.0), (right, 0.0, 0.0), (left, high, 0.0), (right, high, 0.0)
+    return [a, b, c, c, b, d]
+
+
+def _fill(corners: list[tuple[float, float, float]], colour: tuple[float, float, float, float]) -> None:
     import gpu  # not in a Blender without a window
 
+    layout = gpu.types.GPUVertFormat()
+    layout.attr_add(id="pos", comp_type="F32", len=3, fetch_mode="FLOAT")
+    points = gpu.types.GPUVertBuf(layout, len(corners))
+    points.attr_fill("pos", corners)
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
-    corners = ((left, 0), (right, 0), (left, high), (right, high))
-    points = gpu.types.GPUVertBuf(shader.format_calc(), len(corners))
-    points.attr_fill("pos", [(x, y, 0.0) for x, y in corners])
     gpu.state.blend_set("ALPHA")
     shader.uniform_float("color", colour)
-    gpu.types.GPUBatch(type="TRI_STRIP", buf=points).draw(shader)
+    gpu.types.GPUBatch(type="TRIS", buf=points).draw(shader)
     gpu.state.blend_set("NONE")
 
 

@@ -48,14 +48,6 @@ def refuse(cls: type[bpy.types.Operator], why: str) -> bool:
     return not why
 
 
-def shown_armature(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The armature whose result is shown: the active one, else the chosen one."""
-    active = context.object
-    if active and active.type == "ARMATURE" and take.current(active):
-        return active
-    return context.scene.stc_mocap.armature
-
-
 def chosen_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature that gets the next motion; None where one is to be created."""
     settings = context.scene.stc_mocap
@@ -72,7 +64,7 @@ def _why_no_map(context: bpy.types.Context) -> str:
 
 
 def _why_no_take(context: bpy.types.Context) -> str:
-    return "" if take.current(shown_armature(context)) else "The armature plays no captured action"
+    return "" if take.current(take.shown(context)) else "The armature plays no captured action"
 
 
 # Capture
@@ -140,7 +132,7 @@ class STC_MOCAP_OT_import_motion(Door, ImportHelper):
             brought = watch.import_entry(entry, context.scene, obj)
         else:
             brought = bring.bring(bring.source_of(absolute(self.filepath)), context.scene, obj)
-        return self.tell(f"{brought.action.name} is on {brought.armature.name}.")
+        return self.tell(brought.sentence)
 
 
 class STC_MOCAP_OT_create_armature(Door):
@@ -254,13 +246,13 @@ class STC_MOCAP_OT_use_raw(Door):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         why = _why_no_take(context)
-        action = take.current(shown_armature(context))
+        action = take.current(take.shown(context))
         if action and take.twin(action) is None:
             why = "This motion was captured without its raw one"
         return refuse(cls, why)
 
     def work(self, context: bpy.types.Context) -> set[str]:
-        obj = shown_armature(context)
+        obj = take.shown(context)
         action, made = take.played(obj)
         other = take.twin(action)
         if other and (made.kind == "raw") != self.raw:
@@ -279,7 +271,7 @@ class STC_MOCAP_OT_match_camera(Door):
         return refuse(cls, _why_no_take(context))
 
     def work(self, context: bpy.types.Context) -> set[str]:
-        made = take.played(shown_armature(context))[1]
+        made = take.played(take.shown(context))[1]
         motion = made.load()
         if motion.camera is None:
             raise UserError("This motion was not made from a video.", "Capture one to match its camera.")
@@ -307,7 +299,7 @@ class STC_MOCAP_OT_next_doubtful(Door):
 
     def work(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        stretches = confidence.doubts(shown_armature(context), keyframes.scene_fps(scene))
+        stretches = confidence.doubts(take.shown(context), keyframes.scene_fps(scene))
         doubt = confidence.next_doubt(stretches, scene.frame_current)
         if doubt is None:
             return self.tell("No frame is in doubt.")
@@ -328,7 +320,7 @@ class STC_MOCAP_OT_save_correction(Door):
         return refuse(cls, _why_no_take(context))
 
     def work(self, context: bpy.types.Context) -> set[str]:
-        folder = corrections.save(shown_armature(context), context.scene, preferences.corrections_folder())
+        folder = corrections.save(take.shown(context), context.scene, preferences.corrections_folder())
         return self.tell(f"The correction is saved as {folder.name}.")
 
 

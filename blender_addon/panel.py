@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import bpy
 
 from . import preferences, take, watch
-from .operators import shown_armature
 
 _CATEGORY = "STC Mocap"
 _PIXELS_A_LETTER = 6.7
@@ -30,7 +29,7 @@ _STAGES = {
 
 def _sentence(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
     """A sentence over as many lines as the sidebar's width asks for."""
-    scale = context.preferences.system.ui_scale
+    scale = context.preferences.system.ui_scale or 1.0  # 0 in a Blender without windows
     letters = int((context.region.width if context.region else 300) / (_PIXELS_A_LETTER * scale)) - 6
     column = layout.column(align=True)
     column.scale_y = 0.8
@@ -66,10 +65,12 @@ class STC_MOCAP_PT_capture(_Panel, bpy.types.Panel):
         column = layout.column()
         column.enabled = running is None
         _draw_who(column, context.scene.stc_mocap)
+        column.separator()
         _draw_how(column, context.scene.stc_mocap)
         if running:
             _draw_running(layout, context, running)
         else:
+            layout.separator()
             row = layout.row()
             row.scale_y = 1.6
             row.operator("stc_mocap.capture", icon="ARMATURE_DATA")
@@ -121,7 +122,7 @@ def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, entry:
     column.label(text=f"{_STAGES.get(status.stage, status.stage)} …" if not status.sentence else status.sentence)
     _draw_bar(column, status)
     row = column.row(align=True)
-    row.scale_y = 1.3
+    row.scale_y, row.use_property_split = 1.3, False
     row.operator("stc_mocap.cancel", icon="CANCEL").kind = entry.job.kind
     row.prop(context.scene.stc_mocap, "show_log", toggle=True, text="Log", icon="TEXT")
     if context.scene.stc_mocap.show_log:
@@ -151,8 +152,8 @@ def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
             _sentence(layout, context, entry.waiting, "TIME")
 
 
-class STC_MOCAP_PT_advanced(_Child, bpy.types.Panel):
-    bl_label = "On the Armature"
+class STC_MOCAP_PT_options(_Child, bpy.types.Panel):
+    bl_label = "Options"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, context.scene.stc_mocap
@@ -230,10 +231,10 @@ class STC_MOCAP_PT_result(_Child, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return take.current(shown_armature(context)) is not None
+        return take.current(take.shown(context)) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, obj = self.layout, shown_armature(context)
+        layout, obj = self.layout, take.shown(context)
         action, made = take.played(obj)
         layout.label(text=f"{action.name} on {obj.name if obj else ''}", icon="ACTION")
         row = layout.row(align=True)
@@ -301,9 +302,9 @@ def _draw_job(layout: bpy.types.UILayout, context: bpy.types.Context, entry: wat
 _CLASSES = (
     STC_MOCAP_UL_joints,
     STC_MOCAP_PT_capture,
-    STC_MOCAP_PT_bone_map,
-    STC_MOCAP_PT_advanced,
     STC_MOCAP_PT_result,
+    STC_MOCAP_PT_bone_map,
+    STC_MOCAP_PT_options,
     STC_MOCAP_PT_corrections,
     STC_MOCAP_PT_jobs,
 )

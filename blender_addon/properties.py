@@ -85,7 +85,7 @@ class Settings(bpy.types.PropertyGroup):
     target: EnumProperty(
         name="Character",
         items=(
-            ("ARMATURE", "My Armature", "Put the motion on an armature of the scene"),
+            ("ARMATURE", "Existing", "Put the motion on an armature of the scene"),
             ("CREATE", "Create One", "Make a new armature with the person's own proportions"),
         ),
     )
@@ -96,7 +96,7 @@ class Settings(bpy.types.PropertyGroup):
         update=_armature_chosen,
         description="The armature that gets the motion. Only a new action is made; the armature stays as it is",
     )
-    use_range: BoolProperty(name="Only a Part", description="Capture only a part of the video")
+    use_range: BoolProperty(name="Only a Part of It", description="Capture only a part of the video")
     start_s: FloatProperty(
         name="Start", min=0.0, soft_max=600.0, precision=2, unit="TIME_ABSOLUTE", description="Seconds into the video"
     )

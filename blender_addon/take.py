@@ -102,6 +102,14 @@ def played(obj: bpy.types.Object | None) -> tuple[bpy.types.Action, Take]:
     return action, made
 
 
+def shown(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The armature whose capture is shown: the active one if it plays one, else the chosen one."""
+    active = context.object
+    if active and active.type == "ARMATURE" and current(active):
+        return active
+    return context.scene.stc_mocap.armature
+
+
 def current(obj: bpy.types.Object | None) -> bpy.types.Action | None:
     """The capture's action that the armature plays: its own, or the topmost one on its NLA tracks."""
     data = obj.animation_data if obj else None

@@ -215,7 +215,7 @@ def _import_if_free(entry: Entry) -> None:
         with _context(scene):
             brought = import_entry(entry, scene, obj)
             _undo_push(f"Import {entry.job.name}")
-        say(f"{brought.action.name} is on {brought.armature.name}.")
+        say(brought.sentence)
     except UserError as error:
         say(str(error), is_error=True)
 
