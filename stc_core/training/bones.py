@@ -35,6 +35,7 @@ _READERS: dict[str, Callable[[Path], Motion]] = {
 MAP_FILE = "bones.json"
 _UNITS_M = (1.0, 0.01, 0.001, 0.0254, CMU_UNIT_M)  # metre, centimetre, millimetre, inch, an ASF file's
 _LEG_M = 0.82
+_SKULL_BASE = 0.145  # above the shoulders, by leg length: 0.13 to 0.155 where skeletons agree
 _STANDS = np.cos(np.radians(40.0))  # a trunk nearer than this to its legs' line, and a whole leg below it
 _ON_JOINTS = {
     "hip": "upper_leg",
@@ -92,7 +93,9 @@ def to_landmarks(motion: Motion, path: Path, bone_map: BoneMap | None = None) ->
     needed = [f"{side}_{part}" for side in ("left", "right") for part in _NEEDED] + ["hips", "head"]
     if missing := [joint for joint in needed if not bone_map.bones.get(joint)]:
         raise UserError(f"{path}: no bone is known for {missing[0].replace('_', ' ')}.", _REMEDY)
-    if not _stands(rest, bone_map):
+    if _stands(rest, bone_map):
+        motion = _upright(motion, rest, bone_map)
+    else:
         rest = _tallest(motion, bone_map)
     rig = rig_of(rest, bone_map, HUMANOID)
     scale = _metres(rig)
@@ -138,6 +141,22 @@ def _stands(rest: RestPose, bone_map: BoneMap) -> bool:
     return bool(aligned and np.linalg.norm(legs) > 0.85 * lengths and np.linalg.norm(trunk) > 0.3 * lengths)
 
 
+def _upright(motion: Motion, rest: RestPose, bone_map: BoneMap) -> Motion:
+    """The motion with z up. Some programs write files whose own z is up: there both rest and movement lie down."""
+    at = _heads(rest, bone_map)
+    trunk = at["head"] - at["hips"]
+    up = np.where(np.abs(trunk) == np.abs(trunk).max(), np.sign(trunk), 0.0)
+    places = motion.positions()
+    head, hips = (places[:, motion.skeleton.index(bone_map.bones[joint][0])] for joint in ("head", "hips"))
+    moving = rotation.normalise(head - hips).mean(0)
+    if moving @ up <= moving[2]:
+        return motion
+    turn = rotation.between(up, [0.0, 0.0, 1.0])
+    q = motion.q_parent_joint.copy()
+    q[:, 0] = rotation.mul(turn, q[:, 0])
+    return replace(motion, t_world_root=rotation.rotate(turn, motion.t_world_root), q_parent_joint=q)
+
+
 def _tallest(motion: Motion, bone_map: BoneMap) -> RestPose:
     """The pose of the frame in which the figure stands tallest."""
     places, turns = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)
@@ -168,7 +187,7 @@ def _carriers(rig: Rig, names: tuple[str, ...], scale: float) -> Carriers:
         return joint, (x * size, y * size, z * size)
 
     toes = all(f"{side}_toes" in rig.bones for side in ("left", "right"))
-    ear, on_head = head_of("head", (0.0, -0.01, 0.065))
+    ear, on_head = head_of(_skull(rig), (0.0, -0.01, 0.065))
     side = {
         **{name: (f"{{s}}_{joint}", ON_JOINT) for name, joint in _ON_JOINTS.items()},
         "heel": at("{s}_foot", 0.0, 0.055, -0.045),
@@ -179,6 +198,14 @@ def _carriers(rig: Rig, names: tuple[str, ...], scale: float) -> Carriers:
     }
     middle = {name: at(joint, *offset) for name, (joint, offset) in on_head.items()}
     return Carriers(("left", "right"), side, middle, _spine(rig, names), {})
+
+
+def _skull(rig: Rig) -> str:
+    """The joint at the base of the skull: some skeletons' head begins at the forehead, and their neck there."""
+    at = rig.figure.joints
+    shoulders = (at["left_upper_arm"] + at["right_upper_arm"])[2] / 2
+    wanted = shoulders + _SKULL_BASE * (rig.figure.leg() or 1.0)
+    return min((joint for joint in ("head", "neck") if joint in at), key=lambda joint: abs(at[joint][2] - wanted))
 
 
 def _spine(rig: Rig, names: tuple[str, ...]) -> tuple[str, str, float]:

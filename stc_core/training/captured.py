@@ -15,7 +15,7 @@ the picture to be of the same moment. Knows these files; not how the network lea
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def plans(folder: Path, config: CapturedConfig | None = None) -> list[Plan]:
     names = sorted(path.parent for path in folder.glob(f"*/{CAPTURE}"))
     if not names:
         raise UserError(f"{folder} holds no NAME/{CAPTURE}.", "Give the folder in which corrections were saved.")
-    info = Info("captured", "the user's own", BODY27.name, "views", {"least_score": config.least_score})
+    info = Info("captured", "the user's own", BODY27.name, "views", asdict(config))
 
     def takes() -> list[Take]:
         return [lenient(Take(path.name, partial(_read, path, config), stamp(path))) for path in names]

@@ -146,7 +146,7 @@ def plans(folder: Path) -> list[Plan]:
     """One source for each file of keypoints in the folder. Raises UserError where the truth or all keypoints lack."""
     truth, seen = folder / _TRUTH, sorted(folder.glob("data_2d_h36m_*.npz"))
     if not truth.is_file() or not seen:
-        missing = _TRUTH if seen else "data_2d_h36m_gt.npz or data_2d_h36m_cpn_ft_h36m_dbb.npz"
+        missing = "data_2d_h36m_gt.npz or data_2d_h36m_cpn_ft_h36m_dbb.npz" if truth.is_file() else _TRUTH
         raise UserError(f"{folder} lacks {missing}.", "Put both files into one folder.")
     return [_plan(truth, path) for path in seen]
 

@@ -28,7 +28,7 @@ from ..capture.pose import BODY27
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report
 from ..motion.rotation import Array
-from . import bones, captured, h36m, mpi_inf_3dhp, rendered
+from . import bones, captured, h36m, mpi_inf_3dhp
 from .shards import Clip, Info, Plan, Take, Taken, finished_takes, is_whole, lenient, stamp, write_takes
 from .sources import SOURCES, Source
 from .sources import Clip as Body
@@ -61,7 +61,7 @@ class PrepareConfig:
 def prepare(config: PrepareConfig, report: Report) -> None:
     """Write a folder for each source that is asked for. Raises UserError where one is not there or is damaged."""
     plans = [
-        *(rendered.plans(config.rendered) if config.rendered else ()),
+        *(_rendered_plans(config.rendered) if config.rendered else ()),
         *(h36m.plans(config.h36m) if config.h36m else ()),
         *(mpi_inf_3dhp.plans(config.mpi_inf_3dhp) if config.mpi_inf_3dhp else ()),
         *(captured.plans(config.captured) if config.captured else ()),
@@ -79,6 +79,12 @@ def prepare(config: PrepareConfig, report: Report) -> None:
             _write(config.out, plan, report)
     for plan in plans:
         _write(config.out, plan, report)
+
+
+def _rendered_plans(folder: Path) -> list[Plan]:
+    from .rendered import plans  # loads the detector, which nothing else needs
+
+    return plans(folder)
 
 
 def _write(out: Path, plan: Plan, report: Report) -> None:

@@ -126,8 +126,11 @@ def test_what_only_one_file_holds_is_told(tmp_path: Path) -> None:
 
 
 def test_files_in_another_form_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="lacks data_2d_h36m_gt"):
-        h36m.plans(tmp_path)
+    for missing in ("data_2d_h36m_gt.npz", "data_3d_h36m.npz"):
+        files(tmp_path)
+        (tmp_path / missing).unlink()
+        with pytest.raises(UserError, match=f"lacks {missing}"):
+            h36m.plans(tmp_path)
     files(tmp_path)
     world = person(len("S1Walking 1"))
     good = [seen(world, "S1", camera)[1] for camera in range(4)]
