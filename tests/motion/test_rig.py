@@ -1,4 +1,4 @@
-"""What is said of armatures as data: where bones are, without Blender. What Blender says is in test_rig_in_blender.py."""
+"""Armatures as data: where bones are, without Blender. What Blender says is in test_rig_in_blender.py."""
 
 import numpy as np
 import pytest
