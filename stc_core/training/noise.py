@@ -27,7 +27,7 @@ from .occlusion import directions, torso_length
 MEASURED = Path(__file__).with_name("detector_errors.json")
 SEEN, HIDDEN, OUTSIDE = 0, 1, 2
 CONSTANT_S = 1e6  # a time this long stands for errors that stay
-BURST_LIMIT = 2.5  # of the burst's normal variable
+BURST_LIMIT = 3.0  # of the burst's normal variable
 _SIDES = ("left", "right")
 LIMBS = {
     "legs": tuple(f"{s}_{n}" for n in ("knee", "ankle", "heel", "toe") for s in _SIDES),
@@ -49,6 +49,7 @@ class Errors:
     groups (K,) and shares (G, J) of times_s (J,): how errors last, as a mix of exp(-t / time); time 0 lasts one frame.
     mixing, visibility_mixing (K, K): rows of unit length, make independent numbers alike between landmarks.
     knots (N,) of visibility, and spread (3, K, N): the error's deviation at them; burst (K, N): of its logarithm.
+    growth_s: by how much of itself it grows with each torso a second that the landmark moves.
     level: deviation of a window's logarithmic level. visibility (3, K, Q): even quantiles; visibility_shares (J,).
     swaps: for each of LIMBS how often a second it begins and how long it lasts.
     """
@@ -62,6 +63,7 @@ class Errors:
     mixing: Tensor
     knots: Tensor
     spread: Tensor
+    growth_s: Tensor
     burst: Tensor
     level: Tensor
     visibility: Tensor
@@ -94,18 +96,19 @@ def distort(
 
     joints (B, T, K, 3): camera axes, metres. states (B, T, K): SEEN, HIDDEN or OUTSIDE. scale: of all errors.
     """
-    frames = joints.shape[1]
     torso = torso_length(joints).mean(1)[:, None, None, None]
     visibility = _visibility(states, errors, rate_hz)
     level = torch.exp(errors.level * torch.randn(len(joints), 1, 1, 1, device=joints.device))
     shifted = joints + scale * torso * _fixed(joints, level[:, 0, 0], errors)
     place = shifted[..., :2] / shifted[..., 2:].clamp(min=0.3)
-    if frames > 1:
-        place = place - scale * errors.lag_s[:, None] * _velocity(place) * rate_hz
+    velocity = _velocity(place) * rate_hz
+    place = place - scale * errors.lag_s[:, None] * velocity
     twins = place[:, :, list(BODY27.mirror)]
-    place = place + scale * (errors.pull * (1.0 - visibility))[..., None] * (twins - place)
-    moving = level * _moving(visibility, states, errors, rate_hz)
-    place = middles(place + scale * moving * torso / joints[..., 2:].clamp(min=0.3))
+    place = place + scale * (errors.pull * pulled(visibility))[..., None] * (twins - place)
+    unit = torso / joints[..., 2:].clamp(min=0.3)
+    growth = 1.0 + errors.growth_s * (velocity / unit).norm(dim=-1, keepdim=True)
+    moving = level * growth * _moving(visibility, states, errors, rate_hz)
+    place = middles(place + scale * moving * unit)
     return _exchange_limbs(place, errors, rate_hz) if scale else place, visibility
 
 
@@ -115,6 +118,11 @@ def middles(keypoints: Tensor) -> Tensor:
     for middle, parts in MIDDLES.items():
         keypoints[..., BODY27.index(middle), :] = keypoints[..., [BODY27.index(p) for p in parts], :].mean(-2)
     return keypoints
+
+
+def pulled(visibility: Tensor) -> Tensor:
+    """How far the pull to the twin is at work: all at visibility 0, none from a half on."""
+    return (1.0 - 2.0 * visibility).clamp(min=0.0)
 
 
 def _fixed(joints: Tensor, level: Tensor, errors: Errors) -> Tensor:
@@ -137,7 +145,7 @@ def _constant_share(errors: Errors) -> Tensor:
 
 def _velocity(place: Tensor) -> Tensor:
     """Per frame (B, T, K, 2), by central differences."""
-    return torch.gradient(place, dim=1)[0]
+    return torch.gradient(place, dim=1)[0] if place.shape[1] > 1 else torch.zeros_like(place)
 
 
 def _moving(visibility: Tensor, states: Tensor, errors: Errors, rate_hz: float) -> Tensor:

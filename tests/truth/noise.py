@@ -28,7 +28,18 @@ from stc_core.capture.detect import DetectConfig, Landmarks, _weights, to_pose2d
 from stc_core.capture.pose import BODY27, runs
 from stc_core.events import ignore
 from stc_core.training.cameras import NoiseConfig, detected
-from stc_core.training.noise import BURST_LIMIT, CONSTANT_S, HIDDEN, LIMBS, MIDDLES, OUTSIDE, SEEN, Errors, errors_of
+from stc_core.training.noise import (
+    BURST_LIMIT,
+    CONSTANT_S,
+    HIDDEN,
+    LIMBS,
+    MIDDLES,
+    OUTSIDE,
+    SEEN,
+    Errors,
+    errors_of,
+    pulled,
+)
 from stc_core.training.occlusion import directions, hidden_by_body, torso_length
 
 from .clips import HELD_OUT_NOISE
@@ -84,6 +95,15 @@ class Observed:
         return (self.keypoints - self.exact) / self.unit
 
     @property
+    def velocity(self) -> Tensor:
+        """In the picture (T, 27, 2), torsos a second."""
+        return torch.gradient(self.exact, dim=0)[0] * self.fps / self.unit
+
+    @property
+    def speed(self) -> Tensor:
+        return self.velocity.norm(dim=-1)
+
+    @property
     def states(self) -> Tensor:
         states = torch.where(hidden_by_body(self.joints), HIDDEN, SEEN)
         return states.masked_fill((self.exact.abs() > self.half).any(-1), OUTSIDE)
@@ -130,9 +150,10 @@ def swapped(clip: Observed, limb: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Rest:
-    """What the constant part leaves of a clip: rest (T, 27, 2) torsos, states and visibility, which frames count."""
+    """What the constant part leaves of a clip: rest (T, 27, 2) torsos; speed (T, 27) torsos a second; which count."""
 
     rest: Tensor
+    speed: Tensor
     states: Tensor
     visibility: Tensor
     usable: Tensor
@@ -144,6 +165,8 @@ def fit(clips: list[Observed]) -> dict[str, Any]:
     both = [mirrored for clip in clips for mirrored in (clip, clip.mirrored())]
     bias, lag_s, pull = constant_part(both)
     rests = [_rest(clip, bias, lag_s, pull) for clip in both]
+    growth = with_speed(rests, sizes(rests))
+    rests = [replace(rest, rest=rest.rest / (1.0 + growth * rest.speed)[..., None]) for rest in rests]
     spread = sizes(rests)
     whitened, ranks = [_whitened(rest, spread) for rest in rests], normal_ranks(rests)
     return {
@@ -156,10 +179,11 @@ def fit(clips: list[Observed]) -> dict[str, Any]:
         "pull": _rounded(pull),
         "groups": GROUP.tolist(),
         "times_s": list(TIMES_S),
-        "shares": [_rounded(lasting(whitened, rests, g == GROUP, (SEEN,))) for g in range(len(GROUPS))],
+        "shares": [_rounded(lasting(whitened, rests, g == GROUP, (SEEN, HIDDEN))) for g in range(len(GROUPS))],
         "mixing": _rounded(mixing(whitened, rests, (SEEN,))),
         "knots": list(KNOTS),
         "spread": _rounded(spread),
+        "growth_s": round(growth, 4),
         "burst": _rounded(bursts(rests, spread)),
         "level": round(levels(rests, spread), 4),
         "visibility": _rounded(visibilities(rests)),
@@ -185,9 +209,8 @@ def _columns(clip: Observed) -> Tensor:
     """How the five body-fixed directions, a second's movement and the way to the twin show (T, 27, 2, 7)."""
     along = directions(clip.joints)
     shown = (along[..., :2] - clip.exact[..., None, :] * along[..., 2:]).transpose(-1, -2)
-    velocity = torch.gradient(clip.exact, dim=0)[0] * clip.fps / clip.unit
-    twin = (clip.exact[:, MIRROR] - clip.exact) / clip.unit * (1.0 - clip.visibility[..., None])
-    return torch.cat([shown, -velocity[..., None], twin[..., None]], -1)
+    twin = (clip.exact[:, MIRROR] - clip.exact) / clip.unit * pulled(clip.visibility)[..., None]
+    return torch.cat([shown, -clip.velocity[..., None], twin[..., None]], -1)
 
 
 def constant_part(clips: list[Observed]) -> tuple[Tensor, Tensor, Tensor]:
@@ -220,7 +243,7 @@ def _robust_fit(columns: Tensor, offset: Tensor, ridge: float = 0.02) -> Tensor:
 
 
 def _pull(columns: Tensor, offset: Tensor, values: Tensor, usable: Tensor) -> Tensor:
-    """The share of the way to the twin at visibility 0, where that way matters."""
+    """The share of the way to the twin at visibility 0."""
     way, rest = columns[usable, :, 6], offset[usable] - columns[usable][..., :6] @ values[:6]
     near = rest.norm(dim=-1) < 2.0
     share = (way * rest)[near].sum() / ((way**2)[near].sum() + 1.0)
@@ -230,7 +253,7 @@ def _pull(columns: Tensor, offset: Tensor, values: Tensor, usable: Tensor) -> Te
 def _rest(clip: Observed, bias: Tensor, lag_s: Tensor, pull: Tensor) -> Rest:
     values = torch.cat([bias, lag_s[:, None], pull[:, None]], -1)
     rest = clip.offset - torch.einsum("tkcj,kj->tkc", _columns(clip), values)
-    return Rest(rest, clip.states, clip.visibility, _usable(clip), clip.fps)
+    return Rest(rest, clip.speed, clip.states, clip.visibility, _usable(clip), clip.fps)
 
 
 @dataclass(frozen=True)
@@ -267,6 +290,22 @@ def sizes(rests: list[Rest]) -> Tensor:
     return spread.exp() / RAYLEIGH_MEDIAN
 
 
+def with_speed(rests: list[Rest], spread: Tensor) -> float:
+    """By how much of itself an error grows with each torso a second."""
+    size = torch.cat([_ratio(rest, spread)[rest.usable] for rest in rests])
+    speed = torch.cat([rest.speed[rest.usable] for rest in rests])
+    order = speed.argsort().tensor_split(20)
+    at, medians = (torch.stack([v[rows].median() for rows in order]) for v in (speed, size))
+    tried = torch.linspace(0.0, 0.3, 61)[:, None]
+    off = medians.log() - torch.log1p(tried * at)
+    return float(tried[(off - off.mean(-1, keepdim=True)).pow(2).sum(-1).argmin(), 0])
+
+
+def _ratio(rest: Rest, spread: Tensor) -> Tensor:
+    """How far off (T, 27) in units of the spread."""
+    return rest.rest.norm(dim=-1) / spread_at(spread, rest.states, rest.visibility)
+
+
 def _cell(pooled: Pooled, own: Tensor, group: Tensor, state: int, bin_: int, usual: Tensor) -> Tensor:
     """How much larger (logarithm) errors of these landmarks are in a state and bin than each one's own when seen."""
     rows = pooled.usable[:, group] & (pooled.states[:, group] == state) & (pooled.bins[:, group] == bin_)
@@ -290,35 +329,36 @@ def _whitened(rest: Rest, spread: Tensor) -> Tensor:
 
 
 def bursts(rests: list[Rest], spread: Tensor) -> Tensor:
-    """burst (27, N): what makes a group's 95th percentile so much larger than the median, at that visibility."""
+    """burst (27, N): what makes a landmark's large errors so much larger than its median ones, at that visibility."""
     lot = np.random.default_rng(1)
-    even, normal = lot.rayleigh(size=200_000), np.clip(lot.standard_normal(200_000), -BURST_LIMIT, BURST_LIMIT)
+    even, normal = lot.rayleigh(size=100_000), np.clip(lot.standard_normal(100_000), -BURST_LIMIT, BURST_LIMIT)
     tried = np.linspace(0.0, 1.5, 31)
-    ratios = [_tail(even * np.exp(a * normal)) for a in tried]
-    ratio = torch.cat([r.rest.norm(dim=-1) / spread_at(spread, r.states, r.visibility) for r in rests])
+    tails = np.array([_tail(even * np.exp(a * normal)) for a in tried])
+    ratio = torch.cat([_ratio(rest, spread) for rest in rests])
     pooled, found = _pooled(rests), torch.zeros(len(NAMES), len(KNOTS))
-    for g in range(len(GROUPS)):
-        members = torch.tensor(np.flatnonzero(g == GROUP))
+    for k in range(len(NAMES)):
+        group = np.flatnonzero(GROUP[k] == GROUP)
         for b in reversed(range(len(KNOTS))):
-            picked = ratio[:, members][pooled.usable[:, members] & (pooled.bins[:, members] == b)]
-            known = len(picked) > ENOUGH
-            found[members, b] = (
-                np.interp(_tail(picked.numpy()), ratios, tried)
-                if known
-                else found[members[0], min(b + 1, len(KNOTS) - 1)]
-            )
+            rows = pooled.usable & (pooled.bins == b)
+            alone, together = ratio[rows[:, k], k], ratio[:, group][rows[:, group]]
+            picked = alone if len(alone) > ENOUGH else together
+            if len(picked) > ENOUGH:
+                found[k, b] = tried[np.abs(tails - _tail(picked.numpy())).sum(-1).argmin()]
+            elif b + 1 < len(KNOTS):
+                found[k, b] = found[k, b + 1]
     return found
 
 
-def _tail(sizes_: Any) -> float:
-    return float(np.quantile(sizes_, 0.95) / np.median(sizes_))
+def _tail(sizes_: Any) -> Any:
+    """How many times the median some high percentiles are (3,), as logarithms."""
+    return np.log(np.quantile(sizes_, (0.9, 0.95, 0.98)) / np.median(sizes_))
 
 
 def levels(rests: list[Rest], spread: Tensor) -> float:
     """The deviation from clip to clip of how large errors are on the whole, as a logarithm."""
     medians = []
     for rest in rests:
-        ratio = rest.rest.norm(dim=-1) / spread_at(spread, rest.states, rest.visibility)
+        ratio = _ratio(rest, spread)
         picked = torch.stack(
             [ratio[rest.usable[:, k], k].median() for k in range(len(NAMES)) if rest.usable[:, k].any()]
         )
