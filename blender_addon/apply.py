@@ -214,7 +214,8 @@ def _constrained(obj: bpy.types.Object) -> Iterator[str]:
     """The bones that active constraints or rotation drivers of the armature move."""
     for bone in obj.pose.bones:
         for constraint in bone.constraints:
-            if not constraint.mute and constraint.influence > 0.0 and not constraint.type.startswith("LIMIT"):
+            active = constraint.is_valid and not constraint.mute and constraint.influence > 0.0
+            if active and not constraint.type.startswith("LIMIT"):
                 yield from _moved_by(bone, constraint)
     for curve in obj.animation_data.drivers if obj.animation_data else ():
         parts = curve.data_path.split('"')

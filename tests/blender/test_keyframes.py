@@ -184,7 +184,21 @@ def test_nothing_is_current_without_an_action(scene, person):
     assert keyframes.current_fcurves(person) == [] and person.animation_data is None
 
 
-def test_ten_thousand_frames_of_sixty_bones_take_less_than_five_seconds(scene):
+def test_a_locked_middle_angle_costs_no_leap():
+    rise = np.concatenate([np.linspace(0.0, np.pi / 2, 40), np.full(5, np.pi / 2), np.linspace(np.pi / 2, np.pi, 40)])
+    spin = np.concatenate([np.linspace(0.0, 0.5, 40), np.linspace(0.5, 0.8, 5), np.linspace(0.8, 1.0, 40)])
+    q = rotation.mul(
+        rotation.from_axis_angle(np.array([0.0, 0.0, 1.0]), spin),
+        rotation.from_axis_angle(np.array([0.0, 1.0, 0.0]), rise),
+    )[:, None]
+    angles = keyframes.in_mode(q, "XYZ")
+    assert np.abs(np.diff(angles, axis=0)).max() < 0.2
+    for turn, triple in zip(q[:, 0], angles[:, 0], strict=True):
+        assert rotation.angle(rotation.mul(rotation.inv(turn), np.array(Euler(triple, "XYZ").to_quaternion()))) < 1e-4
+
+
+@pytest.mark.parametrize("mode", ["QUATERNION", "AXIS_ANGLE", "XYZ"])
+def test_ten_thousand_frames_of_sixty_bones_take_less_than_five_seconds(scene, mode):
     data = bpy.data.armatures.new("many")
     many = bpy.data.objects.new("many", data)
     scene.collection.objects.link(many)
@@ -193,9 +207,11 @@ def test_ten_thousand_frames_of_sixty_bones_take_less_than_five_seconds(scene):
     for i in range(60):
         data.edit_bones.new(f"bone{i}").tail = (0.0, 0.0, 1.0)
     bpy.ops.object.mode_set(mode="OBJECT")
+    for bone in many.pose.bones:
+        bone.rotation_mode = mode
     clip = tumbling(10_000, list(data.bones.keys()))
-    started = time.perf_counter()
+    started = time.process_time()  # the processor's own time: others may share the machine
     keyframes.write(many, clip, "long", 1.0, 30.0)
-    spent = time.perf_counter() - started
-    print(f"Blender {bpy.app.version_string}: {spent:.2f} s")
+    spent = time.process_time() - started
+    print(f"Blender {bpy.app.version_string}, {mode}: {spent:.2f} s")
     assert spent < 5.0
