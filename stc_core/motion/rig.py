@@ -122,8 +122,3 @@ def base_turn(rest: RestPose, bone: int, follow: Array) -> Array:
 def to_world(rest: RestPose, places: Array) -> Array:
     """Places (..., 3) in armature space and units as world metres."""
     return rotation.rotate(rest.q_world_armature, places * rest.unit_m) + rest.t_world_armature
-
-
-def to_armature(rest: RestPose, places: Array) -> Array:
-    """The inverse of `to_world`."""
-    return rotation.rotate(rotation.inv(rest.q_world_armature), places - rest.t_world_armature) / rest.unit_m
