@@ -131,19 +131,23 @@ def _bones_plan(folder: Path, fps: float) -> Plan:
     info = Info(folder.resolve().name, _licence(folder), BODY27.name, "bodies", {"fps": fps})
 
     def take(path: Path) -> Take:
-        def read() -> Taken:
-            return Taken([_body(clip, fps) for clip in bones.clips(path, folder)])
+        name = path.relative_to(folder).as_posix()
 
-        return lenient(Take(path.relative_to(folder).as_posix(), read, stamp(path, *folder.rglob(bones.MAP_FILE))))
+        def read() -> Taken:
+            clips = [_body(clip, fps) for clip in bones.clips(path, folder)]
+            return Taken(clips, () if clips else (f"Left out {name}: it is too short, or shakes too much.",))
+
+        return lenient(Take(name, read, stamp(path, *folder.rglob(bones.MAP_FILE))))
 
     return Plan(info, lambda: [take(path) for path in bones.files(folder)])
 
 
 def _licence(folder: Path) -> str:
-    """The first line of the folder's licence, where it has one."""
+    """The first two lines of the folder's licence, where it has one."""
     for path in sorted(folder.glob("LICEN[CS]E*")):
-        if path.is_file() and (lines := path.read_text(encoding="utf-8", errors="replace").split("\n")):
-            return lines[0].strip() or "not stated"
+        if path.is_file():
+            lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+            return ": ".join([line for line in lines if line][:2]) or "not stated"
     return "not stated"
 
 

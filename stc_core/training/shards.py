@@ -199,7 +199,7 @@ def _finish(partial: Path, folder: Path, info: Info, journal: list[dict[str, Any
     if not _frames(journal):
         notes = [note for entry in journal for note in entry["notes"]]
         shutil.rmtree(partial)
-        raise UserError(f"{info.source}: nothing in it can be used.", " ".join(notes[:3]) or "Choose other data.")
+        raise UserError(f"{info.source}: nothing in it can be used.", notes[0] if notes else "Choose other data.")
     files = {name: _fingerprint(partial / name) for name in _widths(info)}
     index = {**_plain(info), "takes": journal, "files": files}
     (partial / _INDEX).write_text(json.dumps(index), encoding="utf-8")

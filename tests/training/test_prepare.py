@@ -34,21 +34,24 @@ def bones_folder(folder: Path, people: tuple[str, ...] = ("anna", "ben")) -> Pat
 
 def test_a_folder_of_ones_own_files_is_a_source(tmp_path: Path) -> None:
     folder = bones_folder(tmp_path / "mine")
-    (folder / "LICENSE.txt").write_text("Mine, for any use\nand more")
+    (folder / "LICENSE.txt").write_text("Mine\n\nfor any use\nand more")
     (folder / "ben" / "torn.bvh").write_text("HIERARCHY")
+    write_bvh(synthetic.walk(seconds=0.3), folder / "ben" / "short.bvh")
     save_motion(synthetic.walk(fps=60.0, seconds=1.0), folder / "anna" / "motion.npz")
     told: list = []
     prepare(PrepareConfig(tmp_path / "out", bones=(folder,)), told.append)
     (source,) = open_shards(tmp_path / "out", check=True)
-    assert (source.source, source.licence, source.kind) == ("mine", "Mine, for any use", "bodies")
+    assert (source.source, source.licence, source.kind) == ("mine", "Mine: for any use", "bodies")
     assert [(row.name, row.subject, row.fps) for row in source.clips] == [
         ("anna/motion", "anna", 30.0),
         ("anna/walk", "anna", 30.0),
         ("ben/walk", "ben", 30.0),
     ]
     np.testing.assert_allclose(source.joints[0, 0, :2], 0.0, atol=1e-6)
-    assert any("Left out ben/torn.bvh" in event.message for event in told if isinstance(event, Note))
-    assert [event for event in told if isinstance(event, Progress)][-1] == Progress("mine", 4, 4)
+    notes = [event.message for event in told if isinstance(event, Note)]
+    assert len(notes) == 2 and notes[0].startswith("Left out ben/short.bvh: it is too short")
+    assert notes[1].startswith("Left out ben/torn.bvh: ") and "is not a BVH file" in notes[1]
+    assert [event for event in told if isinstance(event, Progress)][-1] == Progress("mine", 5, 5)
 
 
 def test_all_kinds_lie_side_by_side(tmp_path: Path) -> None:
