@@ -23,6 +23,7 @@ from . import keyframes
 _SENSOR_MM = 36.0
 _NAME = "STC Mocap Camera"
 _TO_BLENDER = np.diag([1.0, -1.0, -1.0])
+_FAR_M = 500.0
 _ENDLESS = 1_000_000  # frames for which the background goes on; the film's own end stops it
 
 
@@ -60,7 +61,11 @@ def match(
     """
     picture = _load(film.path)
     seen = _object(scene)
-    seen.matrix_world = Matrix(matrix_world(camera, placement).tolist())
+    unit_m = scene.unit_settings.scale_length
+    matrix = matrix_world(camera, placement)
+    matrix[:3, 3] /= unit_m
+    seen.matrix_world = Matrix(matrix.tolist())
+    seen.data.clip_end = _FAR_M / unit_m
     set_lens(seen.data, camera)
     notes = _set_scene(scene, camera, film)
     scene.camera = seen
@@ -74,7 +79,7 @@ def first_frame(motion: Motion) -> int:
 
 
 def matrix_world(camera: Camera, placement: Placement) -> Array:
-    """The Blender camera's matrix (4, 4) for an OpenCV camera."""
+    """The Blender camera's matrix (4, 4), metres, for an OpenCV camera."""
     matrix = np.eye(4)
     matrix[:3, :3] = camera.R.T @ _TO_BLENDER
     matrix[:3, 3] = -placement.scale * camera.R.T @ camera.t + np.array(placement.origin)

@@ -172,7 +172,7 @@ class STC_MOCAP_UL_joints(bpy.types.UIList):
     """Joints, each with its bone and how sure the guess is."""
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index) -> None:  # type: ignore[no-untyped-def]
-        split = layout.split(factor=0.42, align=True)
+        split = layout.split(factor=0.5, align=True)
         split.label(text=item.name.replace("_", " ").capitalize(), icon=_sure(item))
         row = split.row(align=True)
         row.prop_search(item, "bone", item.id_data.data, "bones", text="")

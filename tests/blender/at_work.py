@@ -29,7 +29,7 @@ print('{"event": "progress", "stage": "detect", "done": 1, "total": 2, "rate": 9
 print("the engine's log", file=sys.stderr, flush=True)
 while (Path(__file__).parent / "wait").exists():
     time.sleep(0.02)
-if words[2].endswith("finetune"):
+if words[1].endswith("finetune"):
     out.write_bytes(b"weights")
     print('{"event": "done", "files": {"weights": "%s"}}' % out)
 elif video.stem == "empty":
