@@ -162,7 +162,7 @@ def virtual(
     if model.config.body_height_m:
         bodies = bodies * (model.config.body_height_m / body_height(bodies))[:, None, None, None]
     bodies = bodies.to(_device(model))
-    exact, noisy = (_looked(bodies, noise) for noise in (NoiseConfig(scale=0.0), NoiseConfig()))
+    exact, noisy = (_looked(bodies, noise) for noise in (NoiseConfig(scale=0.0), NoiseConfig(rate_hz=rate_hz)))
     return {
         name: _seen(f"{source.source} {name}", views, exact, abouts, model, config, report)
         for name, views in (("exact", exact), ("noisy", noisy))
