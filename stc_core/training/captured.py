@@ -100,6 +100,8 @@ def _read(folder: Path, config: CapturedConfig) -> Taken:
         joints = joints @ seen.camera.R.T + seen.camera.t
     elif (folder / OPTICAL).is_file():
         joints, there, notes = _optical(folder, seen)
+    elif (folder / OPTICAL).with_suffix(".fbx").is_file():
+        raise UserError(f"{folder} holds its recording as FBX.", f"Export it from Blender as {OPTICAL}.")
     else:
         raise UserError(f"{folder} holds neither {CORRECTED} nor {OPTICAL}.", "Save the correction again.")
     return _judged(folder.name, capture.fps, seen, joints, there, notes, config)

@@ -237,13 +237,13 @@ def _resume(
     header, *entries = _journal(partial) or [{}]
     if header == _plain(info):
         kept = _sound(partial, info, entries, wanted)
-        for name, width in _widths(info).items():
-            with open(partial / name, "ab") as file:
-                file.truncate(_frames(kept) * width)
     else:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         kept = _copied(folder, partial, info, [entry for entry in whole if (entry["take"], entry["stamp"]) in wanted])
+    for name, width in _widths(info).items():
+        with open(partial / name, "ab") as file:
+            file.truncate(_frames(kept) * width)
     lines = [json.dumps(line) + "\n" for line in (_plain(info), *kept)]
     (partial / (_JOURNAL + _PARTIAL)).write_text("".join(lines), encoding="utf-8")
     os.replace(partial / (_JOURNAL + _PARTIAL), partial / _JOURNAL)

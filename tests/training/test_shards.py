@@ -88,6 +88,19 @@ def test_what_is_there_is_left_and_what_changed_is_read_again(tmp_path: Path) ->
     assert log[4:] == ["a"] and len(open_shards(tmp_path)[0].joints) == 5
 
 
+def test_damaged_bytes_are_not_carried_over(tmp_path: Path) -> None:
+    log: list[str] = []
+    write_takes(tmp_path / "made", BODIES, reading(log, clip("a"), clip("b"), clip("c")))
+    joints = tmp_path / "made" / "joints.f32"
+    data = bytearray(joints.read_bytes())
+    data[len(data) // 2] ^= 1
+    joints.write_bytes(data)
+    write_takes(tmp_path / "made", BODIES, reading(log, *(clip(name) for name in "abcd")))
+    assert log == ["a", "b", "c", "b", "c", "d"]
+    (source,) = open_shards(tmp_path, check=True)
+    np.testing.assert_array_equal(source.joints.reshape(4, 5, 27, 3), np.tile(clip("a").joints, (4, 1, 1, 1)))
+
+
 def stopped(tmp_path: Path, log: list[str]) -> None:
     """Writing broke off at the third of three takes."""
 
