@@ -25,7 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from ..errors import UserError
-from ..model.checkpoint import save_checkpoint
+from ..model.checkpoint import load_checkpoint, save_checkpoint
 from ..model.stcformer import STCFormer, STCFormerConfig
 from .feeds import BODY_NETWORK, BodyFeed, BodyFeedConfig, Feed, RecordedFeed, RecordedFeedConfig, measure
 
@@ -41,6 +41,8 @@ class TrainConfig:
     feed: BodyFeedConfig | RecordedFeedConfig = field(default_factory=BodyFeedConfig)
     """what the network is shown: bodies before virtual cameras, or recorded pairs"""
     network: STCFormerConfig = BODY_NETWORK
+    start: Path | None = None
+    """weights of that network to start from, in place of random ones"""
     phases: tuple[tuple[int, int, float], ...] = ((9, 32, 2600), (27, 10, 900))
     """(frames, windows a step, steps) one after another; the network takes any length, short windows teach faster"""
     epochs: bool = False
@@ -95,6 +97,8 @@ class Run:
         self.phases = steps_of(config, feed)
         self.total = sum(steps for _, _, steps in self.phases)
         self.model = STCFormer(network_of(config)).to(device)
+        if config.start:
+            _begin_from(config.start, self.model)
         self.averaged = STCFormer(network_of(config)).to(device)
         self.averaged.load_state_dict(self.model.state_dict())
         self.optimiser = _optimiser(config, self.model)
@@ -222,6 +226,15 @@ class Log:
         for name, value in values.items():
             self._board.add_scalar(name.replace(" ", "/"), value, step)
         self._board.flush()
+
+
+def _begin_from(path: Path, model: STCFormer) -> None:
+    """Raises UserError where the weights are of another network."""
+    found = load_checkpoint(path)
+    try:
+        model.load_state_dict(found.state_dict())
+    except RuntimeError:
+        raise UserError(f"{path} holds another network.", "Give its width, blocks and layout.") from None
 
 
 def learning_rate(config: TrainConfig, step: int, total: int, phases: tuple[tuple[int, int, int], ...]) -> float:

@@ -17,13 +17,22 @@ from stc_core.model.checkpoint import load_checkpoint, read_about
 from stc_core.training import shards
 from stc_core.training.bodies import BODY_HEIGHT_M, BodyConfig, body_height, load_motions, windows
 from stc_core.training.cameras import CameraConfig, NoiseConfig, look
-from stc_core.training.feeds import BODY_NETWORK, HELD_OUT, RecordedFeed, RecordedFeedConfig, feed
+from stc_core.training.feeds import (
+    BODY_NETWORK,
+    HELD_OUT,
+    BodyFeed,
+    BodyFeedConfig,
+    RecordedFeed,
+    RecordedFeedConfig,
+    feed,
+)
 from stc_core.training.recordings import load_recordings, windows_around
 from stc_core.training.train import PRESETS, Run, TrainConfig, learning_rate, phase, steps_of, train
 from tests import synthetic
 
 PLAIN = BodyConfig.plain()
 EXACT = NoiseConfig(scale=0.0)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +266,7 @@ def test_recorded_windows_are_as_published(recorded: Path) -> None:
 
 def test_an_epoch_shows_every_recorded_frame_once(recorded: Path) -> None:
     config = PRESETS["paper-27"][1]
-    feed = RecordedFeed(RecordedFeedConfig(), config.network, recorded, torch.device("cpu"), 1)
+    feed = RecordedFeed(RecordedFeedConfig(), config.network, recorded, CPU, 1)
     assert feed.size == 60
     shown = torch.cat([feed._frames(0, torch.arange(30)), feed._frames(0, torch.arange(30, 60))])
     assert sorted(shown.tolist()) == list(range(60)) and shown.tolist() != list(range(60))
@@ -273,7 +282,7 @@ def test_the_paper_s_recipe_runs_from_end_to_end(recorded: Path, tmp_path: Path)
     train(config)
     model = load_checkpoint(tmp_path / "weights.safetensors")
     assert model.config.channels == 2 and read_about(tmp_path / "weights.safetensors")["steps"] == 6
-    phases = steps_of(config, RecordedFeed(RecordedFeedConfig(), small, recorded, torch.device("cpu"), 1))
+    phases = steps_of(config, RecordedFeed(RecordedFeedConfig(), small, recorded, CPU, 1))
     rates = [learning_rate(config, step, 6, phases) for step in range(6)]
     assert np.allclose(rates, [1e-3] * 3 + [0.96e-3] * 3)
 
@@ -282,6 +291,17 @@ def test_another_networks_state_is_refused(data: Path, tmp_path: Path) -> None:
     train(tiny(data, tmp_path))
     with pytest.raises(UserError, match="another network"):
         train(replace(tiny(data, tmp_path), network=BODY_NETWORK))
+
+
+def test_it_can_start_from_weights(data: Path, tmp_path: Path) -> None:
+    config = replace(tiny(data, tmp_path / "a"), phases=((3, 8, 10),))
+    train(config)
+    weights = tmp_path / "a" / "weights.safetensors"
+    run = Run(replace(config, start=weights), BodyFeed(BodyFeedConfig(), config.network, data, CPU), CPU)
+    for key, value in load_checkpoint(weights).state_dict().items():
+        assert torch.equal(value, run.model.state_dict()[key]) and torch.equal(value, run.averaged.state_dict()[key])
+    with pytest.raises(UserError, match="another network"):
+        train(replace(tiny(data, tmp_path / "b"), network=BODY_NETWORK, start=weights))
 
 
 def test_the_mirror_of_training_is_the_mirror_of_lifting() -> None:
