@@ -98,7 +98,7 @@ def create(
     armature = bpy.data.armatures.new(name)
     obj = bpy.data.objects.new(name, armature)
     collection.objects.link(obj)
-    with _editing(obj):
+    with _shown(collection), _editing(obj):
         _build(armature.edit_bones, skeleton, 1.0 / scene_unit_m)
     return obj
 
@@ -107,6 +107,15 @@ def bone_name(joint: str) -> str:
     """`left_upper_arm` is `upper_arm.L`; a joint of the middle keeps its name."""
     side, _, part = joint.partition("_")
     return f"{part}.{side[0].upper()}" if side in ("left", "right") and part else joint
+
+
+def _shown(collection: bpy.types.Collection) -> contextlib.AbstractContextManager[object]:
+    """The window that shows the collection's scene: timers run without one, and modes cannot be changed there."""
+    for window in bpy.context.window_manager.windows:
+        root = window.scene.collection
+        if window != bpy.context.window and collection in (root, *root.children_recursive):
+            return bpy.context.temp_override(window=window)
+    return contextlib.nullcontext()
 
 
 @contextlib.contextmanager

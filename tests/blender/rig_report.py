@@ -19,12 +19,12 @@ from blender_addon.apply import Applied, ApplyOptions, put_on_rig
 from stc_core.motion import rotation
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.rotation import Array
-from stc_core.motion.skeleton import HUMANOID
+from stc_core.motion.skeleton import HUMANOID, forward_kinematics
 
 from . import bodies
 
 SHOTS = 5
-PIXELS = (400, 460)
+PIXELS = (440, 460)
 ASIDE = 0.45  # metres, at the motion's size: the rig to the left of the picture's middle, the skeleton to the right
 _BONE, _TRUE, _FLOOR = (0.8, 0.55, 0.25), (0.2, 0.5, 0.9), (0.35, 0.36, 0.38)
 
@@ -69,9 +69,10 @@ def draw(obj: bpy.types.Object, applied: Applied, motion: Motion, scale: float, 
     """Shots of the rig from in front and from the side, one above the other, the motion's skeleton to its left."""
     scene = bpy.context.scene
     frames = np.linspace(0, len(motion.scores) - 1, SHOTS).round().astype(int)
-    skins = [other for other in scene.objects if other.type == "MESH" and not other.hide_render]
-    for skin in skins:
-        skin.color = (0.72, 0.66, 0.6, 1.0)
+    meshes = [other for other in scene.objects if other.type == "MESH"]
+    skins = [mesh for mesh in meshes if mesh.parent == obj and mesh.vertex_groups]
+    for mesh in meshes:
+        mesh.color, mesh.hide_render = (0.72, 0.66, 0.6, 1.0), mesh not in skins
     _stage(scene)
     rows = []
     for bearing in (-60.0, 30.0):
@@ -102,10 +103,13 @@ def _bone_ends(obj: bpy.types.Object) -> Array:
 
 
 def _joint_ends(motion: Motion, frame: int, scale: float, over: Array) -> Array:
-    """The motion's own skeleton (J - 1, 2, 3) in the rig's size, its hips over a place on the floor."""
+    """The motion's own skeleton (N, 2, 3) in the rig's size, its hips over a place on the floor."""
     places = motion.positions()[frame] * scale
     places = places + (over - places[0]) * [1.0, 1.0, 0.0]
-    return np.array([[places[parent], places[joint]] for joint, parent in enumerate(HUMANOID.parents) if parent >= 0])
+    turns = forward_kinematics(HUMANOID, motion.t_world_root, motion.q_parent_joint)[1][frame]
+    tips = places + rotation.rotate(turns, HUMANOID.tips * scale)
+    ends = [[places[parent], places[joint]] for joint, parent in enumerate(HUMANOID.parents) if parent >= 0]
+    return np.array(ends + [[places[joint], tips[joint]] for joint in np.flatnonzero(HUMANOID.tips.any(-1))])
 
 
 def _sticks(ends: Array, radius: float, colour: tuple[float, float, float]) -> list[bpy.types.Object]:
