@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every test in Blender starts in an empty file: bpy is one for the whole process."""
 
+import os
+import sys
+
 import pytest
+
+_status = [0]
 
 
 @pytest.fixture
@@ -11,3 +16,17 @@ def scene():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.0
     return bpy.context.scene
+
+
+def pytest_sessionfinish(exitstatus):
+    _status[0] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure():
+    """The module bpy 4.2 crashes when Python ends after a property with an update or poll function was registered."""
+    bpy = sys.modules.get("bpy")
+    if bpy is not None and bpy.app.version < (4, 5, 0):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_status[0])
