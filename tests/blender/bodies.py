@@ -312,7 +312,7 @@ def played(obj: bpy.types.Object, applied: Applied, motion: Motion, scene: bpy.t
     rest = [np.array(obj.matrix_world @ obj.data.bones[chosen].matrix_local) for _, chosen in watched.values()]
     by_time = [np.moveaxis(values, 1, 0) for values in (np.array(heads), np.array(tails), _turns(np.array(matrices)))]
     own = (dict(zip(watched, values, strict=True)) for values in (*by_time, _turns(np.array(rest))))
-    return Played(*own, _legs(obj, {joint: first for joint, (first, _) in watched.items()}))
+    return Played(*own, _legs(obj, {joint: first for joint, (first, _) in watched.items()}, motion))
 
 
 def _turns(matrices: Array) -> Array:
@@ -330,11 +330,11 @@ def _watched(obj: bpy.types.Object, applied: Applied) -> Iterator[tuple[str, tup
             yield joint, (chain[0], chain[0] if joint == "spine" else chain[-1])
 
 
-def _legs(obj: bpy.types.Object, bones: dict[str, str]) -> float:
-    """The rig's legs over the humanoid's, at rest, in the world."""
+def _legs(obj: bpy.types.Object, bones: dict[str, str], motion: Motion) -> float:
+    """The rig's legs over the motion's, at rest, in the world."""
     names = [f"left_{part}" for part in ("upper_leg", "lower_leg", "foot")]
     own = [np.array(obj.matrix_world @ obj.data.bones[bones[name]].head_local) for name in names]
-    source = [HUMANOID.rest_positions()[HUMANOID.index(name)] for name in names]
+    source = [motion.skeleton.rest_positions()[motion.skeleton.index(name)] for name in names]
     return float(_length_of(own) / _length_of(source))
 
 
@@ -355,7 +355,7 @@ def direction_errors(seen: Played, motion: Motion) -> dict[str, float]:
 
 def turn_errors(seen: Played, motion: Motion) -> dict[str, float]:
     """For trunk, head, hands and feet the worst angle in degrees between how far they turn from the first frame."""
-    worlds = forward_kinematics(HUMANOID, motion.t_world_root, motion.q_parent_joint)[1]
+    worlds = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)[1]
     errors = {}
     for joint in (*TRUNK, *ENDS):
         if joint in seen.turns:
@@ -367,7 +367,7 @@ def turn_errors(seen: Played, motion: Motion) -> dict[str, float]:
 
 def stance_errors(seen: Played, motion: Motion) -> dict[str, float]:
     """For trunk and head of a rig that rests upright, facing -y: the worst angle in degrees off their direction."""
-    worlds = forward_kinematics(HUMANOID, motion.t_world_root, motion.q_parent_joint)[1]
+    worlds = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)[1]
     errors = {}
     for joint in ("hips", "spine", "upper_chest", "neck", "head"):
         if joint in seen.turns:

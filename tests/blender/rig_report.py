@@ -19,7 +19,7 @@ from blender_addon.apply import Applied, ApplyOptions, put_on_rig
 from stc_core.motion import rotation
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.rotation import Array
-from stc_core.motion.skeleton import HUMANOID, forward_kinematics
+from stc_core.motion.skeleton import forward_kinematics
 
 from . import bodies
 
@@ -106,10 +106,10 @@ def _joint_ends(motion: Motion, frame: int, scale: float, over: Array) -> Array:
     """The motion's own skeleton (N, 2, 3) in the rig's size, its hips over a place on the floor."""
     places = motion.positions()[frame] * scale
     places = places + (over - places[0]) * [1.0, 1.0, 0.0]
-    turns = forward_kinematics(HUMANOID, motion.t_world_root, motion.q_parent_joint)[1][frame]
-    tips = places + rotation.rotate(turns, HUMANOID.tips * scale)
-    ends = [[places[parent], places[joint]] for joint, parent in enumerate(HUMANOID.parents) if parent >= 0]
-    return np.array(ends + [[places[joint], tips[joint]] for joint in np.flatnonzero(HUMANOID.tips.any(-1))])
+    turns = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)[1][frame]
+    tips = places + rotation.rotate(turns, motion.skeleton.tips * scale)
+    ends = [[places[parent], places[joint]] for joint, parent in enumerate(motion.skeleton.parents) if parent >= 0]
+    return np.array(ends + [[places[joint], tips[joint]] for joint in np.flatnonzero(motion.skeleton.tips.any(-1))])
 
 
 def _sticks(ends: Array, radius: float, colour: tuple[float, float, float]) -> list[bpy.types.Object]:
