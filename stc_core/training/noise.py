@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..capture.pose import BODY27
-from .occlusion import directions, torso_length
+from .occlusion import along_segments, torso_axes, torso_length
 
 MEASURED = Path(__file__).with_name("detector_errors.json")
 SEEN, HIDDEN, OUTSIDE = 0, 1, 2
@@ -129,9 +129,8 @@ def _fixed(joints: Tensor, level: Tensor, errors: Errors) -> Tensor:
     """What is fixed to the body (B, T, K, 3), torsos: the same in all windows, and each window's own. level (B, 1)."""
     own = errors.mixing @ torch.randn(len(joints), len(BODY27.names), 3, device=joints.device)
     own = own * (level * _usual(errors) * _constant_share(errors).sqrt())[..., None]
-    along = errors.bias.expand(len(joints), -1, -1).clone()
-    along[..., :3] += own
-    return torch.einsum("btksc,bks->btkc", directions(joints), along)
+    on_torso = (errors.bias[:, :3] + own)[:, None] @ torso_axes(joints)
+    return on_torso + (along_segments(joints) * errors.bias[:, 3:, None]).sum(-2)
 
 
 def _usual(errors: Errors) -> Tensor:
@@ -152,21 +151,24 @@ def _moving(visibility: Tensor, states: Tensor, errors: Errors, rate_hz: float) 
     """What moves in the picture (B, T, K, 2), torsos."""
     batch, frames, count = visibility.shape
     roots = _roots(errors.shares, errors.times_s, frames, rate_hz, False)[errors.groups]
-    white = errors.mixing @ torch.randn(batch, frames, count, 3, device=visibility.device)
-    slow = torch.einsum("ktu,bukc->btkc", roots, white)
-    burst = _at(visibility, torch.zeros_like(states), errors.burst, errors.knots)
-    size = (1.0 - _constant_share(errors)).sqrt() * _at(visibility, states, errors.spread, errors.knots)
+    white = errors.mixing @ torch.randn(frames, count, batch * 3, device=visibility.device).transpose(0, 1).flatten(1)
+    slow = (roots @ white.view(count, frames, batch * 3)).view(count, frames, batch, 3).permute(2, 1, 0, 3)
+    spread, burst = _at(visibility, states, errors)
+    size = spread * (1.0 - _constant_share(errors)).sqrt()
     size = size * torch.exp(burst * slow[..., 2].clamp(-BURST_LIMIT, BURST_LIMIT))
     return slow[..., :2] * size[..., None]
 
 
-def _at(visibility: Tensor, states: Tensor, table: Tensor, knots: Tensor) -> Tensor:
-    """A table (S, K, N) read in each landmark's state (B, T, K) at its visibility (B, T, K), linear between knots."""
+def _at(visibility: Tensor, states: Tensor, errors: Errors) -> tuple[Tensor, Tensor]:
+    """Spread and burst (B, T, K) in each landmark's state at its visibility (B, T, K), linear between knots."""
+    knots, count = errors.knots, visibility.shape[-1]
     high = torch.bucketize(visibility.contiguous(), knots).clamp(1, len(knots) - 1)
     part = ((visibility - knots[high - 1]) / (knots[high] - knots[high - 1])).clamp(0.0, 1.0)
-    row = (states * len(BODY27.names) + torch.arange(len(BODY27.names), device=states.device)) * len(knots)
-    table = table.flatten()
-    return table[row + high - 1] * (1.0 - part) + table[row + high] * part
+    column = high + torch.arange(count, device=states.device) * len(knots)
+    return tuple(  # type: ignore[return-value]
+        torch.lerp(table.flatten()[row - 1], table.flatten()[row], part)
+        for table, row in ((errors.spread, column + states * count * len(knots)), (errors.burst, column))
+    )
 
 
 def _visibility(states: Tensor, errors: Errors, rate_hz: float) -> Tensor:
@@ -198,13 +200,14 @@ def _roots(shares: Tensor, times_s: Tensor, frames: int, rate_hz: float, whole: 
 
 def _exchange_limbs(keypoints: Tensor, errors: Errors, rate_hz: float) -> Tensor:
     """Left and right of a limb, or of all of the body, exchanged for a while."""
+    mirror = torch.tensor(BODY27.mirror, device=keypoints.device)
+    taken = torch.arange(len(mirror), device=keypoints.device).expand(keypoints.shape[:3])
     for name, (per_s, lasts_s) in errors.swaps.items():
+        limb = torch.zeros(len(mirror), dtype=torch.bool, device=keypoints.device)
+        limb[[BODY27.index(landmark) for landmark in LIMBS[name]]] = True
         spans = _spells(keypoints.shape[:2], per_s, lasts_s, rate_hz, keypoints.device)
-        twins = list(range(len(BODY27.names)))
-        for landmark in LIMBS[name]:
-            twins[BODY27.index(landmark)] = BODY27.mirror[BODY27.index(landmark)]
-        keypoints = torch.where(spans[..., None, None], keypoints[:, :, twins], keypoints)
-    return keypoints
+        taken = torch.where(spans[..., None] & limb, mirror[taken], taken)
+    return keypoints.gather(2, taken[..., None].expand_as(keypoints))
 
 
 def _spells(shape: torch.Size, per_s: float, lasts_s: float, rate_hz: float, device: torch.device) -> Tensor:

@@ -78,37 +78,51 @@ def torso_length(joints: Tensor) -> Tensor:
     return (joints[..., BODY27.index("thorax"), :] - joints[..., 0, :]).norm(dim=-1)
 
 
+def torso_axes(joints: Tensor) -> Tensor:
+    """The torso's left, forward and up (..., 3, 3) as rows, of landmarks (..., 27, 3)."""
+    names = ("thorax", "left_hip", "right_hip", "left_shoulder", "right_shoulder")
+    at = {name: joints[..., BODY27.index(name), :] for name in names}
+    up = normalize(at["thorax"] - joints[..., 0, :], dim=-1)
+    across = at["left_hip"] - at["right_hip"] + at["left_shoulder"] - at["right_shoulder"]
+    forward = normalize(torch.cross(across, up, dim=-1), dim=-1)
+    return torch.stack([torch.cross(up, forward, dim=-1), forward, up], -2)
+
+
+def along_segments(joints: Tensor) -> Tensor:
+    """Unit vectors (..., 27, 2, 3) along the two segments at each landmark; 0 for landmarks that have none."""
+    return normalize((_SEGMENT_WEIGHTS.to(joints).flatten(0, 1) @ joints).unflatten(-2, (-1, 2)), dim=-1)
+
+
 def directions(joints: Tensor) -> Tensor:
     """Unit vectors (..., 27, 5, 3) fixed to the body: torso's left, forward and up, and two segments at the landmark.
 
     Mirroring the body exchanges the sides and turns the torso's left about.
     """
-    at = {
-        n: joints[..., BODY27.index(n), :]
-        for n in ("thorax", "left_hip", "right_hip", "left_shoulder", "right_shoulder")
-    }
-    up = normalize(at["thorax"] - joints[..., 0, :], dim=-1)
-    across = at["left_hip"] - at["right_hip"] + at["left_shoulder"] - at["right_shoulder"]
-    forward = normalize(torch.cross(across, up, dim=-1), dim=-1)
-    torso = torch.stack([torch.cross(up, forward, dim=-1), forward, up], -2)
-    along = normalize(torch.einsum("ksj,...jc->...ksc", _SEGMENT_WEIGHTS.to(joints), joints), dim=-1)
-    return torch.cat([torso[..., None, :, :].expand(*along.shape[:-2], 3, 3), along], -2)
+    along = along_segments(joints)
+    return torch.cat([torso_axes(joints)[..., None, :, :].expand(*along.shape[:-2], 3, 3), along], -2)
 
 
 def hidden_by_body(joints: Tensor) -> Tensor:
     """Landmarks (..., 27) bool that lie behind a part of their own body, joints (..., 27, 3) in camera axes."""
     size = (torso_length(joints) / TORSO_M)[..., None]
-    image = joints[..., :2] / joints[..., 2:]
-    ends = torch.einsum("sej,...jc->...sec", _ENDS.to(joints), joints)
-    hidden = torch.zeros(joints.shape[:-1], dtype=torch.bool, device=joints.device)
-    for s, (a, b, radius, deeper) in enumerate(_OCCLUDERS):
-        near, far = ends[..., s, 0, :], ends[..., s, 1, :]
-        low, high = (near[..., :2] / near[..., 2:])[..., None, :], (far[..., :2] / far[..., 2:])[..., None, :]
-        span = high - low
-        part = (((image - low) * span).sum(-1) / (span * span).sum(-1).clamp(min=1e-9)).clamp(0.0, 1.0)
-        depth = near[..., None, 2] + part * (far[..., 2] - near[..., 2])[..., None]
-        off = (image - low - part[..., None] * span).norm(dim=-1) * depth
-        behind = (off < radius * size) & (joints[..., 2] - depth > deeper * size)
+    depth = joints[..., 2].contiguous()
+    x, y = (joints[..., axis] / depth for axis in (0, 1))
+    ends = torch.einsum("sej,...jc->se...c", _ENDS.to(joints), joints)
+    hidden = torch.zeros_like(depth, dtype=torch.bool)
+    for (near, far), (a, b, radius, deeper) in zip(ends, _OCCLUDERS, strict=True):
+        (low_x, low_y, low_z), (high_x, high_y, high_z) = _seen(near), _seen(far)
+        span_x, span_y = high_x - low_x, high_y - low_y
+        length = (span_x**2 + span_y**2).clamp(min=1e-9)
+        off_x, off_y = x - low_x, y - low_y
+        part = ((off_x * span_x + off_y * span_y) / length).clamp_(0.0, 1.0)
+        between = low_z + part * (high_z - low_z)
+        off = ((off_x - part * span_x) ** 2 + (off_y - part * span_y) ** 2) * between**2
+        behind = (off < (radius * size) ** 2) & (depth - between > deeper * size)
         behind[..., [BODY27.index(name) for name in (a, b) if name in BODY27.names]] = False
         hidden |= behind
     return hidden
+
+
+def _seen(point: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where a point (..., 3) is in the picture, and its depth, each (..., 1)."""
+    return point[..., :1] / point[..., 2:], point[..., 1:2] / point[..., 2:], point[..., 2:]

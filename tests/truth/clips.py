@@ -1,8 +1,7 @@
 """What the truth clips show: who moves how, seen from where. Data only; knows neither Blender nor how a clip is drawn.
 
 CLIPS are judged in the error table: all motion of CMU subjects 07, 09, 13 and 14, which no training may see.
-NOISE_CLIPS are what the detector's errors are measured on, so they show none of those motions, people or cameras;
-HELD_OUT_NOISE of them are left out of the measurement to check it.
+NOISE_CLIPS are what the detector's errors are measured on, so they show none of those motions, people or cameras.
 """
 
 from __future__ import annotations
@@ -166,7 +165,6 @@ _NOISE_MOTIONS = (
     ("05/05_09", 0.5, 5.0, 1.25),
     ("02/02_09", 0.2, 5.0, 1.4),
 )
-HELD_OUT_NOISE = ("noise_02", "noise_08", "noise_11", "noise_16", "noise_21", "noise_26", "noise_33")
 _SIZES = ((640, 360), (640, 360), (640, 480), (360, 640), (854, 480))
 _LIGHTS = ("Default", "basic.sl", "outdoor.sl", "paint.sl", "studio.sl", "rim.sl")
 

@@ -1,9 +1,9 @@
 """Measures how MediaPipe's 2D errs: `python -m tests.truth.noise --clips DIR [--out FILE.json] [--picture FILE.png]`.
 
 Detects in clips of known truth (`tests.truth.render --noise`), fits the figures that stc_core/training/noise.py draws
-errors from, and checks them on clips left out of the fit: the same statistics of the detector's errors there, and of
-errors drawn for the same bodies before the same cameras, as a table and a picture. Without --out nothing is written.
-Clips and their mirror images are fitted together, so left and right err alike.
+errors from, and checks them: statistics of the detector's errors, and of errors drawn for the same bodies before the
+same cameras from figures that were fitted without that clip, as a table and a picture. The figures written to --out are
+of all clips. Clips and their mirror images are fitted together, so left and right err alike.
 
 Lengths are in torsos: the offset in the picture over how long the true torso would be there if it lay across the view.
 What was found is kept beside each clip as NAME.full.found, so that a second run need not detect again.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,6 @@ from stc_core.training.noise import (
 )
 from stc_core.training.occlusion import directions, hidden_by_body, torso_length
 
-from .clips import HELD_OUT_NOISE
 from .known import Known, all_known, mediapipe
 
 NAMES = BODY27.names
@@ -350,8 +350,8 @@ def bursts(rests: list[Rest], spread: Tensor) -> Tensor:
 
 
 def _tail(sizes_: Any) -> Any:
-    """How many times the median some high percentiles are (3,), as logarithms."""
-    return np.log(np.quantile(sizes_, (0.9, 0.95, 0.98)) / np.median(sizes_))
+    """How many times the median some high percentiles are (4,), as logarithms."""
+    return np.log(np.quantile(sizes_, (0.9, 0.95, 0.98, 0.99)) / np.median(sizes_))
 
 
 def levels(rests: list[Rest], spread: Tensor) -> float:
@@ -470,7 +470,8 @@ def drawn(clip: Observed, errors: Errors, times: int, seed: int) -> list[Observe
 
 
 def statistics(clips: list[Observed]) -> dict[str, Any]:
-    """What is compared. Errors are as they come, constant part and all, in torsos; far: over half a torso."""
+    """What is compared, left and right together. Errors as they come, constant part and all, torsos; far: over half."""
+    clips = [both for clip in clips for both in (clip, clip.mirrored())]
     size = torch.cat([clip.offset.norm(dim=-1) for clip in clips])
     states, score = torch.cat([clip.states for clip in clips]), torch.cat([clip.visibility for clip in clips])
     found = torch.cat([clip.found for clip in clips])[:, None]
@@ -519,7 +520,15 @@ def _clip_means(values: list[Tensor], masks: list[Tensor], k: int) -> float:
 
 def compare(clips: list[Observed], errors: Errors, times: int = 12) -> tuple[dict[str, Any], dict[str, Any]]:
     """Statistics of the detector's errors in the clips, and of drawn ones."""
-    made = [again for i, clip in enumerate(clips) for again in drawn(clip, errors, times, seed=i)]
+    return statistics(clips), statistics([again for i, c in enumerate(clips) for again in drawn(c, errors, times, i)])
+
+
+def compare_left_out(clips: list[Observed], folds: int, times: int = 6) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same, each clip's errors drawn from figures that were fitted without it."""
+    made = []
+    for fold in range(folds):
+        errors = errors_of(fit([clip for i, clip in enumerate(clips) if i % folds != fold]))
+        made += [again for i, clip in enumerate(clips) if i % folds == fold for again in drawn(clip, errors, times, i)]
     return statistics(clips), statistics(made)
 
 
@@ -545,14 +554,21 @@ def table(true: dict[str, Any], made: dict[str, Any]) -> str:
 def picture(true: dict[str, Any], made: dict[str, Any], path: Path) -> None:
     """Six plots, measured against drawn."""
     figure, axes = plt.subplots(3, 2, figsize=(15, 14), layout="constrained")
-    at = np.arange(len(NAMES))
+    shown = [k for k, name in enumerate(NAMES) if "right" not in name]
+    at = np.arange(len(shown))
     for label, colour, row in (("measured", "tab:blue", true), ("drawn", "tab:orange", made)):
         shift = -0.2 if row is true else 0.2
-        axes[0, 0].bar(at + shift, row["median"], 0.4, color=colour, label=f"{label}, median")
-        axes[0, 0].plot(at + shift, row["high"], "_", color=colour, label=f"{label}, 90 %")
-        axes[0, 1].bar(at + shift, row["median_hidden"], 0.4, color=colour, label=f"{label}, hidden, median")
+        axes[0, 0].bar(at + shift, np.array(row["median"])[shown], 0.4, color=colour, label=f"{label}, median")
+        axes[0, 0].plot(at + shift, np.array(row["high"])[shown], "_", color=colour, label=f"{label}, 90 %")
+        axes[0, 1].bar(
+            at + shift, np.array(row["median_hidden"])[shown], 0.4, color=colour, label=f"{label}, hidden, median"
+        )
         axes[0, 1].plot(
-            at + shift, row["constant"], "_", color="k" if row is true else "r", label=f"{label}, seen, clip means"
+            at + shift,
+            np.array(row["constant"])[shown],
+            "_",
+            color="k" if row is true else "r",
+            label=f"{label}, seen, clip means",
         )
         axes[1, 0].plot(KNOTS, row["by_score"], "o-", color=colour, label=f"{label}, median")
         axes[1, 0].plot(KNOTS, row["high_by_score"], "o--", color=colour, label=f"{label}, 90 %")
@@ -562,7 +578,7 @@ def picture(true: dict[str, Any], made: dict[str, Any], path: Path) -> None:
         axes[2, 1].plot(row["seen_score"], deciles, "-", color=colour, label=f"{label}, seen")
         axes[2, 1].plot(row["hidden_score"], deciles, "--", color=colour, label=f"{label}, hidden")
     for ax in axes[0]:
-        ax.set_xticks(at, [name.replace("_", " ") for name in NAMES], rotation=90)
+        ax.set_xticks(at, [NAMES[k].removeprefix("left_") for k in shown], rotation=90)
     titles = ("error where seen, torsos", "error where hidden, torsos", "error by score (limbs), torsos")
     titles += (
         "correlation in time (s), clip means off",
@@ -582,11 +598,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--model", choices=["full", "heavy"], default="full")
-    parser.add_argument("--held-out", nargs="*", default=HELD_OUT_NOISE, help="names of clips left out of the fit")
-    parser.add_argument(
-        "--out", type=Path, help="write the figures here (training reads stc_core/training/detector_errors.json)"
-    )
-    parser.add_argument("--picture", type=Path, help="measured against drawn on the clips left out")
+    parser.add_argument("--folds", type=int, default=6, help="in how many parts clips are left out to check the fit")
+    parser.add_argument("--out", type=Path, help="figures; training reads stc_core/training/detector_errors.json")
+    parser.add_argument("--picture", type=Path, help="measured against drawn")
     flags = parser.parse_args()
     clips = [observe(clip, DetectConfig(model=flags.model)) for clip in all_known(flags.clips)]
     for clip in clips:
@@ -597,14 +611,18 @@ def main() -> None:
             end="",
         )
         print(f"median error {size:.3f} torsos, exchanged {exchanged}")
-    figures = fit([clip for clip in clips if clip.name not in flags.held_out])
-    left_out = [clip for clip in clips if clip.name in flags.held_out] or clips
-    true, made = compare(left_out, errors_of(figures))
-    print(f"\n{len(left_out)} clips left out:\n{table(true, made)}")
+    true, made = compare_left_out(clips, flags.folds)
+    print(f"\nEach clip drawn from a fit without it:\n{table(true, made)}")
     if flags.picture:
         picture(true, made, flags.picture)
     if flags.out:
-        flags.out.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+        flags.out.write_text(compact(fit(clips)), encoding="utf-8")
+
+
+def compact(figures: dict[str, Any]) -> str:
+    """JSON with a line for each row of numbers."""
+    text = json.dumps(figures, indent=1)
+    return re.sub(r"\[[^][]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 if __name__ == "__main__":
