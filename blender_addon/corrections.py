@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 
 import stc_core
+from stc_core.errors import UserError
 from stc_core.motion import bone_maps, rotation
 from stc_core.motion.motion import Motion, save_motion
 from stc_core.motion.retarget import RetargetConfig, motion_from, pose, retarget
@@ -39,9 +41,13 @@ def save(obj: bpy.types.Object, scene: bpy.types.Scene, folder: Path) -> Path:
     motion = made.load()
     corrected = _corrected(obj, scene, made, motion)
     kept = worker.new_folder(folder, action.name)
-    shutil.copyfile(made.motion, kept / "capture.npz")
+    try:
+        shutil.copyfile(made.motion, kept / "capture.npz")
+        (kept / "meta.json").write_text(json.dumps(_described(obj, action, made), indent=1), encoding="utf-8")
+    except OSError as error:
+        remedy = "Make room, or choose another corrections folder in the add-on's preferences."
+        raise UserError(f"{kept} cannot be written ({error.strerror}).", remedy) from None
     save_motion(corrected, kept / "corrected.npz")
-    _describe(kept, obj, action, made)
     return kept
 
 
@@ -106,8 +112,9 @@ def _own_scene(obj: bpy.types.Object) -> Iterator[bpy.types.Scene]:
         bpy.data.scenes.remove(stage)
 
 
-def _describe(folder: Path, obj: bpy.types.Object, action: bpy.types.Action, made: take.Take) -> None:
-    meta = {
+def _described(obj: bpy.types.Object, action: bpy.types.Action, made: take.Take) -> dict[str, Any]:
+    """What else one may want to know of a correction."""
+    return {
         "format": 1,
         "rig": obj.name,
         "action": action.name,
@@ -118,4 +125,3 @@ def _describe(folder: Path, obj: bpy.types.Object, action: bpy.types.Action, mad
         "stc_mocap": stc_core.__version__,
         "blender": bpy.app.version_string,
     }
-    (folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")

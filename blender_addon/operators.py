@@ -56,11 +56,14 @@ def chosen_armature(context: bpy.types.Context) -> bpy.types.Object | None:
 
 def _why_no_target(context: bpy.types.Context) -> str:
     settings = context.scene.stc_mocap
-    return "Choose an armature first" if settings.target == "ARMATURE" and settings.armature is None else ""
+    return _why_no_map(context) if settings.target == "ARMATURE" else ""
 
 
 def _why_no_map(context: bpy.types.Context) -> str:
-    return "" if context.scene.stc_mocap.armature else "Choose an armature first"
+    obj = context.scene.stc_mocap.armature
+    if obj is None:
+        return "Choose an armature first"
+    return "" if context.scene.objects.get(obj.name) == obj else "The armature is not in this scene; choose another"
 
 
 def _why_no_take(context: bpy.types.Context) -> str:
@@ -127,8 +130,8 @@ class STC_MOCAP_OT_import_motion(Door, ImportHelper):
         obj = chosen_armature(context)
         if self.job:
             entry = watch.entry_of(self.job)
-            if entry is None or "motion" not in entry.status.files:
-                raise UserError("This job has no motion.", "Capture the video again.")
+            if entry is None:
+                raise UserError("This job is not there any more.", "Capture the video again.")
             brought = watch.import_entry(entry, context.scene, obj)
         else:
             brought = bring.bring(bring.source_of(absolute(self.filepath)), context.scene, obj)
@@ -275,11 +278,17 @@ class STC_MOCAP_OT_match_camera(Door):
         motion = made.load()
         if motion.camera is None:
             raise UserError("This motion was not made from a video.", "Capture one to match its camera.")
-        video = Path(made.video) if Path(made.video).is_file() else absolute(context.scene.stc_mocap.video)
+        video = _video_of(made, context.scene.stc_mocap.video)
         film = camera.Film(video, camera.first_frame(motion), made.start_frame, motion.fps, made.scene_fps)
         notes = camera.match(context.scene, motion.camera, camera.Placement(made.scale, made.origin), film)[1]
         _look_through(context)
-        return self.tell(" ".join(["The camera is matched.", *notes]))
+        return self.tell(" ".join([f"The camera is matched to {video.name}.", *notes]))
+
+
+def _video_of(made: take.Take, chosen: str) -> Path:
+    """The video that was captured, else the one chosen in the panel: it may have been moved, or never told."""
+    paths = [absolute(path) for path in (made.video, chosen) if path]
+    return next((path for path in paths if path.is_file()), [*paths, Path("of this motion")][0])
 
 
 def _look_through(context: bpy.types.Context) -> None:

@@ -126,6 +126,8 @@ def target_of(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Target:
 def import_entry(entry: Entry, scene: bpy.types.Scene, obj: bpy.types.Object | None) -> bring.Brought:
     """Put a job's motion on an armature (None: a new one). Raises UserError; the job then stays in the list."""
     files, request = entry.status.files, entry.job.request
+    if "motion" not in files:
+        raise UserError(f"{entry.job.name} has no motion.", "Capture the video again.")
     brought = bring.bring(
         bring.Source(
             motion=files["motion"],
@@ -146,7 +148,8 @@ def import_entry(entry: Entry, scene: bpy.types.Scene, obj: bpy.types.Object | N
 def _found(job: Job) -> Entry:
     folder = job.folder
     imported, dismissed = (folder / _IMPORTED).exists(), (folder / _DISMISSED).exists()
-    return Entry(job, job.poll(), _read_target(folder / _TARGET), imported, dismissed)
+    status = Status("done") if imported or dismissed else job.poll()  # of those nobody asks any more
+    return Entry(job, status, _read_target(folder / _TARGET), imported, dismissed)
 
 
 def _read_target(path: Path) -> Target | None:
