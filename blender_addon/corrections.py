@@ -88,14 +88,17 @@ def sample(obj: bpy.types.Object, rest: RestPose, frames: Array, unit_m: float) 
 
     As evaluated with all constraints and drivers, in a scene of its own: nothing of it comes back to the user's.
     """
-    matrices = np.empty((len(frames), len(rest.bones), 4, 4))
+    matrices, told = np.empty((len(frames), len(rest.bones), 4, 4)), bpy.context.window_manager
+    told.progress_begin(0, len(frames))
     with _own_scene(obj) as stage:
-        for row, frame in zip(matrices, frames, strict=True):
+        for number, (row, frame) in enumerate(zip(matrices, frames, strict=True)):
+            told.progress_update(number)
             whole = int(np.floor(frame))
             stage.frame_set(whole, subframe=float(frame - whole))
             seen = obj.evaluated_get(stage.view_layers[0].depsgraph)
             world = np.array(seen.matrix_world)
             row[:] = world @ np.array([seen.pose.bones[name].matrix for name in rest.bones])
+    told.progress_end()
     axes = matrices[..., :3, :3]
     axes = axes / np.linalg.norm(axes, axis=-2, keepdims=True)
     return matrices[..., :3, 3] * unit_m, rotation.unroll(rotation.from_matrix(axes))

@@ -173,11 +173,18 @@ class STC_MOCAP_UL_joints(bpy.types.UIList):
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index) -> None:  # type: ignore[no-untyped-def]
         split = layout.split(factor=0.5, align=True)
-        split.label(text=item.name.replace("_", " ").capitalize(), icon=_sure(item))
+        split.label(text=_short(item.name), icon=_sure(item))
         row = split.row(align=True)
         row.prop_search(item, "bone", item.id_data.data, "bones", text="")
         if len(item.more):
             row.label(text=f"+{len(item.more)}")
+
+
+def _short(joint: str) -> str:
+    """`left_upper_arm` as "Upper arm L": the list is narrow."""
+    side, _, part = joint.partition("_")
+    words = f"{part} {side[0].upper()}" if side in ("left", "right") and part else joint
+    return words[0].upper() + words[1:].replace("_", " ")
 
 
 def _sure(item: bpy.types.PropertyGroup) -> str:

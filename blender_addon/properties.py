@@ -144,8 +144,8 @@ class Settings(bpy.types.PropertyGroup):
     rate: EnumProperty(
         name="Frame Rate",
         items=(
-            ("VIDEO", "The Video's", "Set the scene's frame rate to the video's: every video frame gets a key"),
-            ("SCENE", "The Scene's", "Keep the scene's frame rate and resample the motion to it"),
+            ("VIDEO", "Video's", "Set the scene's frame rate to the video's: every video frame gets a key"),
+            ("SCENE", "Scene's", "Keep the scene's frame rate and resample the motion to it"),
         ),
     )
     start_frame: IntProperty(name="Start Frame", default=1, description="Where the motion begins in the scene")

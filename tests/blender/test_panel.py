@@ -85,6 +85,8 @@ def test_the_map_list_draws_each_joint_with_its_bone_and_how_sure_it_is(office):
         layout = Recorder()
         panel.STC_MOCAP_UL_joints.draw_item(None, bpy.context, layout, obj.stc_mocap, item, 0, None, "", index)
         icons[item.name] = layout.drawn[1][2]["icon"]
+        assert layout.drawn[1][2]["text"] != "" and len(layout.drawn[1][2]["text"]) <= 12
+    assert panel._short("left_upper_arm") == "Upper arm L" and panel._short("upper_chest") == "Upper chest"
     assert icons["left_hand"] == "REMOVE" and icons["right_hand"] == "ERROR" and icons["hips"] == "CHECKMARK"
     obj.stc_mocap.active = joints.find("chest")
     assert any(args[1] == "name" for name, args, _ in draw(panel.STC_MOCAP_PT_bone_map).drawn if name == "prop_search")
