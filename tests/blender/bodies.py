@@ -7,6 +7,7 @@ the rig's file is not at hand or needs a newer Blender.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -226,16 +227,37 @@ def connected_hips() -> bpy.types.Object:
     return edited(humanoid(), root)
 
 
-def with_rigify() -> None:
-    """Enable Rigify, which comes with Blender and with the bpy module."""
+def crowded() -> bpy.types.Object:
+    """With a prefix, numbers that an importer appended, and 140 bones of hair and skirt."""
+    obj = humanoid()
+    for bone in obj.data.bones:
+        name, dot, side = bone.name.partition(".")
+        bone.name = f"Hero : {name}{dot}{side}.001"
+
+    def dress(bones: bpy.types.ArmatureEditBones) -> None:
+        for i in range(140):
+            bone, parent = bones.new(f"{'hair' if i % 2 else 'skirt'}_{i:03d}"), bones[i % 2 * 5]
+            bone.head = parent.head + Vector((0.1 * np.cos(i), 0.1 * np.sin(i), 0.0))
+            bone.tail, bone.parent = bone.head + Vector((0.0, 0.0, -0.3)), parent
+
+    return edited(obj, dress)
+
+
+@contextlib.contextmanager
+def rigify_enabled() -> Iterator[None]:
+    """Rigify comes with Blender and the bpy module; left enabled it complains at every file that is opened."""
     sys.path += [path for path in addon_utils.paths() if path.endswith("addons_core") and path not in sys.path]
     pytest.importorskip("rigify")
     addon_utils.enable("rigify", default_set=True)
+    try:
+        yield
+    finally:
+        addon_utils.disable("rigify", default_set=True)
 
 
 def metarig() -> bpy.types.Object:
-    with_rigify()
-    bpy.ops.object.armature_human_metarig_add()
+    with rigify_enabled():
+        bpy.ops.object.armature_human_metarig_add()
     return bpy.context.object
 
 
@@ -251,8 +273,10 @@ def generated() -> bpy.types.Object:
     if _generated and _generated[0].exists():
         bpy.ops.wm.open_mainfile(filepath=str(_generated[0]))
     else:
-        before = metarig()
-        bpy.ops.pose.rigify_generate()
+        with rigify_enabled():
+            bpy.ops.object.armature_human_metarig_add()
+            before = bpy.context.object
+            bpy.ops.pose.rigify_generate()
         bpy.data.objects.remove(before)
         if _generated:
             bpy.ops.wm.save_as_mainfile(filepath=str(_generated[0]))
@@ -278,6 +302,7 @@ RIGS: dict[str, Callable[[], bpy.types.Object]] = {
     "relaxed": relaxed,
     "no_inheritance": no_inheritance,
     "connected_hips": connected_hips,
+    "crowded": crowded,
 }
 
 

@@ -18,6 +18,15 @@ def scene():
     return bpy.context.scene
 
 
+@pytest.fixture(scope="session")
+def one_generated_rig(tmp_path_factory):
+    """Rigify's generated rig is made once and opened from then on."""
+    pytest.importorskip("bpy")
+    from . import bodies
+
+    bodies.keep_generated_in(tmp_path_factory.mktemp("rigify"))
+
+
 def pytest_sessionfinish(exitstatus):
     _status[0] = int(exitstatus)
 

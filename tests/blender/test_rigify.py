@@ -15,9 +15,7 @@ from . import bodies  # noqa: E402
 FREE = ApplyOptions("walk", lock_feet=False)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_generated_rig(tmp_path_factory):
-    bodies.keep_generated_in(tmp_path_factory.mktemp("rigify"))
+pytestmark = pytest.mark.usefixtures("one_generated_rig")
 
 
 @pytest.fixture

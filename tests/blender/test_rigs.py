@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On every rig the evaluated bones move as the motion does, the feet stand still, and nothing else is touched."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from blender_addon import keyframes  # noqa: E402
 from blender_addon.apply import ApplyOptions, put_on_rig  # noqa: E402
 from stc_core.errors import UserError  # noqa: E402
 from stc_core.motion.rig import BoneMap  # noqa: E402
+from stc_core.motion.skeleton import HUMANOID  # noqa: E402
 from tests import synthetic  # noqa: E402
 
 from . import bodies  # noqa: E402
@@ -23,9 +26,7 @@ SHARED_OUT = {  # trunk bones that answer to no single joint: one for the whole 
 ASIDE = ("turned_and_moved", "parented")  # their rest does not face -y
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_generated_rig(tmp_path_factory):
-    bodies.keep_generated_in(tmp_path_factory.mktemp("rigify"))
+pytestmark = pytest.mark.usefixtures("one_generated_rig")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,28 @@ def test_feet_in_contact_stand_still_on_the_floor(scene, name):
     print(name, f"slide {bodies.slide_mm(seen, motion):.2f} mm, lowest {bodies.lowest_mm(seen):.1f} mm")
     assert bodies.slide_mm(seen, motion) <= 3.0
     assert bodies.lowest_mm(seen) > -5.0
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_a_jump_leaves_the_floor_as_high_as_the_rig_is_tall(scene, name):
+    motion = synthetic.jump(fps=30.0, height_m=0.4)
+    obj = bodies.RIGS[name]()
+    applied = put_on_rig(obj, motion, None, ApplyOptions("jump"), bpy.context.scene)
+    seen = bodies.played(obj, applied, motion, bpy.context.scene)
+    foot = HUMANOID.index("left_foot")
+    rise, true = (np.ptp(feet[:, 2]) for feet in (seen.heads["left_foot"], motion.positions()[:, foot]))
+    assert true > 0.35 and rise == pytest.approx(true * seen.scale, rel=0.02)
+    assert bodies.slide_mm(seen, motion) <= 3.0
+
+
+@pytest.mark.parametrize("name", ["crowded", "rigify_generated"])
+def test_ten_thousand_frames_on_a_rig_take_less_than_five_seconds(scene, name):
+    motion, obj = synthetic.walk(fps=30.0, seconds=10_000 / 30.0), bodies.RIGS[name]()
+    started = time.process_time()  # the processor's own time: others may share the machine
+    put_on_rig(obj, motion, None, ApplyOptions("walk"), bpy.context.scene)
+    spent = time.process_time() - started
+    print(f"Blender {bpy.app.version_string}, {name}: {spent:.2f} s")
+    assert spent < 5.0
 
 
 # --- what was there stays ---------------------------------------------------------------------------------------------
@@ -191,11 +214,12 @@ def test_what_the_keyed_bones_hang_on_is_keyed_at_rest_where_it_was_moved(scene,
 def test_constraints_that_will_fight_are_named(scene, motion):
     obj = bodies.humanoid()
     ik = obj.pose.bones["lower_arm.L"].constraints.new("IK")
-    ik.chain_count = 2
+    ik.chain_count, ik.target = 2, bpy.data.objects.new("aim", None)
+    obj.pose.bones["spine"].constraints.new("COPY_ROTATION")  # without a target: it does nothing
     obj.pose.bones["head"].constraints.new("LIMIT_ROTATION")
     applied = put_on_rig(obj, motion, None, FREE, scene)
     (note,) = [note for note in applied.notes if "constraints" in note]
-    assert "lower_arm.L and upper_arm.L" in note and "head" not in note
+    assert "lower_arm.L and upper_arm.L" in note and "head" not in note and "spine" not in note
     ik.mute = True
     assert not any("constraints" in note for note in put_on_rig(obj, motion, None, FREE, scene).notes)
 
@@ -207,6 +231,18 @@ def test_a_rotation_mode_may_be_asked_for(scene, motion):
     assert obj.pose.bones["head"].rotation_mode == "XYZ"
     applied = put_on_rig(obj, motion, None, ApplyOptions("walk", rotation_mode="QUATERNION"), scene)
     assert obj.pose.bones["head"].rotation_mode == "QUATERNION" and any("mode of head" in n for n in applied.notes)
+
+
+def test_a_strip_that_is_being_tweaked_is_left_alone(scene, motion):
+    obj = bodies.humanoid()
+    put_on_rig(obj, motion, None, ApplyOptions("walk", nla_strip=True), scene)
+    track = obj.animation_data.nla_tracks[0]
+    obj.animation_data.nla_tracks.active = track
+    track.select, track.strips[0].select = True, True
+    obj.animation_data.use_tweak_mode = True
+    assert obj.animation_data.use_tweak_mode
+    with pytest.raises(UserError, match="tweaked"):
+        put_on_rig(obj, motion, None, FREE, scene)
 
 
 def test_rigs_that_cannot_be_keyed_are_refused_before_anything_changes(scene, motion):
