@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..capture.pose import BODY27
-from .noise import HIDDEN, OUTSIDE, SEEN, Errors, distort, measured, middles
+from .noise import HIDDEN, OUTSIDE, SEEN, Errors, distort, measured, middles, spells
 from .occlusion import hidden_by_body
 
 _TORSO = [BODY27.index(n) for n in ("pelvis", "spine", "thorax")]
@@ -37,7 +37,7 @@ class NoiseConfig:
     """The detector's errors and how often it fails.
 
     model: errors as they were measured on MediaPipe (noise.py), or of the guessed deviations below, metres on the body.
-    hide, gap: what the rendered clips that were measured cannot show, so it is guessed for both models.
+    hide, gap: what rendered clips cannot show (things in front, cuts), so it is guessed for both models.
     rate_hz: of the frames; the measured errors last as many seconds at any rate.
     """
 
@@ -81,12 +81,15 @@ def detected(joints: Tensor, half: Tensor, noise: NoiseConfig, errors: Errors | 
     outside = (exact.abs() > half[:, None, None]).any(-1)
     if not noise.scale:
         return middles(exact), _scores(outside, torch.zeros_like(outside))
+    lost = _spans(len(joints), joints.shape[1], noise.gap, joints.device)
     if noise.model == "measured":
-        keypoints, scores = _measured(joints, half, outside, noise, errors or measured(joints.device))
+        errors = errors or measured(joints.device)
+        keypoints, scores = _measured(joints, half, outside, noise, errors)
+        lost |= spells(joints.shape[:2], *errors.gaps, noise.rate_hz, joints.device)
     else:
         keypoints, scores = _guessed(joints, outside, noise)
         keypoints = _exchange_sides(keypoints, noise.swap)
-    return _lose_frames(keypoints, scores, noise.gap)
+    return _lose_frames(keypoints, scores, lost)
 
 
 def _measured(
@@ -186,10 +189,9 @@ def _exchange_sides(keypoints: Tensor, probability: float) -> Tensor:
     return torch.where(spans[..., None, None], keypoints[:, :, list(BODY27.mirror)], keypoints)
 
 
-def _lose_frames(keypoints: Tensor, scores: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """A stretch without detection: score 0, and points carried evenly from its start to its end."""
-    lost = _spans(len(keypoints), keypoints.shape[1], probability, keypoints.device)
-    lost &= ~lost.all(-1, keepdim=True)
+def _lose_frames(keypoints: Tensor, scores: Tensor, lost: Tensor) -> tuple[Tensor, Tensor]:
+    """Without detection in the frames lost (B, T): score 0, and points carried evenly across; never all frames."""
+    lost = lost & ~lost.all(-1, keepdim=True)
     at = torch.arange(lost.shape[1], device=lost.device).expand(lost.shape)
     before = torch.where(lost, -1, at).cummax(1).values
     after = torch.where(lost, lost.shape[1], at).flip(1).cummin(1).values.flip(1)

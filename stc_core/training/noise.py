@@ -39,6 +39,7 @@ MIDDLES = {
     "thorax": ("left_shoulder", "right_shoulder"),
     "spine": ("left_hip", "right_hip", "left_shoulder", "right_shoulder"),
 }
+_PAIRS = ("swaps", "gaps")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Errors:
     knots (N,) of visibility, and spread (3, K, N): the error's deviation at them; burst (K, N): of its logarithm.
     growth_s: by how much of itself it grows with each torso a second that the landmark moves.
     level: deviation of a window's logarithmic level. visibility (3, K, Q): even quantiles; visibility_shares (J,).
-    swaps: for each of LIMBS how often a second it begins and how long it lasts.
+    swaps: for each of LIMBS how often a second it begins and how long it lasts; gaps: the same of finding nobody.
     """
 
     bias: Tensor
@@ -70,17 +71,19 @@ class Errors:
     visibility_shares: Tensor
     visibility_mixing: Tensor
     swaps: dict[str, tuple[float, float]]
+    gaps: tuple[float, float]
 
     def to(self, device: torch.device) -> Errors:
-        tensors = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name != "swaps"}
+        tensors = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name not in _PAIRS}
         return replace(self, **tensors)
 
 
 def errors_of(figures: dict[str, Any]) -> Errors:
     """From the file's JSON."""
     assert tuple(figures["landmarks"]) == BODY27.names
-    values: dict[str, Any] = {f.name: torch.tensor(figures[f.name]) for f in fields(Errors) if f.name != "swaps"}
-    return Errors(**values, swaps={name: (a, b) for name, (a, b) in figures["swaps"].items()})
+    values: dict[str, Any] = {f.name: torch.tensor(figures[f.name]) for f in fields(Errors) if f.name not in _PAIRS}
+    swaps = {name: (float(a), float(b)) for name, (a, b) in figures["swaps"].items()}
+    return Errors(**values, swaps=swaps, gaps=(figures["gaps"][0], figures["gaps"][1]))
 
 
 @lru_cache(maxsize=8)
@@ -205,12 +208,12 @@ def _exchange_limbs(keypoints: Tensor, errors: Errors, rate_hz: float) -> Tensor
     for name, (per_s, lasts_s) in errors.swaps.items():
         limb = torch.zeros(len(mirror), dtype=torch.bool, device=keypoints.device)
         limb[[BODY27.index(landmark) for landmark in LIMBS[name]]] = True
-        spans = _spells(keypoints.shape[:2], per_s, lasts_s, rate_hz, keypoints.device)
+        spans = spells(keypoints.shape[:2], per_s, lasts_s, rate_hz, keypoints.device)
         taken = torch.where(spans[..., None] & limb, mirror[taken], taken)
     return keypoints.gather(2, taken[..., None].expand_as(keypoints))
 
 
-def _spells(shape: torch.Size, per_s: float, lasts_s: float, rate_hz: float, device: torch.device) -> Tensor:
+def spells(shape: torch.Size, per_s: float, lasts_s: float, rate_hz: float, device: torch.device) -> Tensor:
     """At most one spell a window (B, T) bool; spells begin at random and last exponentially long."""
     batch, frames = shape
     window_s = frames / rate_hz

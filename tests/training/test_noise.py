@@ -55,6 +55,7 @@ def quiet(**changes: object) -> Errors:
         "mixing": torch.eye(27),
         "visibility_mixing": torch.eye(27),
         "swaps": dict.fromkeys(noise.LIMBS, (0.0, 0.1)),
+        "gaps": (0.0, 0.1),
     }
     return replace(shipped, **(nothing | changes))
 
@@ -168,6 +169,14 @@ def test_limbs_are_exchanged_as_often_and_as_long_as_told(rate_hz: float) -> Non
     exchanged = found[..., BODY27.index("left_ankle"), 0] < 0.0
     assert exchanged.float().mean() == pytest.approx(0.05 * 0.4, rel=0.2)
     assert (found[..., BODY27.index("left_wrist"), 0] > 0.0).all()
+
+
+def test_nobody_is_found_as_often_as_told() -> None:
+    torch.manual_seed(10)
+    errors = quiet(gaps=(0.1, 0.3))
+    joints = before_camera().expand(4000, 60, -1, -1)
+    scores = detected(joints, torch.ones(4000, 2), NoiseConfig(hide=0.0, gap=0.0), errors)[1]
+    assert (scores == 0).all(-1).float().mean() == pytest.approx(0.1 * 0.3, rel=0.2)
 
 
 @pytest.mark.parametrize("model", ["measured", "guessed"])

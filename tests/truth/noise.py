@@ -56,7 +56,7 @@ TIMES_S = (0.0, 0.06, 0.2, 0.6, 2.0, CONSTANT_S)
 EDGES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0)  # of visibility
 KNOTS = tuple((a + b) / 2.0 for a, b in itertools.pairwise(EDGES))
 QUANTILES = 11
-ENOUGH = 400.0  # frames of a landmark that count as much as what is known of its group
+ENOUGH = 250.0  # frames of a landmark that count as much as what is known of its group
 RAYLEIGH_MEDIAN = 1.1774
 SWAP_RATIO, SWAP_LEAST = 0.5, 0.15
 
@@ -190,6 +190,7 @@ def fit(clips: list[Observed]) -> dict[str, Any]:
         "visibility_shares": _rounded(lasting(ranks, rests, GROUP >= 2, (SEEN, HIDDEN, OUTSIDE))),
         "visibility_mixing": _rounded(mixing(ranks, rests, (SEEN, HIDDEN, OUTSIDE))),
         "swaps": {limb: swaps(clips, limb) for limb in LIMBS},
+        "gaps": gaps(clips),
     }
 
 
@@ -446,15 +447,22 @@ def normal_ranks(rests: list[Rest]) -> list[Tensor]:
 
 def swaps(clips: list[Observed], limb: str) -> list[float]:
     """How often a second a limb's sides begin to be exchanged, and for how many seconds; a whole body is no limb."""
-    begun = frames = seconds = 0.0
-    for clip in clips:
-        flags = swapped(clip, limb)
-        if limb != "body":
-            flags = flags & ~swapped(clip, "body")
-        begun += len(runs(flags.numpy()))
-        frames += float(flags.sum())
-        seconds += len(flags) / clip.fps
-    return [round(begun / seconds, 4), round(frames / clips[0].fps / begun, 4) if begun else 0.1]
+    flags = [swapped(clip, limb) & (True if limb == "body" else ~swapped(clip, "body")) for clip in clips]
+    return _spells_of(flags, clips)
+
+
+def gaps(clips: list[Observed]) -> list[float]:
+    """How often a second nobody begins to be found, and for how long, in clips whose head stays in the picture."""
+    whole = [clip for clip in clips if (clip.exact[:, NAMES.index("nose")].abs() < clip.half).all()]
+    return _spells_of([~clip.found for clip in whole], whole)
+
+
+def _spells_of(flags: list[Tensor], clips: list[Observed]) -> list[float]:
+    """How often a second, and how long in seconds, the flags (T,) of the clips are set; three frames where never."""
+    begun = sum(len(runs(flag.numpy())) for flag in flags)
+    lasted = sum(float(flag.sum()) / clip.fps for flag, clip in zip(flags, clips, strict=True))
+    seconds = sum(len(flag) / clip.fps for flag, clip in zip(flags, clips, strict=True))
+    return [round(begun / max(seconds, 1e-9), 4), round(lasted / begun, 4) if begun else 0.1]
 
 
 # --- the check: the same statistics of errors measured and drawn -----------------------------------------------------

@@ -53,6 +53,7 @@ def known_errors() -> Errors:
         growth_s=torch.tensor(0.0),
         level=torch.tensor(0.0),
         swaps={},
+        gaps=(0.0, 0.1),
     )
 
 
