@@ -124,7 +124,8 @@ def _load(path: Path) -> bpy.types.Image:
         raise UserError(f"The video {path} is not there.", "Choose where it is now under Video, and match again.")
     picture = bpy.data.images.load(str(path), check_existing=True)
     if picture.source != "MOVIE" or picture.size[0] == 0:
-        bpy.data.images.remove(picture)
+        if not picture.users:
+            bpy.data.images.remove(picture)
         raise UserError(f"Blender cannot show the video {path}.", "Convert it to MP4 (H.264).")
     return picture
 

@@ -104,7 +104,7 @@ def played(obj: bpy.types.Object | None) -> tuple[bpy.types.Action, Take]:
 
 def shown(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature whose capture is shown: the active one if it plays one, else the chosen one."""
-    active = context.object
+    active = getattr(context, "object", None)  # a timer's context has none
     if active and active.type == "ARMATURE" and current(active):
         return active
     return context.scene.stc_mocap.armature

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,8 +36,9 @@ class Target:
     blend: str
     scene: str
     armature: str = ""
+    scene_uid: int = 0
     armature_uid: int = 0
-    """Blender's own number of the armature: it outlives renaming and undo, but not the file's closing"""
+    """Blender's own numbers: they outlive renaming, saving and undo, but not the file's closing"""
 
 
 @dataclass
@@ -120,21 +122,22 @@ def dismiss(entry: Entry) -> None:
 
 
 def target_of(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Target:
-    return Target(bpy.data.filepath, scene.name, obj.name if obj else "", obj.session_uid if obj else 0)
+    numbers = (scene.session_uid, obj.session_uid if obj else 0)
+    return Target(bpy.data.filepath, scene.name, obj.name if obj else "", *numbers)
 
 
 def import_entry(entry: Entry, scene: bpy.types.Scene, obj: bpy.types.Object | None) -> bring.Brought:
     """Put a job's motion on an armature (None: a new one). Raises UserError; the job then stays in the list."""
-    files, request = entry.status.files, entry.job.request
+    files, video = entry.status.files, str(entry.job.request.get("video", ""))
     if "motion" not in files:
         raise UserError(f"{entry.job.name} has no motion.", "Capture the video again.")
     brought = bring.bring(
         bring.Source(
             motion=files["motion"],
             raw=files.get("raw"),
-            name=entry.job.name,
+            name=Path(video).stem or entry.job.name,
             capture=str(entry.job.folder),
-            video=str(request.get("video", "")),
+            video=video,
             notes=entry.status.notes,
         ),
         scene,
@@ -225,17 +228,19 @@ def _import_if_free(entry: Entry) -> None:
 
 def _resolve(target: Target) -> tuple[bpy.types.Scene | None, bpy.types.Object | None, str]:
     """The scene and armature of a target in the open file, or no scene and why it is not here."""
-    remedy = "Import it under Jobs, onto the armature you want."
-    obj = next((obj for obj in bpy.data.objects if obj.session_uid == target.armature_uid), None)
-    scene = bpy.data.scenes.get(target.scene)
-    same_file = target.blend == bpy.data.filepath
-    if obj is None and target.armature and same_file and target.blend:
-        obj = bpy.data.objects.get(target.armature)
-    if target.armature and obj is None:
-        return None, None, f"Its armature {target.armature} is not in this file. {remedy}"
-    if scene is None or not (same_file or obj):
-        return None, None, f"It was started in another file. {remedy}"
-    return scene, obj, ""
+    scene = _find(bpy.data.scenes, target.scene_uid, target.scene, target.blend)
+    obj = _find(bpy.data.objects, target.armature_uid, target.armature, target.blend)
+    if scene and (obj or not target.armature):
+        return scene, obj, ""
+    missing = f"Its armature {target.armature} is not here." if scene else "It was started in another file."
+    return None, None, f"{missing} Import it under Jobs, onto the armature you want."
+
+
+def _find(blocks: Iterable[Any], uid: int, name: str, blend: str) -> Any:
+    """The scene or object of that number; of that name where the file was closed and opened again."""
+    same_file = bool(blend) and blend == bpy.data.filepath
+    by_number = next((block for block in blocks if block.session_uid == uid), None)
+    return by_number or next((block for block in blocks if same_file and block.name == name), None)
 
 
 def _busy(obj: bpy.types.Object | None) -> str:

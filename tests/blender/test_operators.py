@@ -125,11 +125,39 @@ def test_a_capture_that_ends_in_another_file_waits_under_jobs(office, settings):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     office.go_on()
     finish()
-    assert "Hero is not in this file" in watch.message()[0] and not bpy.data.actions
+    assert "started in another file" in watch.message()[0] and not bpy.data.actions
     entry = watch.entries()[0]
     bpy.context.scene.stc_mocap.target = "CREATE"
     bpy.ops.stc_mocap.import_motion("EXEC_DEFAULT", job=str(entry.job.folder))
     assert entry.imported and played(bpy.context.scene.stc_mocap).name == "sample"
+
+
+@pytest.mark.parametrize("target", ["ARMATURE", "CREATE"])
+def test_the_file_may_be_saved_and_opened_again_meanwhile(office, settings, target):  # noqa: F811
+    blend = str(office.folder / "shot.blend")
+    settings.target = target
+    office.hold()
+    bpy.ops.stc_mocap.capture()
+    bpy.ops.wm.save_as_mainfile(filepath=blend)
+    office.go_on()
+    finish()
+    assert played(settings).name == "sample"
+    office.hold()
+    bpy.ops.stc_mocap.capture()
+    bpy.ops.wm.open_mainfile(filepath=blend)
+    office.go_on()
+    finish()
+    settings = bpy.context.scene.stc_mocap
+    assert played(settings).name == "sample" and watch.entries()[0].imported
+
+
+def test_an_armature_that_was_deleted_meanwhile_is_said(office, settings):  # noqa: F811
+    office.hold()
+    bpy.ops.stc_mocap.capture()
+    bpy.data.objects.remove(settings.armature)
+    office.go_on()
+    finish()
+    assert "Its armature Hero is not here" in watch.message()[0] and not watch.entries()[0].imported
 
 
 def test_another_blender_finds_what_was_finished_and_not_imported(office, settings):  # noqa: F811
