@@ -63,6 +63,8 @@ def controls(obj: bpy.types.Object, rest: RestPose, bone_map: BoneMap) -> Contro
     parents, inherits, odd = _hierarchy(turned, moved)
     order = sorted(range(len(names)), key=lambda bone: _depth(bone, parents))
     notes = tuple(f"{names[bone]} follows other controls in part; its directions may be off." for bone in odd)
+    if bone_map.bones.get("upper_chest") == ("chest",):
+        notes += ("The rig has no controls for single vertebrae: the trunk bends by its chest control.",)
     still = tuple(bone for bone in ("root", "hips", "chest") if bone in obj.pose.bones and bone not in names)
     return Controls(_reduced(rest, names, order, parents, inherits), bone_map, switches, still, notes)
 
@@ -76,6 +78,8 @@ def to_controls(obj: bpy.types.Object, bone_map: BoneMap) -> BoneMap:
     pelvis = [bone for bone in bones.get("hips", ()) if bone not in ("torso", "hips")]
     if "hips" in bones:
         bones["hips"] = ("torso", *(pelvis or [bone for bone in ("spine_fk",) if bone in obj.pose.bones]))
+    if "chest" in obj.pose.bones and not any(bones.get(joint) for joint in ("spine", "chest", "upper_chest")):
+        bones["upper_chest"] = ("chest",)  # made without controls for single vertebrae
     taken = set(bones.get("hips", ()))
     bones |= {j: tuple(b for b in chain if b not in taken) for j, chain in bones.items() if j != "hips"}
     root = bone_map.root if bone_map.root == "root" else ""

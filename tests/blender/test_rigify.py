@@ -90,6 +90,17 @@ def test_a_map_of_the_moved_bones_is_taken_to_their_controls(rig, prefix):
     assert found["neck"] == ("neck",)
 
 
+def test_without_controls_for_vertebrae_the_chest_control_bends_the_trunk(rig):
+    for bone in [bone for bone in rig.data.bones if bone.name.startswith("spine_fk")]:
+        bone.name = f"MCH-{bone.name}"
+    chains = {"hips": ("DEF-spine",), "spine": ("DEF-spine.001",), "upper_chest": ("DEF-spine.003",)}
+    named = BoneMap("mine", {**chains, "left_upper_leg": ("thigh_fk.L",), "left_upper_arm": ("upper_arm_fk.L",)})
+    found = rigify.controls(rig, armature.rest_pose(rig), named)
+    assert found.bone_map.bones["hips"] == ("torso",) and found.bone_map.bones["upper_chest"] == ("chest",)
+    assert parent_of(found.rest, "upper_arm_fk.L") == "chest" and "chest" not in found.still
+    assert any("chest control" in note for note in found.notes)
+
+
 def test_an_edited_map_of_fewer_bones_keys_and_switches_these_alone(rig):
     chains = {"hips": ("torso",), "left_upper_arm": ("upper_arm_fk.L",), "left_lower_arm": ("forearm_fk.L",)}
     put_on_rig(rig, bodies.walking(), BoneMap("mine", chains), FREE, bpy.context.scene)
