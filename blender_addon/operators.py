@@ -18,7 +18,7 @@ from stc_core.motion.skeleton import HUMANOID
 from . import armature, bring, camera, confidence, corrections, keyframes, preferences, take, watch, worker
 from .properties import absolute, get_map, set_map
 
-FINETUNE_STAGES: dict[str, float] = {}  # one bar for the whole, as its events say
+FINETUNE_STAGES = {"fine-tune": 1.0}
 
 
 class Door(bpy.types.Operator):

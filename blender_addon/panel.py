@@ -24,6 +24,7 @@ _STAGES = {
     "smooth": "Smoothing",
     "ground": "Standing on the floor",
     "solve": "Turning the joints",
+    "fine-tune": "Learning from your corrections",
 }
 
 

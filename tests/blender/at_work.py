@@ -25,7 +25,8 @@ import shutil, sys, time
 from pathlib import Path
 words = sys.argv[1:]
 out, video = Path(words[words.index("--out") + 1]), Path(words[3]) if words[2] == "capture" else None
-print('{"event": "progress", "stage": "detect", "done": 1, "total": 2, "rate": 9.0, "seconds_left": 75.0}', flush=True)
+stage = "detect" if words[2] == "capture" else "fine-tune"
+print('{"event": "progress", "stage": "' + stage + '", "done": 1, "total": 2, "rate": 9.0, "seconds_left": 75.0}', flush=True)
 print("the engine's log", file=sys.stderr, flush=True)
 while (Path(__file__).parent / "wait").exists():
     time.sleep(0.02)

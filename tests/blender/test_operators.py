@@ -439,6 +439,7 @@ def test_corrections_teach_new_weights_that_can_be_used(office, settings):  # no
     entry = watch.running("finetune")
     assert entry.job.command[1:3] == ["-m", "stc_core.training.finetune"] and not bpy.ops.stc_mocap.fine_tune.poll()
     assert bpy.ops.stc_mocap.capture.poll()
+    until(lambda: entry.status.fraction == 0.5 and entry.status.seconds_left == 75.0)
     office.go_on()
     finish()
     weights = entry.status.files["weights"]
