@@ -33,9 +33,9 @@ def pytest_sessionfinish(exitstatus):
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure():
-    """The module bpy 4.2 crashes when Python ends after a property with an update or poll function was registered."""
+    """End at once: bpy 4.2 crashes where a property with an update function was registered, 4.5 may hang for ever."""
     bpy = sys.modules.get("bpy")
-    if bpy is not None and bpy.app.version < (4, 5, 0):
+    if bpy is not None and bpy.app.version < (5, 0, 0):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_status[0])
