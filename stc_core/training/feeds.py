@@ -102,12 +102,13 @@ class BodyFeed:
         other = windows_around(self.recorded, middles, frames, self.network, flip)
         return torch.cat([pair[0], other[0]]), torch.cat([pair[1], other[1]])
 
-    def tests(self, count: int = 96) -> dict[str, Pair]:
-        """By source, true projections and with the detector's errors, windows of 27 frames."""
+    def tests(self, count: int = 96, held_out: bool = True) -> dict[str, Pair]:
+        """By source, true projections and with the detector's errors, windows of 27 frames: of the people held out, or
+        of all others."""
         plain, tests = BodyConfig.plain(), {}
-        held_out = load_motions(self._data, self.config.held_out, held_out=True, device=str(self._device))
+        motions = load_motions(self._data, self.config.held_out, held_out=held_out, device=str(self._device))
         with torch.random.fork_rng():
-            for motion in held_out:
+            for motion in motions:
                 torch.manual_seed(7)
                 bodies = windows([motion], {}, count, 27, self.network.rate_hz, plain)
                 for name, noise in (("exact", NoiseConfig(scale=0.0)), ("noisy", NoiseConfig())):
