@@ -480,7 +480,9 @@ def _clip(
 
 def _said(rig: Rig, config: RetargetConfig) -> list[str]:
     across, _, up = _scales(rig, config)
-    said = [f"The path is scaled by {across:.2f}" + ("." if across == up else f", heights by {up:.2f}.")]
+    said = []
+    if max(abs(across - 1.0), abs(up - 1.0)) >= 0.005:
+        said.append(f"The path is scaled by {across:.2f}" + ("." if across == up else f", heights by {up:.2f}."))
     if rig.missing:
         said.append(f"The rig has no bones for: {', '.join(joint.replace('_', ' ') for joint in rig.missing)}.")
     return said
