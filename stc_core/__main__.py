@@ -1,4 +1,5 @@
-"""The command line: `stc-mocap capture VIDEO --out DIR_OR_FILE` and `stc-mocap doctor`.
+"""The command line: `stc-mocap capture VIDEO --out DIR_OR_FILE`, `stc-mocap convert INPUT… --to bvh,fbx --out DIR` and
+`stc-mocap doctor`.
 
 The one door through which a person or Blender enters: flags, progress, exit codes (0 done, 1 an error the user can
 mend, 2 wrong flags, 130 cancelled). Knows how to ask and tell, not how anything is done.
@@ -10,12 +11,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import UserError
 from .events import Done, Event, Failed, Note, Progress, to_line
 
 if TYPE_CHECKING:
+    from .convert.run import Summary
     from .motion.motion import Motion
 
 _SHORT = {"--height": "--height-m", "--start": "--start-s", "--end": "--end-s", "--smoothing": "--strength"}
@@ -25,7 +27,7 @@ def main() -> None:
     """Run the command of sys.argv and exit."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     command, arguments = (sys.argv[1:2] or ["--help"])[0], sys.argv[2:]
-    commands: dict[str, Callable[[list[str]], int]] = {"capture": _capture, "doctor": _doctor}
+    commands: dict[str, Callable[[list[str]], int]] = {"capture": _capture, "convert": _convert, "doctor": _doctor}
     if command not in commands:
         print(__doc__ or "", file=sys.stdout if command in ("-h", "--help") else sys.stderr)
         sys.exit(0 if command in ("-h", "--help") else 2)
@@ -103,6 +105,66 @@ def _capture(arguments: list[str]) -> int:
     return 0
 
 
+def _convert(arguments: list[str]) -> int:
+    import tyro
+
+    from .capture.pipeline import CaptureConfig
+    from .convert import clip, inputs, jobs
+    from .convert.run import RunConfig, run
+
+    @dataclass(frozen=True)
+    class Convert:
+        """Turn many videos into animation files. What is done stays done: run the same again to go on, or to add clips.
+
+        INPUT: videos, motion.npz files, folders, patterns in quotes, or a text file with a path a line. Each video also
+        leaves its motion file, NAME.npz. Also: --height M, --start S, --end S, --smoothing 0..1 as in capture.
+        """
+
+        inputs: tyro.conf.Positional[tuple[str, ...]]
+        """videos, motion files, folders, patterns, lists"""
+        out: Path
+        """the folder for the results; its .stc-mocap holds what is known of every clip"""
+        to: str = "bvh"
+        """the formats, with commas: bvh, fbx, glb, usd"""
+        rig: Path | None = None
+        """retarget onto the armature in this .blend, .fbx, .glb or .vrm"""
+        map: Path | None = None
+        """the rig's bone map, as saved in Blender; without it one is guessed"""
+        skeleton: Literal["humanoid", "mixamo", "unreal"] = "humanoid"
+        """without a rig: how bones are named"""
+        blender: str = ""
+        """the Blender, or the Python with bpy, that writes fbx, glb and usd; this Python by default"""
+        events: bool = False
+        """print one JSON line an event on standard output, in place of the progress lines"""
+        run: tyro.conf.OmitArgPrefixes[RunConfig] = field(default_factory=RunConfig)
+        config: tyro.conf.OmitArgPrefixes[CaptureConfig] = field(default_factory=CaptureConfig)
+
+    asked = tyro.cli(Convert, args=[_SHORT.get(word, word) for word in arguments], prog="stc-mocap convert")
+    kinds = inputs.formats(asked.to)
+    if set(kinds) != {"bvh"}:
+        clip.check_blender(asked.blender)
+    found = inputs.find(asked.inputs, jobs.results(asked.out))
+    options = clip.Options(asked.rig, asked.map, asked.skeleton, asked.blender)
+    clips = clip.clips(found, asked.out, kinds, asked.config, options)
+    with jobs.opened(asked.out), _Lines(asked.events) as told:
+        summary = run(clips, asked.run, clip.make, told)
+    return _told(summary, asked.events, asked.out)
+
+
+def _told(summary: "Summary", events: bool, out: Path) -> int:
+    """Say what became of the clips; the exit code."""
+    for name, why in summary.failed:
+        print(f"failed: {name}: {why}", file=sys.stderr)
+    counts = f"{summary.converted} converted, {summary.before} done before, {len(summary.failed)} failed"
+    if summary.failed:
+        counts += " (add --retry to try again those that did not change)"
+    if events:
+        print(to_line(Failed(counts + ".") if summary.failed else Done({"folder": str(out)})), flush=True)
+    else:
+        print(f"{counts}; {out}")
+    return 1 if summary.failed else 0
+
+
 def _outputs(video: Path, out: Path) -> dict[str, Path]:
     """Where the files go; makes the folder. Raises UserError where it cannot be made or written to."""
     named = out.suffix.lower() in (".npz", ".bvh")
@@ -157,6 +219,53 @@ class _Bars:
         bar.update(event.done - bar.n)
         if event.done >= event.total:
             bar.close()
+
+
+class _Lines:
+    """A progress line for every worker and one for all on standard error; where that is no terminal, a line a clip.
+
+    With events: JSON lines of all clips together, and the notes, on standard output.
+    """
+
+    def __init__(self, events: bool):
+        self._events, self._live = events, sys.stderr.isatty() and not events
+        self._bars: dict[int, Any] = {}
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bar in self._bars.values():
+            bar.close()
+
+    def __call__(self, worker: int, clip: str, event: Event) -> None:
+        if self._live:
+            self._draw(worker, clip, event)
+        elif self._events and (worker == 0 or isinstance(event, Note)):
+            _events(event if worker == 0 else Note(f"{clip}: {event.message}") if isinstance(event, Note) else event)
+        elif not self._events:
+            self._print(clip, event)
+
+    def _draw(self, worker: int, clip: str, event: Event) -> None:
+        from tqdm import tqdm
+
+        bar = self._bars.get(worker)
+        if bar is None:
+            unit = " frames" if worker else " clips"
+            bar = self._bars[worker] = tqdm(total=0, unit=unit, position=worker, leave=not worker, dynamic_ncols=True)
+        if isinstance(event, Progress):
+            bar.set_description_str(f"{worker} {clip[-30:]} {event.stage}" if worker else "all", refresh=False)
+            if event.done < bar.n or event.total != bar.total:
+                bar.reset(event.total)
+            bar.update(event.done - bar.n)
+        elif isinstance(event, Failed):
+            tqdm.write(f"failed: {clip}: {event.message}", file=sys.stderr)
+
+    def _print(self, clip: str, event: Event) -> None:
+        if isinstance(event, Done):
+            print(f"done: {clip}", file=sys.stderr, flush=True)
+        elif isinstance(event, Progress) and not clip:
+            print(f"{event.done} of {event.total} clips", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

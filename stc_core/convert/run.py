@@ -1,0 +1,259 @@
+"""Worker processes that convert clip after clip, watched: one that dies or hangs is replaced, and the rest goes on.
+
+Knows processes and their threads; the truth about clips is in the job folder (`jobs`), how one is converted in a Make.
+A worker leads a process group of its own, which ends with it, and it ends with whoever started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from ..events import Done, Event, Failed, Note, Progress, from_line, to_line
+from .jobs import FOLDER, Clip, Make, from_plain, gave_up, load, perform, standing, to_plain
+
+_STARTING_S = 120.0
+_LOOK_EVERY_S = 0.25
+_TRIES = 2
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How the work is done; nothing here changes the results."""
+
+    workers: int = 0
+    """processes; 0 for one on every two processor cores"""
+    retry: bool = False
+    """also try the clips again that failed before"""
+    stall_s: float = 600.0
+    """a worker that makes no progress for so long, seconds, hangs and is replaced"""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of the clips. failed: name and reason of each."""
+
+    converted: int = 0
+    before: int = 0
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+Told = Callable[[int, str, Event], None]
+"""told(worker, clip, event): workers count from 1; 0 and "" is the whole, in clips"""
+
+
+def run(clips: Sequence[Clip], config: RunConfig, make: Make, told: Told) -> Summary:
+    """Convert the clips that do not stand yet. The job folder must be held (`jobs.opened`)."""
+    states = [(clip, standing(clip)) for clip in clips]
+    waiting = [clip for clip, state in states if state == "waiting" or (state == "failed" and config.retry)]
+    known = [clip for clip, state in states if state == "failed" and not config.retry]
+    before = len(clips) - len(waiting) - len(known)
+    failed = [(clip.name, load(clip).error) for clip in known]
+    crew = _Crew(waiting, config, make, told, before + len(known), len(clips))
+    failed += crew.work()
+    return Summary(len(waiting) - len(failed) + len(known), before, tuple(failed))
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Crew:
+    """The workers of a run, and what they have not yet done."""
+
+    def __init__(self, clips: Sequence[Clip], config: RunConfig, make: Make, told: Told, over: int, total: int):
+        self._waiting = deque(sorted(clips, key=_bytes, reverse=True))  # long ones first: all end at about one time
+        self._stall_s, self._make, self._told = config.stall_s, make, told
+        self._count = min(config.workers or max(1, cores() // 2), len(clips))
+        self._over, self._total = over, total
+        self._workers: list[_Worker] = []
+        self._deaths: Counter[str] = Counter()
+        self._failed: list[tuple[str, str]] = []
+
+    def work(self) -> list[tuple[str, str]]:
+        """Until every clip is done or failed; the failures. Leaves no process behind, whatever ends it."""
+        self._tell()
+        try:
+            self._workers = [self._hired(number) for number in range(1, self._count + 1)]
+            while any(worker.clip for worker in self._workers):
+                wait([worker.wire for worker in self._workers if worker.clip], _LOOK_EVERY_S)
+                for worker in self._workers:
+                    if worker.clip is not None:
+                        self._look_at(worker)
+        finally:
+            for worker in self._workers:
+                worker.end()
+        return self._failed
+
+    def _hired(self, number: int) -> _Worker:
+        worker = _Worker(number, self._make, max(1, cores() // self._count), Path(self._waiting[0].out))
+        worker.give(self._waiting.popleft())
+        return worker
+
+    def _look_at(self, worker: _Worker) -> None:
+        clip = worker.clip
+        assert clip is not None
+        events, alive = worker.heard()
+        for event in events:
+            self._told(worker.number, clip.name, event)
+        end = next((event for event in events if isinstance(event, Done | Failed)), None)
+        if end is not None:
+            self._settle(clip, end.message if isinstance(end, Failed) else "")
+            worker.give(self._waiting.popleft() if self._waiting and alive else None)
+        elif not alive or worker.quiet_s() > self._stall_s:
+            self._bury(worker, clip, alive)
+
+    def _bury(self, worker: _Worker, clip: Clip, hung: bool) -> None:
+        """A worker died or hangs over a clip: it is tried again once, after all others."""
+        worker.end()
+        why = f"It made no progress for {self._stall_s:g} s" if hung else f"It crashed the worker ({worker.died_of()})"
+        self._deaths[clip.name] += 1
+        if standing(clip) == "done":  # all but the last word was said
+            self._settle(clip, "")
+        elif self._deaths[clip.name] < _TRIES:
+            self._told(worker.number, clip.name, Note(f"{clip.name}: {why}; it will be tried again."))
+            self._waiting.append(clip)
+        else:
+            self._settle(clip, gave_up(clip, f"{why}, twice. {worker.last_words()}".strip()).error)
+        self._replace(worker)
+
+    def _replace(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        if self._waiting:
+            self._workers.append(self._hired(worker.number))
+
+    def _settle(self, clip: Clip, error: str) -> None:
+        self._over += 1
+        if error:
+            self._failed.append((clip.name, error))
+        self._tell()
+
+    def _tell(self) -> None:
+        self._told(0, "", Progress("clips", self._over, self._total))
+
+
+class _Worker:
+    """One process, the wire to it, and the clip that it is at."""
+
+    def __init__(self, number: int, make: Make, threads: int, out: Path):
+        self.number = number
+        self.clip: Clip | None = None
+        self._log = out / FOLDER / f"worker-{number}.log"
+        context = multiprocessing.get_context("spawn")
+        self.wire, theirs = context.Pipe()
+        self._process = context.Process(target=_live, args=(theirs, make, str(self._log)), daemon=True)
+        with _environment({name: str(threads) for name in _THREADS}):
+            self._process.start()
+        theirs.close()
+        self._heard_at, self._greeted = time.monotonic(), False
+
+    def give(self, clip: Clip | None) -> None:
+        """A clip to convert; None for no more."""
+        self.clip, self._heard_at = clip, time.monotonic()
+        with contextlib.suppress(OSError):  # it is dead: seen when it is next looked at
+            self.wire.send(None if clip is None else to_plain(clip))
+
+    def heard(self) -> tuple[list[Event], bool]:
+        """What it said since, and whether it lives."""
+        events: list[Event] = []
+        try:
+            while self.wire.poll():
+                event = from_line(self.wire.recv())
+                self._heard_at, self._greeted = time.monotonic(), True
+                events += [event] if event is not None else []
+        except (EOFError, OSError):
+            return events, False
+        return events, True
+
+    def quiet_s(self) -> float:
+        """For how long it said nothing; loading the libraries takes its time."""
+        return time.monotonic() - self._heard_at - (0.0 if self._greeted else _STARTING_S)
+
+    def end(self) -> None:
+        """Take it off, and what it started; it may have been told to go."""
+        if self.clip is None:
+            self._process.join(timeout=2.0)
+        _kill_group(self._process.pid or 0)
+        self._process.kill()
+        self._process.join()
+        self.wire.close()
+
+    def died_of(self) -> str:
+        code = self._process.exitcode or 0
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+    def last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+            said = [line.strip() for line in lines if line.strip()]
+            return f"Its last words, in {self._log}: {said[-1][:200]}" if said else ""
+        return ""
+
+
+def _live(wire: Connection, make: Make, log: str) -> None:
+    """A worker's life: clips come as plain values until there are no more, their events go."""
+    _settle_in(log)
+    wire.send("")
+    while (plain := wire.recv()) is not None:
+        clip = from_plain(plain)
+        record = perform(clip, make, lambda event: wire.send(to_line(event)))
+        done = Done({kind: result.path for kind, result in record.results.items()})
+        wire.send(to_line(done if record.state == "done" else Failed(record.error)))
+
+
+def _settle_in(log: str) -> None:
+    """Lead an own process group, talk into a file, end when the parent does."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    faulthandler.enable()
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    _kill_group(os.getpid())
+    os._exit(1)
+
+
+def _kill_group(leader: int) -> None:
+    """End a worker with what it started; where there are no groups, it alone is ended by its caller."""
+    if leader and sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """What a process started within finds, unless the user has set it."""
+    new = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            del os.environ[name]
+
+
+def _bytes(clip: Clip) -> int:
+    try:
+        return Path(clip.source).stat().st_size
+    except OSError:
+        return 0
