@@ -170,15 +170,12 @@ class STC_MOCAP_PT_options(_Child, bpy.types.Panel):
 
 
 class STC_MOCAP_UL_joints(bpy.types.UIList):
-    """Joints, each with its bone and how sure the guess is."""
+    """Joints, each with its bone and how sure the guess is; the chosen one's is edited below, where there is room."""
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index) -> None:  # type: ignore[no-untyped-def]
-        split = layout.split(factor=0.5, align=True)
+        split = layout.split(factor=0.45, align=True)
         split.label(text=_short(item.name), icon=_sure(item))
-        row = split.row(align=True)
-        row.prop_search(item, "bone", item.id_data.data, "bones", text="")
-        if len(item.more):
-            row.label(text=f"+{len(item.more)}")
+        split.label(text=f"{item.bone or '–'} +{len(item.more)}" if len(item.more) else item.bone or "–")
 
 
 def _short(joint: str) -> str:
@@ -220,8 +217,9 @@ class STC_MOCAP_PT_bone_map(_Child, bpy.types.Panel):
 
 
 def _draw_joint(layout: bpy.types.UILayout, joint: bpy.types.PropertyGroup, obj: bpy.types.Object) -> None:
-    """The chosen joint's further bones and its twist bones."""
+    """The chosen joint's bone, the further ones of its chain and its twist bones."""
     column = layout.box().column(align=True)
+    column.prop_search(joint, "bone", obj.data, "bones", text="")
     for chain, title in (("more", "Next bones of the chain"), ("twists", "Twist bones")):
         row = column.row()
         row.label(text=title)

@@ -4,8 +4,8 @@
 
 Builds the extension, installs it into an empty Blender, captures the sample with a real engine, and leaves pictures and
 `report.json` in DIR. Fails where anything on the way does. Not part of the gate: it needs a Linux machine with the
-project's windowed-Blender scripts (`--gui`), root for them, and some five minutes. Knows how the three parts are started:
-build.py here, stage.py in Blender, hands.py beside it.
+project's windowed-Blender scripts (`--gui`), root for them, and some five minutes. Knows how the three parts are
+started: build.py here, stage.py in Blender, hands.py beside it.
 """
 
 from __future__ import annotations
