@@ -25,7 +25,7 @@ _SHORT = {"--height": "--height-m", "--start": "--start-s", "--end": "--end-s", 
 
 def main() -> None:
     """Run the command of sys.argv and exit."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also where SIGINT is ignored, as after nohup
     command, arguments = (sys.argv[1:2] or ["--help"])[0], sys.argv[2:]
     commands: dict[str, Callable[[list[str]], int]] = {"capture": _capture, "convert": _convert, "doctor": _doctor}
     if command not in commands:

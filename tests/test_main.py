@@ -106,7 +106,11 @@ def test_wrong_flags_are_exit_code_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_cancelling_leaves_no_file_behind(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "stc_core", "capture", str(SAMPLE), "--out", str(tmp_path), "--events"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as child:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # a program started in the background, or after nohup, ignores SIGINT
+    heed = signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN
+    started = {"env": ENVIRONMENT, "preexec_fn": lambda: signal.signal(signal.SIGINT, heed)}
+    with subprocess.Popen(command, text=True, **pipes, **started) as child:
         assert child.stdout is not None
         for line in child.stdout:
             event = from_line(line)

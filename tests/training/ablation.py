@@ -1,7 +1,8 @@
 """What each ingredient of training is worth: `python -m tests.training.ablation --data SHARDS --out DIR`.
 
-Trains one small network a row, all from one seed, each without one ingredient, and measures it on people held out and,
-with --other, on a whole other source: exact projections and with the detector's measured errors. Stopped, it goes on.
+Trains one small network a row (or, with --start, teaches those weights further), all from one seed, each without one
+ingredient, and measures it on people held out and, with --other, on a whole other source: exact projections, and with
+the detector's measured errors. Stopped, it goes on.
 """
 
 from __future__ import annotations
@@ -39,21 +40,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--other", type=Path, help="prepared data of a source that is not trained on")
+    parser.add_argument("--start", type=Path, help="weights of the shipped network to teach further")
     parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--windows", type=int, default=480, help="of each test")
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
     flags = parser.parse_args()
-    network, device = replace(BODY_NETWORK, width=64, blocks=2), torch.device("cpu")
-    tests = BodyFeed(FULL, network, flags.data, device).tests(480)
+    network, device = BODY_NETWORK if flags.start else replace(BODY_NETWORK, width=64, blocks=2), torch.device("cpu")
+    tests = BodyFeed(FULL, network, flags.data, device).tests(flags.windows)
     if flags.other:
         everyone = replace(FULL, held_out=())
-        tests |= BodyFeed(everyone, network, flags.other, device).tests(480, held_out=False)
+        tests |= BodyFeed(everyone, network, flags.other, device).tests(flags.windows, held_out=False)
     print("| without | " + " | ".join(tests) + " |")
     print("|---" * (1 + len(tests)) + "|")
     for name in flags.arms:
         out = flags.out / name.replace(" ", "_")
-        phases = ((9, 24, flags.steps),)
-        config = TrainConfig(flags.data, out, ARMS[name], network, phases=phases, threads=1, measure_every=10**9)
-        train(config)
+        phases, rate = ((9, 24, flags.steps),), 5e-4 if flags.start else 1.5e-3
+        config = TrainConfig(flags.data, out, ARMS[name], network, flags.start, phases, learning_rate=rate, threads=1)
+        train(replace(config, measure_every=10**9))
         errors = measure(load_checkpoint(out / "weights.safetensors"), tests)
         print(f"| {name} | " + " | ".join(f"{error:.0f}" for error in errors.values()) + " |", flush=True)
 
