@@ -168,11 +168,11 @@ def result(blender: Blender) -> None:
     require(state["through_camera"] == "CAMERA", "The view does not look through the camera.")
     blender.report["over_the_video"] = round(blender.ask("over_the_video"), 4)
     require(blender.report["over_the_video"] < OVER_THE_VIDEO, "The figure does not lie over the person.")
-    for name, number in (("4_over_the_video", 60), ("5_over_the_video_later", 120)):
+    blender.ask("see_through")
+    for name, number in (("4_over_the_video", 60), ("5_over_the_video_later", 100)):
         blender.ask("frame", number)
         time.sleep(2.0)
         blender.picture(name)
-        blender.ask("see_through")
     blender.ask("frame", 1)
     blender.click("stc_mocap.next_doubtful()")
     time.sleep(1.0)
