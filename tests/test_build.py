@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WHEEL = f"stc_mocap-{stc_core.__version__}-py3-none-any.whl"
 ZIP = f"stc_mocap-{stc_core.__version__}.zip"
 SOURCES = ("stc_core", "blender_addon", "weights", "LICENSES")
+ROOMS = ("stc_core", "blender_addon")
 FILES = ("build.py", "pyproject.toml", "README.md", "LICENSE", "constraints.txt")
 
 
@@ -73,12 +74,21 @@ def test_the_wheel_inside_is_the_wheel_beside(dist: Path, extension: zipfile.Zip
     assert extension.read(f"wheels/{WHEEL}") == (dist / WHEEL).read_bytes()
 
 
-def test_the_wheel_holds_the_core_the_weights_and_the_models(sources: Path, dist: Path) -> None:
+def test_the_wheel_holds_the_core_the_addon_the_weights_and_the_models(sources: Path, dist: Path) -> None:
     names = zipfile.ZipFile(dist / WHEEL).namelist()
-    core = {path.relative_to(sources).as_posix() for path in (sources / "stc_core").rglob("*.py")}
+    core = {path.relative_to(sources).as_posix() for room in ROOMS for path in (sources / room).rglob("*.py")}
     weights = {f"stc_core/weights/{path.name}" for path in (sources / "weights").glob("*.*") if path.suffix != ".png"}
     assert core | weights <= set(names)
-    assert not [name for name in names if name.startswith(("blender_addon", "tests"))]
+    assert not [name for name in names if name.startswith("tests")]
+
+
+def test_the_wheel_says_its_licences_and_holds_them(dist: Path) -> None:
+    wheel = zipfile.ZipFile(dist / WHEEL)
+    (folder,) = {name.split("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
+    metadata = wheel.read(f"{folder}/METADATA").decode()
+    assert "\nLicense-Expression: MIT AND GPL-3.0-or-later\n" in metadata
+    held = {name.removeprefix(f"{folder}/licenses/") for name in wheel.namelist() if "/licenses/" in name}
+    assert held == {"LICENSE", "LICENSES/GPL-3.0-or-later.txt"}
 
 
 def test_the_same_sources_make_the_same_bytes_elsewhere_and_later(

@@ -41,7 +41,7 @@ def walk(tmp_path_factory):
 
 def run(*arguments, **more):
     command = [sys.executable, "-m", "blender_addon.headless", *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "PYTHONHASHSEED": "0"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **more)
 
 
@@ -176,7 +176,7 @@ def test_a_skeletons_names_are_those_by_which_it_is_known(walk, tmp_path, skelet
 # --- a rig ------------------------------------------------------------------------------------------------------------
 
 
-def character():
+def character(folder):
     """A body with longer legs and a block on every bone; beside it a prop's armature, and a dance of its own."""
     obj = bodies.humanoid()
     bodies.edited(
@@ -197,16 +197,17 @@ def character():
         blocks.vertex_groups.new(name=bone.name).add(range(8 * i, 8 * i + 8), 1.0, "REPLACE")
     blocks.modifiers.new("Skin", "ARMATURE").object = obj
     blocks.parent = obj
-    mesh.materials.append(painted())
+    mesh.materials.append(painted(folder))
     bpy.context.scene.collection.objects.link(blocks)
     return obj
 
 
-def painted():
-    """A material with a red picture."""
-    picture, material = bpy.data.images.new("Red", 4, 4), bpy.data.materials.new("Paint")
+def painted(folder):
+    """A material with a red picture, kept in a file of the folder."""
+    picture, material = bpy.data.images.new("Red.png", 4, 4), bpy.data.materials.new("Paint")
     picture.pixels[:] = (1.0, 0.0, 0.0, 1.0) * 16
-    picture.pack()
+    picture.filepath_raw, picture.file_format = str(folder / "Red.png"), "PNG"
+    picture.save()
     if bpy.app.version < (5, 0, 0):
         material.use_nodes = True
     nodes = material.node_tree.nodes
@@ -234,7 +235,7 @@ def rigs(tmp_path_factory):
     """The character in every kind of file, and where its vertices then should be."""
     folder = tmp_path_factory.mktemp("rigs")
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    obj = character()
+    obj = character(folder)
     bpy.ops.export_scene.fbx(filepath=str(folder / "a.fbx"), path_mode="COPY", embed_textures=True)
     bpy.ops.export_scene.gltf(filepath=str(folder / "a.glb"))
     bpy.ops.export_scene.gltf(filepath=str(folder / "a.gltf"), export_format="GLTF_SEPARATE")
@@ -242,7 +243,7 @@ def rigs(tmp_path_factory):
     crowd(obj)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "a.blend"))
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    obj, scene = character(), bpy.context.scene
+    obj, scene = character(folder), bpy.context.scene
     keyframes.set_scene_fps(scene, MOTION.fps)
     apply.put_on_rig(obj, MOTION, None, apply.ApplyOptions(start_frame=0.0), scene)
     return folder, vertices(obj, range(FRAMES))
@@ -315,6 +316,13 @@ def test_a_person_reads_files_and_one_sentence(walk, tmp_path):
     assert (ran.returncode, ran.stdout.split(maxsplit=1)) == (0, ["glb", f"{tmp_path / NAME}.glb\n"])
     again = run(walk, "--to", "glb", "--out", tmp_path)
     assert again.returncode == 1 and again.stdout == "" and "--overwrite" in again.stderr.splitlines()[-1]
+
+
+def test_the_same_motion_is_the_same_bytes(walk, tmp_path):
+    for name in ("first", "second"):
+        assert run(walk, "--to", "fbx,glb,usd", "--out", tmp_path / name).returncode == 0
+    for path in (tmp_path / "first").iterdir():
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes(), path.name
 
 
 @pytest.mark.parametrize(
