@@ -269,10 +269,12 @@ def _undo_push(text: str) -> None:
 
 
 def _redraw() -> None:
+    """Of the 3D views the sidebars alone: to draw a heavy scene several times a second would slow Blender down."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+            for region in area.regions:
+                if area.type == "VIEW_3D" and region.type == "UI":
+                    region.tag_redraw()
 
 
 @bpy.app.handlers.persistent

@@ -88,18 +88,6 @@ class Blender:
                 return
         raise SystemExit(f"There is no tab {name} in the sidebar.")
 
-    def open_panel(self, label: str) -> tuple[int, int]:
-        """Open a closed panel by the key A over its header, from the lowest up (twice over any other); its header."""
-        left, top, width, height = self.ask("sidebar")
-        x = round(left + 0.55 * width)
-        for y in range(top + height - 12, top, -2 * STEP):
-            before = self.ask("drawn").get(label, 0)
-            mouse("mousemove", x, y, "sleep", 0.1, "key", "a", "sleep", 0.4)
-            if self.ask("drawn").get(label, 0) > before:
-                return x, y
-            mouse("key", "a", "sleep", 0.3)
-        raise SystemExit(f"There is no panel {label} in the sidebar.")
-
 
 def mouse(*words: object) -> None:
     subprocess.run(["xdotool", *map(str, words)], check=True)
@@ -132,7 +120,7 @@ def before(blender: Blender) -> None:
     blender.picture("0_no_engine")
     blender.ask("choose_engine")
     time.sleep(2.5)
-    blender.ask("drawn")
+    blender.ask("redraw")
     time.sleep(1.0)
     blender.picture("1_before")
 
@@ -190,13 +178,11 @@ def result(blender: Blender) -> None:
 
 
 def panels(blender: Blender) -> None:
-    """The other panels one by one, for looking at."""
-    for label in ("Jobs", "Corrections", "Options", "Bone Map"):
-        x, y = blender.open_panel(label)
-        blender.ask("deselect")
-        time.sleep(1.0)
+    """The panels that are closed at first, each alone, for looking at."""
+    for label in ("Bone Map", "Options", "Corrections", "Jobs"):
+        blender.ask("show_alone", label)
+        time.sleep(2.5)
         blender.picture(f"7_{label.lower().replace(' ', '_')}")
-        mouse("mousemove", x, y, "sleep", 0.2, "key", "a", "sleep", 0.3)
 
 
 def play(blender: Blender) -> None:
@@ -214,8 +200,9 @@ def main(folder: Path, out: Path) -> None:
     except BaseException:
         subprocess.run(["shot", out / "failed.png"], check=True)
         raise
-    (out / "report.json").write_text(json.dumps(blender.report, indent=1))
-    print(json.dumps(blender.report, indent=1))
+    finally:
+        (out / "report.json").write_text(json.dumps(blender.report, indent=1))
+        print(json.dumps(blender.report, indent=1))
 
 
 if __name__ == "__main__":

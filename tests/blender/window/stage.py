@@ -27,8 +27,8 @@ folder, archive, engine, video, rig = (sys.argv[sys.argv.index("--") + 1 :] + ["
 gaps = {"last": 0.0, "longest": 0.0, "until_import": 0.0}
 longest: dict[str, float] = {}
 """seconds that each of the add-on's doors took at most"""
-draws: dict[str, int] = {}
-"""how often each panel was drawn"""
+alone: list[type] = []
+"""panels that were made to be shown alone"""
 
 
 def room(name: str) -> Any:
@@ -52,7 +52,7 @@ def prepare() -> None:
 
 
 def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, with its longest time and its calls noted down."""
+    """The same function, with its longest time noted down."""
 
     def measured(*words: Any, **named: Any) -> Any:
         started = time.perf_counter()
@@ -60,7 +60,6 @@ def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*words, **named)
         finally:
             longest[name] = max(longest.get(name, 0.0), time.perf_counter() - started)
-            draws[name] = draws.get(name, 0) + 1
 
     return measured
 
@@ -147,10 +146,8 @@ def clipboard() -> str:
     return "" if text == "-" else text
 
 
-def drawn() -> dict[str, int]:
-    """How often each panel was drawn before this; all are to be drawn again."""
+def redraw() -> None:
     view()[0].tag_redraw()
-    return dict(draws)
 
 
 def free() -> dict[str, Any]:
@@ -228,9 +225,18 @@ def see_through() -> None:
     obj.show_in_front, obj.data.display_type = True, "STICK"
 
 
-def deselect() -> None:
-    for obj in bpy.context.scene.objects:
-        obj.select_set(False)
+def show_alone(label: str) -> None:
+    """One panel open, at the top of our tab and without the others: no script can open one that is closed."""
+    known = [cls for cls in room("panel")._CLASSES if issubclass(cls, bpy.types.Panel)]
+    for cls in [*reversed(known), *alone]:
+        if cls.is_registered:
+            bpy.utils.unregister_class(cls)
+    chosen = next(cls for cls in known if cls.bl_label == label)
+    own = {name: value for name, value in vars(chosen).items() if name in ("bl_label", "poll", "draw")}
+    own |= {"bl_space_type": "VIEW_3D", "bl_region_type": "UI", "bl_category": "STC Mocap"}
+    alone.append(type(f"STC_WINDOW_PT_{len(alone)}", (bpy.types.Panel,), own))
+    bpy.utils.register_class(alone[-1])
+    view()[0].tag_redraw()
 
 
 QUESTIONS = (
@@ -240,12 +246,12 @@ QUESTIONS = (
     look,
     frame,
     clipboard,
-    drawn,
+    redraw,
     free,
     state,
     over_the_video,
     see_through,
-    deselect,
+    show_alone,
 )
 
 
