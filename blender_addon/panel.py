@@ -173,7 +173,7 @@ class STC_MOCAP_UL_joints(bpy.types.UIList):
     """Joints, each with its bone and how sure the guess is; the chosen one's is edited below, where there is room."""
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index) -> None:  # type: ignore[no-untyped-def]
-        split = layout.split(factor=0.45, align=True)
+        split = layout.split(factor=0.5, align=True)
         split.label(text=_short(item.name), icon=_sure(item))
         split.label(text=f"{item.bone or '–'} +{len(item.more)}" if len(item.more) else item.bone or "–")
 
