@@ -1,11 +1,13 @@
 """The command line as a person and as Blender use it: files, events, sentences, exit codes, Ctrl-C."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -121,6 +123,87 @@ def test_cancelling_leaves_no_file_behind(tmp_path: Path, number: signal.Signals
     assert child.returncode == 130, errors
     assert "Traceback" not in errors and isinstance(from_line(output.splitlines()[-1]), Failed)
     assert list(tmp_path.iterdir()) == []
+
+
+ODD = 'it\'s a "walk" 歩く ' + "x" * 120
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One good video under a difficult name, and bad ones."""
+    folder = tmp_path_factory.mktemp("folder") / "the takes"
+    folder.mkdir()
+    shutil.copy(SAMPLE, folder / f"{ODD}.mp4")
+    (folder / "notes.mp4").write_text("not a video")
+    (folder / "zero.mp4").touch()
+    for name, frames in (("dark", 8), ("short", 1), ("none", 0)):
+        writer = cv2.VideoWriter(str(folder / f"{name}.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (64, 64))
+        for _ in range(frames):
+            writer.write(np.zeros((64, 64, 3), np.uint8))
+        writer.release()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def converted(folder: Path) -> subprocess.CompletedProcess[str]:
+    return run("convert", folder, "--to", "bvh", "--out", folder, "--end", "0.2", "--workers", "1")
+
+
+def test_a_folder_becomes_bvh_and_each_failure_is_listed(
+    folder: Path, converted: subprocess.CompletedProcess[str]
+) -> None:
+    assert converted.returncode == 1 and "Traceback" not in converted.stderr
+    assert "1 converted, 0 done before, 5 failed" in converted.stdout
+    failed = [line for line in converted.stderr.splitlines() if line.startswith("failed: ")]
+    why = {line.split(": ")[1]: line for line in failed}
+    assert set(why) == {"dark", "none", "notes", "short", "zero"}
+    assert "nobody was found" in why["dark"] or "beyond the end" in why["dark"], why
+    assert "cannot be read as a video" in why["notes"] and "is empty" in why["zero"]
+    assert (
+        len(load_motion(folder / f"{ODD}.npz").t_world_root) == len(read_bvh(folder / f"{ODD}.bvh").t_world_root) == 6
+    )
+
+
+def test_convert_makes_the_bytes_that_capture_makes_and_the_next_run_skips_them(
+    folder: Path, converted: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    (video,) = [path for path in folder.glob("*.mp4") if path.stem == ODD]
+    assert run("capture", video, "--out", tmp_path, "--end", "0.2").returncode == 0
+    for suffix in (".npz", ".bvh"):
+        assert (folder / (ODD + suffix)).read_bytes() == (tmp_path / (ODD + suffix)).read_bytes()
+    again = run("convert", folder, "--out", folder, "--end", "0.2", "--events")
+    last = from_line(again.stdout.splitlines()[-1])
+    assert again.returncode == 1 and isinstance(last, Failed)
+    assert last.message.startswith("0 converted, 1 done before, 5 failed")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["lost.mp4", "--out", "OUT"], "There is no file or folder lost.mp4"),
+        ([], "--out"),
+        (["--out", "OUT"], "No input was named"),
+        ([SAMPLE, "--out", "OUT", "--to", "bvh,c3d"], "“c3d” is no format that we write"),
+        ([SAMPLE, "--out", "OUT/file/folder"], "cannot be written to"),
+        ([SAMPLE, "--out", "OUT", "--to", "fbx", "--blender", "/lost/blender"], "no program /lost/blender"),
+    ],
+)
+def test_what_convert_cannot_do_is_said_before_the_work(tmp_path: Path, words: list[str | Path], why: str) -> None:
+    (tmp_path / "file").touch()
+    process = run("convert", *(str(word).replace("OUT", str(tmp_path)) for word in words))
+    assert process.returncode == (1 if words else 2) and why in process.stderr and "Traceback" not in process.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_a_cancelled_convert_leaves_nothing_half_made(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stc_core", "convert", str(SAMPLE), "--out", str(tmp_path), "--events"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as child:
+        assert child.stdout is not None and isinstance(from_line(child.stdout.readline()), Progress)
+        child.send_signal(signal.SIGTERM)
+        output, errors = child.communicate(timeout=60)
+    assert child.returncode == 130 and "Traceback" not in errors, errors
+    assert isinstance(from_line(output.splitlines()[-1]), Failed)
+    assert [path.name for path in tmp_path.iterdir()] == [".stc-mocap"]
 
 
 def test_the_doctor_finds_this_environment_fit() -> None:

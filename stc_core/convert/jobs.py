@@ -356,7 +356,8 @@ def _stands(clip: Clip, record: Record, kind: str) -> bool:
 
 def _made_of(clip: Clip, kind: str, sha256: str) -> str:
     """The fingerprint of all that decides a result's bytes."""
-    motion = [__version__, sha256, clip.settings, clip.hashes.get("weights", "")]
+    capture = [] if clip.settings is None else [clip.settings, clip.hashes.get("weights", "")]
+    motion = [__version__, sha256, *capture]
     if kind == MOTION:
         return _digest(motion)
     rig = [clip.hashes.get("rig", ""), clip.hashes.get("bone_map", ""), clip.skeleton]

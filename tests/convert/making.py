@@ -1,0 +1,80 @@
+"""A conversion that costs nothing, for tests of the workers: `python -m tests.convert.making OUT INPUT [--retry]`.
+
+The source's text says what happens: "well" and anything else (results from the text, in two halves), or a mishap.
+"""
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from stc_core.convert import inputs, jobs
+from stc_core.convert.jobs import Clip
+from stc_core.convert.run import RunConfig, Summary, run
+from stc_core.errors import UserError
+from stc_core.events import Event, Note, Progress, Report
+
+
+def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: Report) -> dict[str, Path]:
+    report(Progress("detect", 0, 2))
+    text = Path(clip.source).read_text()
+    with open(Path(clip.out).parent / "pids", "a") as file:
+        file.write(f"{os.getpid()}\n")
+    made = {}
+    for kind in kinds:
+        path = made[kind] = folder / f"clip.{kind}"
+        with path.open("w") as file:
+            file.write(f"{kind} of {text}\n")
+            file.flush()
+            time.sleep(0.01)
+            _mishap(text, clip)
+            file.write(f"{clip.settings}, or of {motion.name}: the second half\n" * 50)
+        report(Progress("detect", 2, 2))
+    report(Note("as made"))
+    return made
+
+
+def _mishap(text: str, clip: Clip) -> None:
+    met = Path(clip.out).parent / f"met-{Path(clip.source).name}"
+    again = met.exists()
+    met.touch()
+    if text == "crash" or (text == "crash once" and not again):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif text == "exit":
+        print("a library's last sigh", flush=True)
+        os._exit(3)
+    elif text == "raise":
+        raise ZeroDivisionError("our own mistake")
+    elif text == "hang" or (text == "hang once" and not again):
+        time.sleep(1000.0)
+    elif text == "full" or (text == "full once" and not again):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "clip.npz")
+    elif text == "bad":
+        raise UserError("It shows nobody.", "Choose another.")
+    elif text == "grow" and not again:
+        Path(clip.source).write_text("grown")
+
+
+def clips(folder: Path, out: Path, **others: object) -> list[Clip]:
+    """The files of a folder as clips."""
+    found = inputs.find([str(folder)], jobs.results(out))
+    fields = {"to": ("bvh",), "settings": {"smooth": 1.0}} | others
+    return [Clip(str(entry.source), str(out.absolute()), entry.name, **fields) for entry in found]  # type: ignore
+
+
+def convert(folder: Path, out: Path, config: RunConfig | None = None, **others: object) -> Summary:
+    with jobs.opened(out):
+        return run(clips(folder, out, **others), config or RunConfig(workers=2), make, _silent)
+
+
+def _silent(worker: int, clip: str, event: Event) -> None:
+    if not worker:
+        print(event, flush=True)
+
+
+if __name__ == "__main__":
+    summary = convert(Path(sys.argv[1]), Path(sys.argv[2]), RunConfig(workers=2, retry="--retry" in sys.argv))
+    sys.exit(1 if summary.failed else 0)

@@ -1,0 +1,108 @@
+"""What words of the command line stand for, and what is wrong with them, each in a sentence."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stc_core.convert.inputs import find, formats
+from stc_core.errors import UserError
+
+ODD = ["two words", 'it\'s "quoted"', "動きの記録", "x" * 200, "-dash", "[brackets]*", "50%{n}", "a.b.c"]
+
+
+def touched(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def names(*words: object, results: tuple[Path, ...] = ()) -> list[str]:
+    return [entry.name for entry in find([str(word) for word in words], results)]
+
+
+def test_a_folder_gives_videos_and_motions_with_their_folders_as_names(tmp_path: Path) -> None:
+    good = ["b.MP4", "a.mov", "in/a.mp4", "in/deep/motion.npz"]
+    touched(*(tmp_path / name for name in [*good, "notes.txt", "in/sound.wav", ".hidden/c.mp4", ".d.mp4"]))
+    assert names(tmp_path) == ["a", "b", "in/a", "in/deep/motion"]
+    (motion,) = [entry for entry in find([str(tmp_path)]) if entry.is_motion]
+    assert motion.source == tmp_path / "in" / "deep" / "motion.npz"
+
+
+def test_files_patterns_and_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touched(*(tmp_path / name for name in ["odd.raw", "one/a.mp4", "one/b.mkv", "two/a.mp4", "two/deep/c.webm"]))
+    listing = tmp_path / "shots.txt"
+    listing.write_text("\ufeff# the day's takes\n\none/a.mp4\n two/**/*.webm \n", encoding="utf-8")
+    assert names(tmp_path / "odd.raw", tmp_path / "one" / "*.mp4", tmp_path / "two" / "deep") == ["odd", "a", "c"]
+    assert names(tmp_path / "*" / "*.m*") == ["one/a", "one/b", "two/a"]
+    assert names(listing) == ["a", "deep/c"]
+    monkeypatch.chdir(tmp_path / "one")
+    assert names("a.mp4", "*.mkv", "../one") == ["a", "b"]
+    assert find(["a.mp4"])[0].source == tmp_path / "one" / "a.mp4"
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_names_of_any_kind(tmp_path: Path, name: str) -> None:
+    touched(tmp_path / "in" / f"{name}.mp4")
+    assert names(tmp_path / "in") == names(tmp_path / "in" / f"{name}.mp4") == [name]
+    listing = tmp_path / "list.txt"
+    listing.write_text(f"in/{name}.mp4\n", encoding="utf-8")
+    assert names(listing) == [name]
+
+
+def test_earlier_results_are_not_found_again_but_may_be_named(tmp_path: Path) -> None:
+    touched(tmp_path / "a.mp4", tmp_path / "a.npz", tmp_path / "b.npz")
+    assert names(tmp_path, results=(tmp_path / "a.npz",)) == ["a", "b"]
+    assert names(tmp_path / "*", results=(tmp_path / "a.npz",)) == ["a", "b"]
+    assert find([str(tmp_path / "a.npz")], [tmp_path / "a.npz"])[0].is_motion
+
+
+def sentence(*words: object) -> str:
+    with pytest.raises(UserError) as caught:
+        find([str(word) for word in words])
+    return str(caught.value)
+
+
+def test_bad_input_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    touched(tmp_path / "nothing.txt", tmp_path / "text" / "notes.md")
+    (tmp_path / "loop.txt").write_text("nothing.txt\n")
+    (tmp_path / "lost.txt").write_text("# takes\nlost.mp4\n")
+    (tmp_path / "latin.txt").write_bytes("Müller.mp4".encode("latin-1"))
+    assert "No input was named" in sentence()
+    assert f"There is no file or folder {tmp_path / 'lost.mp4'}" in sentence(tmp_path / "lost.mp4")
+    assert f"The folder {tmp_path / 'empty'} holds no video" in sentence(tmp_path / "empty")
+    assert f"The folder {tmp_path / 'text'} holds no video" in sentence(tmp_path / "text")
+    assert "fits" in sentence(tmp_path / "*.mp4")
+    assert "names nothing" in sentence(tmp_path / "nothing.txt")
+    assert "line 1: a list in a list" in sentence(tmp_path / "loop.txt")
+    assert "line 2: There is no file or folder" in sentence(tmp_path / "lost.txt")
+    assert "cannot be read as text" in sentence(tmp_path / "latin.txt")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a/walk.mp4", "b/walk.mp4"),
+        ("a/walk.mp4", "a/walk.mov"),
+        ("a/walk.mp4", "b/Walk.mp4"),
+        ("a/\u00e9.mp4", "b/e\u0301.mp4"),
+    ],
+)
+def test_two_inputs_of_one_name_are_told_before_the_work(tmp_path: Path, one: str, other: str) -> None:
+    touched(tmp_path / one, tmp_path / other)
+    told = sentence(tmp_path / one, tmp_path / other)
+    assert str(tmp_path / one) in told and str(tmp_path / other) in told and "would both become" in told
+
+
+def test_one_file_named_twice_is_one(tmp_path: Path) -> None:
+    touched(tmp_path / "walk.mp4")
+    os.symlink(tmp_path / "walk.mp4", tmp_path / "link.mp4")
+    assert names(tmp_path / "walk.mp4", tmp_path, tmp_path / "walk.mp4") == ["walk"]
+
+
+def test_formats() -> None:
+    assert formats("fbx, .BVH,fbx") == ("bvh", "fbx")
+    for words, why in (("bvh,c3d", "“c3d” is no format that we write"), (" ,", "No format was named")):
+        with pytest.raises(UserError, match=why):
+            formats(words)

@@ -1,0 +1,169 @@
+"""The job folder: what is done stays done, what was made of something else is made again, nothing torn is believed."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stc_core.convert import jobs
+from stc_core.convert.jobs import Clip, Record
+from stc_core.errors import UserError
+from stc_core.events import Note, Progress, Report, ignore
+
+
+class Maker:
+    """Makes text of the source and remembers what it was asked for; "no KIND" in the source: it fails there."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: Report) -> dict[str, Path]:
+        self.asked += kinds
+        text = Path(clip.source).read_text()
+        report(Progress("detect", 1, 1))
+        report(Note(f"made {', '.join(kinds)}"))
+        for kind in kinds:
+            if text == f"no {kind}":
+                raise UserError(f"No {kind} can be made.", "Give up.")
+            (folder / kind).write_text(f"{kind} of {text} {clip.settings} {clip.skeleton}")
+        return {kind: folder / kind for kind in kinds}
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Clip:
+    (tmp_path / "walk.mp4").write_text("walk")
+    out = tmp_path / "out"
+    with jobs.opened(out):
+        pass
+    return Clip(str(tmp_path / "walk.mp4"), str(out), "takes/walk", ("bvh", "fbx"), {"smooth": 1.0})
+
+
+def performed(clip: Clip) -> tuple[Record, list[str]]:
+    maker = Maker()
+    return jobs.perform(clip, maker, ignore), maker.asked
+
+
+def test_a_clip_is_plain_values_all_the_way(clip: Clip) -> None:
+    assert jobs.from_plain(json.loads(json.dumps(jobs.to_plain(clip)))) == clip
+
+
+def test_the_record_has_input_settings_state_and_times(clip: Clip) -> None:
+    assert jobs.standing(clip) == "waiting"
+    record, asked = performed(clip)
+    assert asked == ["motion", "bvh", "fbx"] and jobs.standing(clip) == "done"
+    assert record == jobs.load(clip) and record.state == "done" and record.clip == clip
+    state = Path(clip.source).stat()
+    assert record.source is not None and len(record.source.sha256) == 64
+    assert (record.source.bytes, record.source.modified_ns) == (state.st_size, state.st_mtime_ns)
+    assert record.started > 1.6e9 and record.seconds >= 0.0 and set(record.stages) == {"detect"}
+    assert record.notes == ("made motion", "made bvh", "made fbx")
+    assert jobs.results(Path(clip.out)) == {clip.result(kind) for kind in clip.kinds}
+    assert clip.result("motion") == Path(clip.out) / "takes" / "walk.npz" and clip.result("motion").is_file()
+
+
+def test_another_format_is_made_of_the_motion_that_is_there(clip: Clip) -> None:
+    performed(clip)
+    assert performed(replace(clip, to=("bvh", "glb")))[1] == ["glb"]
+    assert clip.result("fbx").is_file() and jobs.standing(clip) == "done"
+
+
+def test_other_settings_or_another_input_make_all_again(clip: Clip) -> None:
+    performed(clip)
+    assert jobs.standing(replace(clip, settings={"smooth": 0.0})) == "waiting"
+    assert jobs.standing(replace(clip, hashes={"weights": "others"})) == "waiting"
+    assert performed(replace(clip, settings={"smooth": 0.0}))[1] == ["motion", "bvh", "fbx"]
+    Path(clip.source).write_text("kick")
+    assert performed(clip)[1] == ["motion", "bvh", "fbx"]
+    assert clip.result("bvh").read_text().startswith("bvh of kick")
+
+
+def test_another_skeleton_or_rig_makes_blenders_files_again_only(clip: Clip) -> None:
+    performed(clip)
+    assert performed(replace(clip, skeleton="mixamo"))[1] == ["fbx"]
+    assert performed(replace(clip, skeleton="mixamo", hashes={"rig": "a hash"}))[1] == ["fbx"]
+
+
+def test_a_touched_input_is_the_same_and_a_changed_one_of_the_same_size_is_not(clip: Clip) -> None:
+    performed(clip)
+    os.utime(clip.source, (1.0, 1.0))
+    assert jobs.standing(clip) == "done"
+    Path(clip.source).write_text("kick")
+    assert jobs.standing(clip) == "waiting"
+
+
+@pytest.mark.parametrize("harm", ["gone", "cut"])
+def test_a_result_that_is_gone_or_cut_short_is_made_again(clip: Clip, harm: str) -> None:
+    performed(clip)
+    whole = clip.result("bvh").read_bytes()
+    clip.result("bvh").unlink() if harm == "gone" else clip.result("bvh").write_bytes(whole[:-3])
+    assert jobs.standing(clip) == "waiting"
+    assert performed(clip)[1] == ["bvh"] and clip.result("bvh").read_bytes() == whole
+
+
+def test_a_failure_keeps_what_was_made_before_it_and_no_older_result(clip: Clip) -> None:
+    performed(clip)
+    Path(clip.source).write_text("no fbx")
+    record, _ = performed(clip)
+    assert record.state == "failed" and record.error == "No fbx can be made. Give up."
+    assert set(record.results) == {"motion", "bvh"} and not clip.result("fbx").exists()
+    assert jobs.standing(clip) == "failed" and jobs.standing(replace(clip, to=("bvh",))) == "done"
+    assert jobs.standing(replace(clip, skeleton="unreal")) == "waiting"
+
+
+def test_a_missing_input_is_the_machines_failure(clip: Clip) -> None:
+    Path(clip.source).unlink()
+    record, _ = performed(clip)
+    assert record.state == "failed" and "There is no file" in record.error and jobs.standing(clip) == "waiting"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 99}', '{"format": 1, "clip": {}}', "\udcff"])
+def test_a_torn_or_newer_record_is_not_believed(clip: Clip, text: str) -> None:
+    performed(clip)
+    (path,) = (Path(clip.out) / jobs.FOLDER / "clips").iterdir()
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    assert jobs.load(clip) == Record(clip) and jobs.standing(clip) == "waiting"
+    assert jobs.results(Path(clip.out)) == set()
+    assert performed(clip)[0].state == "done"
+
+
+def test_what_a_killed_run_left_half_made_is_cleared(clip: Clip) -> None:
+    work = Path(clip.out) / jobs.FOLDER / "work"
+    (work / "left").mkdir()
+    (work / "left" / "walk.npz").write_text("half")
+    (work / "left.json").write_text("half")
+    with jobs.opened(Path(clip.out)):
+        assert not list(work.iterdir())
+
+
+def test_a_full_disk_is_said_before_the_work(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr(jobs.shutil, "disk_usage", lambda _: usage)
+    record, asked = performed(clip)
+    assert not asked and "The disk is full" in record.error and jobs.standing(clip) == "waiting"
+
+
+def test_what_cannot_be_recorded_is_not_done(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(record: Record) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(jobs, "save", full)
+    record, _ = performed(clip)
+    assert record.state == "failed" and record.passing and "The disk is full" in record.error
+    assert jobs.standing(clip) == "waiting"
+
+
+def test_a_folder_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot be written to .* --out"), jobs.opened(tmp_path / "file" / "out"):
+        pass
+
+
+def test_names_that_differ_never_share_a_record(clip: Clip) -> None:
+    names = ["a/b", "a_b", "a b", "動き", "動く", "x" * 200, "x" * 199 + "y", 'it\'s "quoted"', "A_b"]
+    for name in names:
+        performed(replace(clip, name=name, to=("bvh",)))
+    assert len(list((Path(clip.out) / jobs.FOLDER / "clips").iterdir())) == len(names)
+    assert all(jobs.load(replace(clip, name=name)).clip.name == name for name in names)
