@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from stc_core.__main__ import main
 from stc_core.events import Done, Failed, Note, Progress, from_line
 from stc_core.motion.bvh import read_bvh
 from stc_core.motion.motion import load_motion
@@ -188,10 +189,20 @@ def test_convert_makes_the_bytes_that_capture_makes_and_the_next_run_skips_them(
         ([SAMPLE, "--out", "OUT", "--to", "fbx", "--blender", "/lost/blender"], "no program /lost/blender"),
     ],
 )
-def test_what_convert_cannot_do_is_said_before_the_work(tmp_path: Path, words: list[str | Path], why: str) -> None:
+def test_what_convert_cannot_do_is_said_before_the_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    words: list[str | Path],
+    why: str,
+) -> None:
     (tmp_path / "file").touch()
-    process = run("convert", *(str(word).replace("OUT", str(tmp_path)) for word in words))
-    assert process.returncode == (1 if words else 2) and why in process.stderr and "Traceback" not in process.stderr
+    flags = [str(word).replace("OUT", str(tmp_path)) for word in words]
+    monkeypatch.setattr(sys, "argv", ["stc-mocap", "convert", *flags])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == (1 if words else 2) and why in capfd.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
