@@ -105,16 +105,23 @@ def _draw_how(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> 
     column.row().prop(settings, "quality", expand=True)
     column.prop(settings, "smoothing")
     column.row().prop(settings, "feet", expand=True)
-    row = column.row(heading="Body Height")
-    row.prop(settings, "use_height", text="")
-    field = row.row()
-    field.enabled = settings.use_height
-    field.prop(settings, "height_m", text="")
+    _draw_if_known(column, settings, "Body Height", "use_height", "height_m")
     column.prop(settings, "use_range")
     if settings.use_range:
         times = column.column(align=True)
         times.prop(settings, "start_s")
         times.prop(settings, "end_s")
+
+
+def _draw_if_known(
+    layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, heading: str, use: str, value: str
+) -> None:
+    """A value that counts only where its box is ticked."""
+    row = layout.row(heading=heading)
+    row.prop(settings, use, text="")
+    field = row.row()
+    field.enabled = getattr(settings, use)
+    field.prop(settings, value, text="")
 
 
 def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, entry: watch.Entry) -> None:
@@ -160,6 +167,8 @@ class STC_MOCAP_PT_options(_Child, bpy.types.Panel):
         layout, settings = self.layout, context.scene.stc_mocap
         layout.use_property_split, layout.use_property_decorate = True, False
         column = layout.column()
+        _draw_if_known(column, settings, "Field of View", "use_view", "view_deg")
+        _draw_if_known(column, settings, "Camera Tilt", "use_tilt", "tilt_deg")
         column.row().prop(settings, "rate", expand=True)
         column.prop(settings, "start_frame")
         column.prop(settings, "scene_range")

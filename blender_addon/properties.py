@@ -136,6 +136,30 @@ class Settings(bpy.types.PropertyGroup):
     height_m: FloatProperty(
         name="Body Height", min=0.3, max=3.0, default=1.7, precision=2, step=1, description="Metres, without shoes"
     )
+    use_view: BoolProperty(
+        name="Field of View", description="Tell the lens; else 55 degrees are assumed, and distances may be off"
+    )
+    view_deg: FloatProperty(
+        name="Field of View",
+        min=10.0,
+        max=150.0,
+        default=55.0,
+        precision=1,
+        step=100,
+        description="Degrees across the picture's longer side: 65 to 75 for a phone, less when zoomed in",
+    )
+    use_tilt: BoolProperty(
+        name="Camera Tilt", description="Tell how far the camera looks down, where the result leans; else it is found"
+    )
+    tilt_deg: FloatProperty(
+        name="Camera Tilt",
+        min=-80.0,
+        max=80.0,
+        default=0.0,
+        precision=1,
+        step=100,
+        description="Degrees; positive looks down, 0 is level",
+    )
     weights: StringProperty(
         name="Weights",
         subtype="FILE_PATH",
@@ -179,6 +203,8 @@ class Settings(bpy.types.PropertyGroup):
             feet=self.feet,
             height_m=self.height_m if self.use_height else None,
             weights=absolute(self.weights) if self.weights else None,
+            view_deg=self.view_deg if self.use_view else None,
+            tilt_deg=self.tilt_deg if self.use_tilt else None,
         )
 
     def apply_options(self, name: str) -> ApplyOptions:

@@ -63,6 +63,10 @@ class Request:
     """None: not known"""
     weights: Path | None = None
     """None: the lifter's weights that came with the engine"""
+    view_deg: float | None = None
+    """the lens: field of view across the picture's longer side; None: not known"""
+    tilt_deg: float | None = None
+    """how far the camera looks down; None: found from the motion"""
 
     def flags(self, out: Path) -> list[str]:
         """The words after `stc_core capture`; `out` is the motion file to write."""
@@ -71,6 +75,8 @@ class Request:
         words += ["--start", str(self.start_s)] if self.start_s else []
         words += [] if self.end_s is None else ["--end", str(self.end_s)]
         words += [] if self.height_m is None else ["--height", str(self.height_m)]
+        words += [] if self.view_deg is None else ["--assumed-fov-deg", str(self.view_deg)]
+        words += [] if self.tilt_deg is None else ["--pitch-deg", str(self.tilt_deg)]
         return words + ([] if self.weights is None else ["--weights", str(self.weights)])
 
 

@@ -73,8 +73,11 @@ def test_the_request_is_what_the_panel_says(office, settings):  # noqa: F811
     request = settings.request()
     assert (request.start_s, request.end_s, request.quality, request.feet) == (1.5, 4.0, "best", "never")
     assert request.smoothing == 0.25 and request.height_m == pytest.approx(1.8) and request.weights == VIDEO
-    settings.use_range = settings.use_height = False
+    settings.use_view, settings.view_deg, settings.use_tilt, settings.tilt_deg = True, 72.0, True, -4.0
+    assert (settings.request().view_deg, settings.request().tilt_deg) == (72.0, -4.0)
+    settings.use_range = settings.use_height = settings.use_view = settings.use_tilt = False
     request = settings.request()
+    assert request.view_deg is None and request.tilt_deg is None
     assert (request.start_s, request.end_s, request.height_m) == (0.0, None, None)
 
 
