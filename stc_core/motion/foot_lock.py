@@ -175,7 +175,7 @@ def _lift(raised: list[Array], contacts: list[NDArray[np.bool_]], sigma: float) 
     A motion's feet may stand a little deep or high; raised alone they would bend straight knees.
     """
     weights = np.sum(contacts, axis=0) * 1.0
-    summed = sum(raise_by * contact for raise_by, contact in zip(raised, contacts, strict=True))
+    summed = np.sum([raise_by * contact for raise_by, contact in zip(raised, contacts, strict=True)], axis=0)
     usual = np.sum(summed) / max(weights.sum(), 1.0)
     return (_blurred(summed, sigma) + _LIFT_PRIOR * usual) / (_blurred(weights, sigma) + _LIFT_PRIOR)
 

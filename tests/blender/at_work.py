@@ -26,7 +26,8 @@ from pathlib import Path
 words = sys.argv[1:]
 out, video = Path(words[words.index("--out") + 1]), Path(words[3]) if words[2] == "capture" else None
 stage = "detect" if words[2] == "capture" else "fine-tune"
-print('{"event": "progress", "stage": "' + stage + '", "done": 1, "total": 2, "rate": 9.0, "seconds_left": 75.0}', flush=True)
+rest = '", "done": 1, "total": 2, "rate": 9.0, "seconds_left": 75.0}'
+print('{"event": "progress", "stage": "' + stage + rest, flush=True)
 print("the engine's log", file=sys.stderr, flush=True)
 while (Path(__file__).parent / "wait").exists():
     time.sleep(0.02)
