@@ -335,7 +335,7 @@ def _find_floor(
 
 def _tell(up: Array, still: Mask, report: Report) -> None:
     pitch, roll = tilt_deg(up)
-    report(Note(f"The camera is taken to look down by {pitch:.1f} degrees and the picture to be turned by {roll:.1f}."))
+    report(Note(f"The camera is taken to look down by {pitch:.1f} degrees and to be turned by {roll:.1f} degrees."))
     if still.any(1).mean() < _FEW_CONTACTS:
         report(Note("Feet hardly stand still on the floor. If the camera moved, do not trust the path and the floor."))
 
