@@ -294,7 +294,7 @@ class Job:
             how = f"The engine was stopped by signal {-code}" + (" (out of memory?)" if code == -9 else "")
         else:
             how = f"The engine ended without a result (exit code {code})"
-        return f"{how}. It last said: {log[-1]}" if log else f"{how}."
+        return f"{how}. It last said: {log[-1]}" if log else f"{how}. Check it in the add-on's preferences."
 
 
 def start(engine: Path, request: Request, jobs: Path) -> Job:
