@@ -249,17 +249,16 @@ class _Lines:
     def _draw(self, worker: int, clip: str, event: Event) -> None:
         from tqdm import tqdm
 
-        bar = self._bars.get(worker)
+        if not isinstance(event, Progress):
+            return
+        bar, doing = self._bars.get(worker), f"{worker} {clip[-30:]} {event.stage}" if worker else "all"
         if bar is None:
-            unit = " frames" if worker else " clips"
-            bar = self._bars[worker] = tqdm(total=0, unit=unit, position=worker, leave=not worker, dynamic_ncols=True)
-        if isinstance(event, Progress):
-            bar.set_description_str(f"{worker} {clip[-30:]} {event.stage}" if worker else "all", refresh=False)
-            if event.done < bar.n or event.total != bar.total:
-                bar.reset(event.total)
-            bar.update(event.done - bar.n)
-        elif isinstance(event, Failed):
-            tqdm.write(f"failed: {clip}: {event.message}", file=sys.stderr)
+            how = {"total": event.total, "initial": event.done, "unit": " frames" if worker else " clips"}
+            bar = self._bars[worker] = tqdm(desc=doing, position=worker, leave=not worker, dynamic_ncols=True, **how)
+        bar.set_description_str(doing, refresh=False)
+        if event.done < bar.n or event.total != bar.total:
+            bar.reset(event.total)
+        bar.update(event.done - bar.n)
 
     def _print(self, clip: str, event: Event) -> None:
         if isinstance(event, Done):

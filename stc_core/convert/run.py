@@ -87,10 +87,11 @@ class _Crew:
         """Until every clip is done or failed; the failures. Leaves no process behind, whatever ends it."""
         self._tell()
         try:
-            self._workers = [self._hired(number) for number in range(1, self._count + 1)]
+            for number in range(1, self._count + 1):
+                self._hire(number)
             while any(worker.clip for worker in self._workers):
                 wait([worker.wire for worker in self._workers if worker.clip], _LOOK_EVERY_S)
-                for worker in self._workers:
+                for worker in list(self._workers):
                     if worker.clip is not None:
                         self._look_at(worker)
         finally:
@@ -98,10 +99,10 @@ class _Crew:
                 worker.end()
         return self._failed
 
-    def _hired(self, number: int) -> _Worker:
+    def _hire(self, number: int) -> None:
         worker = _Worker(number, self._make, max(1, cores() // self._count), Path(self._waiting[0].out))
+        self._workers.append(worker)
         worker.give(self._waiting.popleft())
-        return worker
 
     def _look_at(self, worker: _Worker) -> None:
         clip = worker.clip
@@ -113,6 +114,8 @@ class _Crew:
         if end is not None:
             self._settle(clip, end.message if isinstance(end, Failed) else "")
             worker.give(self._waiting.popleft() if self._waiting and alive else None)
+            if not alive:
+                self._replace(worker)
         elif not alive or worker.quiet_s() > self._stall_s:
             self._bury(worker, clip, alive)
 
@@ -131,9 +134,10 @@ class _Crew:
         self._replace(worker)
 
     def _replace(self, worker: _Worker) -> None:
+        worker.end()
         self._workers.remove(worker)
         if self._waiting:
-            self._workers.append(self._hired(worker.number))
+            self._hire(worker.number)
 
     def _settle(self, clip: Clip, error: str) -> None:
         self._over += 1
@@ -183,7 +187,9 @@ class _Worker:
         return time.monotonic() - self._heard_at - (0.0 if self._greeted else _STARTING_S)
 
     def end(self) -> None:
-        """Take it off, and what it started; it may have been told to go."""
+        """Take it off, and what it started, once; it may have been told to go."""
+        if self.wire.closed:
+            return
         if self.clip is None:
             self._process.join(timeout=2.0)
         _kill_group(self._process.pid or 0)
@@ -206,12 +212,19 @@ class _Worker:
 def _live(wire: Connection, make: Make, log: str) -> None:
     """A worker's life: clips come as plain values until there are no more, their events go."""
     _settle_in(log)
+
+    def say(event: Event) -> None:
+        try:
+            wire.send(to_line(event))
+        except OSError:  # nobody is left to hear it
+            os._exit(1)
+
     wire.send("")
     while (plain := wire.recv()) is not None:
         clip = from_plain(plain)
-        record = perform(clip, make, lambda event: wire.send(to_line(event)))
+        record = perform(clip, make, say)
         done = Done({kind: result.path for kind, result in record.results.items()})
-        wire.send(to_line(done if record.state == "done" else Failed(record.error)))
+        say(done if record.state == "done" else Failed(record.error))
 
 
 def _settle_in(log: str) -> None:

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,10 +53,18 @@ def _mishap(text: str, clip: Clip) -> None:
         time.sleep(1000.0)
     elif text == "full" or (text == "full once" and not again):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "clip.npz")
+    elif text == "die when done":
+        threading.Thread(target=_die_when_done, args=(clip,), daemon=True).start()
     elif text == "bad":
         raise UserError("It shows nobody.", "Choose another.")
     elif text == "grow" and not again:
         Path(clip.source).write_text("grown")
+
+
+def _die_when_done(clip: Clip) -> None:
+    while jobs.load(clip).state != "done":
+        time.sleep(0.001)
+    os._exit(5)
 
 
 def clips(folder: Path, out: Path, **others: object) -> list[Clip]:

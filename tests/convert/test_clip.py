@@ -19,6 +19,7 @@ from stc_core.events import Note, ignore
 from stc_core.motion.bvh import read_bvh
 from stc_core.motion.motion import save_motion
 from tests import synthetic
+from tests.test_boundaries import ROOT, SOURCES, imports, within
 
 BLENDER = """#!{python}
 import json, os, sys
@@ -134,3 +135,8 @@ def test_without_blender_it_is_said_before_the_work(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UserError, match="no program /lost/blender"):
         one.check_blender("/lost/blender")
     one.check_blender(sys.executable)
+
+
+def test_nobody_but_the_door_knows_this_package() -> None:
+    know = {path.relative_to(ROOT).as_posix() for path in SOURCES if within(imports(path), "stc_core.convert")}
+    assert {path for path in know if not path.startswith("stc_core/convert/")} == {"stc_core/__main__.py"}

@@ -145,6 +145,17 @@ def test_a_full_disk_is_said_before_the_work(clip: Clip, monkeypatch: pytest.Mon
     assert not asked and "The disk is full" in record.error and jobs.standing(clip) == "waiting"
 
 
+def test_a_disk_that_fills_up_is_the_machines_fault(clip: Clip) -> None:
+    def make(*_: object) -> dict[str, Path]:
+        try:
+            raise OSError(28, "No space left on device", "/deep/in/work/walk.npz")
+        except OSError:
+            raise UserError("/deep/in/work/walk.npz cannot be written.", "Choose another place.") from None
+
+    record = jobs.perform(clip, make, ignore)
+    assert record.error == "The disk is full. Make room and run the same again." and jobs.standing(clip) == "waiting"
+
+
 def test_what_cannot_be_recorded_is_not_done(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(record: Record) -> None:
         raise OSError(28, "No space left on device")

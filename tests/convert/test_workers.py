@@ -98,6 +98,12 @@ def test_a_hanging_worker_is_killed_twice_and_no_more(tmp_path: Path) -> None:
     assert len((tmp_path / "pids").read_text().split()) == 2 + 2  # twice the bad one; the good one's motion and BVH
 
 
+def test_a_worker_that_dies_between_two_clips_is_replaced(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", one="die when done", two="die when done", well="well")
+    summary = convert(folder, tmp_path / "out", RunConfig(workers=1))
+    assert (summary.converted, summary.failed) == (3, ()) and len(results(tmp_path / "out")) == 6
+
+
 def start(folder: Path, out: Path, *flags: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.convert.making", str(folder), str(out), *flags]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
