@@ -193,13 +193,19 @@ def _export(form: str, goal: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments ask; returns the exit code."""
+    """Do what the arguments ask; returns the exit code. Cancelled, it stops when the next file is written."""
     asked, events = _parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    report = _teller(events)
+    report, caught = _teller(events), list[int]()
+    for number in (signal.SIGINT, signal.SIGTERM):  # an exception may go astray inside Blender
+        signal.signal(number, lambda caught_now, _: caught.append(caught_now))
+
+    def report_or_stop(event: Event) -> None:
+        report(event)
+        if caught and isinstance(event, Progress):
+            raise KeyboardInterrupt
+
     try:
-        return 0 if convert(asked, report) else 1
+        return 0 if convert(asked, report_or_stop) else 1
     except UserError as error:
         report(Failed(str(error)))
         return 1

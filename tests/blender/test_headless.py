@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -30,6 +31,7 @@ FORMATS = ("fbx", "glb", "usd")
 NAME = 'l\'été "鬼" 100%'  # what a file's name may hold
 MOTION = bodies.acting(synthetic.walk(fps=29.97, seconds=0.4, heading_deg=25.0, turn_deg_per_s=20.0))
 FRAMES = len(MOTION.t_world_root)
+PER_FRAME = ("t_world_root", "q_parent_joint", "contacts", "scores")
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +56,21 @@ def converted(walk, out, **asked):
     return {form: Path(path) for form, path in events[-1].files.items()}
 
 
-def read(path):
+def read(path, motion=MOTION):
     """The armature in a file, imported to an empty scene, and the frames in it that are the motion's, by its times."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene, form = bpy.context.scene, path.suffix[1:]
     read_by = {"fbx": bpy.ops.import_scene.fbx, "glb": bpy.ops.import_scene.gltf, "usd": bpy.ops.wm.usd_import}
     read_by[form](filepath=str(path))
     (obj,) = [obj for obj in bpy.data.objects if obj.type == "ARMATURE"]
-    assert len(bpy.data.actions) == 1
+    assert len(bpy.data.actions) == 1 or len(motion.t_world_root) == 1  # one pose needs none
     if form == "fbx":  # the only one whose rate the importer takes over; it starts at 1, and leaves out the rate's base
-        assert keyframes.scene_fps(scene) == pytest.approx(MOTION.fps, rel=2e-6)
-    rate = MOTION.fps if form == "usd" else scene.render.fps
-    frames = np.arange(FRAMES) / MOTION.fps * rate + (form == "fbx")
+        assert keyframes.scene_fps(scene) == pytest.approx(motion.fps, rel=2e-6)
+    rate = motion.fps if form == "usd" else scene.render.fps
+    frames = np.arange(len(motion.t_world_root)) / motion.fps * rate + (form == "fbx")
     for curve in keyframes.current_fcurves(obj):
         keyed = [point.co[0] for point in curve.keyframe_points]
-        np.testing.assert_allclose(keyed, frames if len(keyed) > 2 else frames[[0, -1]], atol=1e-3)
+        np.testing.assert_allclose(keyed, frames if len(keyed) > 2 else np.unique(frames[[0, -1]]), atol=1e-3)
     return obj, frames
 
 
@@ -384,6 +386,36 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(walk, tmp_path
     (failed,) = [from_line(line) for line in ran.stdout.splitlines()]
     assert isinstance(failed, Failed) and goal.name in failed.message and "\n" not in failed.message
     assert list(tmp_path.iterdir()) == [goal] and goal.read_text() == "old"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_cancelled_it_leaves_whole_files_only(walk, tmp_path, number):
+    motions = [shutil.copyfile(walk, tmp_path / f"{i}.npz") for i in range(40)]
+    command = [sys.executable, "-m", "blender_addon.headless", *motions, "--to", "fbx,glb", "--out", tmp_path / "out"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([*map(str, command), "--events"], stdout=subprocess.PIPE, env=environment) as child:
+        lines = [child.stdout.readline() for _ in range(2)]
+        child.send_signal(number)
+        lines += child.stdout.readlines()
+    events = [from_line(line.decode()) for line in lines]
+    assert child.returncode == 130 and events[-1] == Failed("Cancelled; what was not yet finished was not written.")
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    done = sum(isinstance(event, Progress) for event in events)
+    assert done <= len(written) <= done + 1 < 80 and {Path(name).suffix for name in written} <= {".fbx", ".glb"}
+
+
+def test_a_rate_of_no_whole_number_and_one_frame_alone(tmp_path):
+    motion = replace(MOTION, fps=14.3)
+    still = replace(motion, **{name: getattr(motion, name)[:1] for name in PER_FRAME})
+    for name, one in (("slow", motion), ("still", still)):
+        save_motion(one, tmp_path / f"{name}.npz")
+        converted(tmp_path / f"{name}.npz", tmp_path / name)
+    for form in FORMATS:
+        for name, one in (("slow", motion), ("still", still)):
+            obj, frames = read(tmp_path / name / f"{name}.{form}", one)
+            found = heads(obj, frames, ["hips", "head"])
+            np.testing.assert_allclose(found, one.positions()[:, [0, HUMANOID.index("head")]], atol=1e-3)
 
 
 def test_it_runs_by_its_path_as_in_blender(walk, tmp_path):
