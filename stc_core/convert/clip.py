@@ -150,6 +150,7 @@ def _exported(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, repo
     words += ["--rig", clip.rig] if clip.rig else ["--skeleton", clip.skeleton]
     words += ["--map", clip.bone_map] if clip.bone_map else []
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))}
+    env |= {"PYTHONHASHSEED": "0"}  # Blender's FBX exporter makes its ids of hashes: the same motion, the same bytes
     last, end = "", None
     with subprocess.Popen(_command(clip.blender, words), stdout=subprocess.PIPE, env=env) as child:
         assert child.stdout is not None
