@@ -242,7 +242,13 @@ class _Lines:
         if self._live:
             self._draw(worker, clip, event)
         elif self._events and (worker == 0 or isinstance(event, Note)):
-            _events(event if worker == 0 else Note(f"{clip}: {event.message}") if isinstance(event, Note) else event)
+            _events(
+                event
+                if worker == 0
+                else Note(f"{clip}: {event.message}", event.kind)
+                if isinstance(event, Note)
+                else event
+            )
         elif not self._events:
             self._print(clip, event)
 

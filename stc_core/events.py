@@ -26,9 +26,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence the user should read: an assumption made, something doubtful found."""
+    """A sentence the user should read: an assumption made, something doubtful found.
+
+    kind: for programs, what is doubtful: "swap" (left and right), "gap" (nobody found), "jump" (perhaps someone else),
+    "cut", "people" (more than one), "camera" (it moves), "cropped" (legs out of the picture), "guess" (a lens or a tilt
+    that was assumed); "" for all else.
+    """
 
     message: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from stc_core.events import Done, Event, Failed, Note, Progress, from_line, to_l
         Progress("detect", 3, 10, 12.5, 0.6),
         Progress("lift", 0, 0),
         Note("two\nlines, “quoted”"),
+        Note("a cut", "cut"),
         Done({"bvh": "a b.bvh"}),
         Failed("x"),
     ],

@@ -333,20 +333,21 @@ def _tell_gaps(found: Landmarks, report: Report) -> None:
         return
     share = 1.0 - found.found.mean()
     spans = _spans(~found.found, found.timestamps)
-    report(Note(f"Nobody was found in {share:.0%} of the frames: {_told(spans)}. The motion there is guessed."))
+    report(Note(f"Nobody was found in {share:.0%} of the frames: {_told(spans)}. The motion there is guessed.", "gap"))
 
 
 def _tell_swaps(pose: Pose2D, found: NDArray[np.bool_], report: Report) -> None:
     spans = _spans(_swapped(pose) & found, pose.timestamps)
     if spans:
-        report(Note(f"Left and right seem to change places at {_told(spans)}: look at the result there."))
+        report(Note(f"Left and right seem to change places at {_told(spans)}: look at the result there.", "swap"))
 
 
 def _tell_jumps(pose: Pose2D, found: NDArray[np.bool_], report: Report) -> None:
     jumps = _jumps(pose, found)
     if len(jumps):
         times = _told([(time_s, time_s) for time_s in pose.timestamps[jumps].tolist()])
-        report(Note(f"The person found jumps across the picture at {times}: perhaps it is someone else from there on."))
+        what = f"The person found jumps across the picture at {times}: perhaps it is someone else from there on."
+        report(Note(what, "jump"))
 
 
 def _jumps(pose: Pose2D, found: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -181,7 +181,8 @@ def focal_px(config: GroundConfig, image_size: tuple[int, int], report: Report) 
     report(
         Note(
             f"The camera's focal length is not known: a field of view of {config.assumed_fov_deg:g} degrees across the "
-            "longer side is assumed. Distances and depth grow with its error."
+            "longer side is assumed. Distances and depth grow with its error.",
+            "guess",
         )
     )
     return max(image_size) / 2.0 / float(np.tan(np.radians(config.assumed_fov_deg) / 2.0))
@@ -335,9 +336,11 @@ def _find_floor(
 
 def _tell(up: Array, still: Mask, report: Report) -> None:
     pitch, roll = tilt_deg(up)
-    report(Note(f"The camera is taken to look down by {pitch:.1f} degrees and to be turned by {roll:.1f} degrees."))
+    what = f"The camera is taken to look down by {pitch:.1f} degrees and to be turned by {roll:.1f} degrees."
+    report(Note(what, "guess"))
     if still.any(1).mean() < _FEW_CONTACTS:
-        report(Note("Feet hardly stand still on the floor. If the camera moved, do not trust the path and the floor."))
+        what = "Feet hardly stand still on the floor. If the camera moved, do not trust the path and the floor."
+        report(Note(what, "camera"))
 
 
 def _slope(values: Array, fps: float, window_s: float) -> Array:

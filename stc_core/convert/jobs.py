@@ -32,7 +32,7 @@ from ..events import Event, Note, Progress, Report
 
 FOLDER = ".stc-mocap"
 MOTION = "motion"
-_FORMAT = 1
+_FORMAT = 2
 _LEAST_FREE_BYTES = 16 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -100,7 +100,7 @@ class Record:
     results: Mapping[str, Result] = field(default_factory=dict)
     error: str = ""
     passing: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     started: float = 0.0
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
@@ -228,12 +228,12 @@ class _Clock:
 
     def __init__(self, report: Report):
         self._report, self._began = report, time.monotonic()
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self._stages: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Note):
-            self.notes.append(event.message)
+            self.notes.append(event)
         elif isinstance(event, Progress):
             self._stages.setdefault(event.stage, time.monotonic())
         self._report(event)
@@ -398,7 +398,7 @@ def _read(path: Path) -> Record | None:
         plain["clip"] = from_plain(plain["clip"])
         plain["source"] = Stamp(**plain["source"]) if plain["source"] else None
         plain["results"] = {kind: Result(**fields) for kind, fields in plain["results"].items()}
-        return Record(**{**plain, "notes": tuple(plain["notes"])})
+        return Record(**{**plain, "notes": tuple(Note(**note) for note in plain["notes"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

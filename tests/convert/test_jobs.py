@@ -59,7 +59,7 @@ def test_the_record_has_input_settings_state_and_times(clip: Clip) -> None:
     assert record.source is not None and len(record.source.sha256) == 64
     assert (record.source.bytes, record.source.modified_ns) == (state.st_size, state.st_mtime_ns)
     assert record.started > 1.6e9 and record.seconds >= 0.0 and set(record.stages) == {"detect"}
-    assert record.notes == ("made motion", "made bvh", "made fbx")
+    assert [note.message for note in record.notes] == ["made motion", "made bvh", "made fbx"]
     assert jobs.results(Path(clip.out)) == {clip.result(kind) for kind in clip.kinds}
     assert clip.result("motion") == Path(clip.out) / "takes" / "walk.npz" and clip.result("motion").is_file()
 
