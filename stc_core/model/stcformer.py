@@ -89,7 +89,12 @@ class CrissCross(nn.Module):
     def _attend(self, qkv: Tensor) -> Tensor:
         """(3, B, outer, head, sequence, d) to (B, outer, head, sequence, d)."""
         q, k, v = qkv.flatten(1, 2)
-        mixed = scaled_dot_product_attention(q, k, v, scale=(HEADS * q.shape[-1]) ** -0.5)
+        scale = (HEADS * q.shape[-1]) ** -0.5
+        if q.device.type == "cpu" and q.element_size() < 4:
+            # PyTorch's fused attention in half precision is 2 to 6 times slower on processors, for sequences this short
+            mixed = (q * scale @ k.transpose(-1, -2)).softmax(-1).to(v.dtype) @ v
+        else:
+            mixed = scaled_dot_product_attention(q, k, v, scale=scale)
         return mixed.unflatten(0, qkv.shape[1:3])
 
     @staticmethod
