@@ -57,18 +57,19 @@ class NoiseConfig:
 @dataclass(frozen=True)
 class Views:
     """B windows as seen. keypoints (B, T, K, 2) in focal lengths from the centre; scores (B, T, K); joints
-    (B, T, K, 3) true, in camera axes, pelvis at 0, metres."""
+    (B, T, K, 3) true, in camera axes, pelvis at 0, metres; half (B, 2): half the picture's size in focal lengths."""
 
     keypoints: Tensor
     scores: Tensor
     joints: Tensor
+    half: Tensor
 
 
 def look(landmarks: Tensor, camera: CameraConfig, noise: NoiseConfig) -> Views:
     """Windows (B, T, 27, 3), metres z up, each seen by a random fixed camera through the detector's errors."""
     joints, half = _camera_axes(landmarks, camera)
     keypoints, scores = detected(joints, half, noise)
-    return Views(keypoints, scores, joints - joints[:, :, :1])
+    return Views(keypoints, scores, joints - joints[:, :, :1], half)
 
 
 def detected(joints: Tensor, half: Tensor, noise: NoiseConfig, errors: Errors | None = None) -> tuple[Tensor, Tensor]:

@@ -94,7 +94,7 @@ class BodyFeed:
         mine = _share(count, chunk, chunks)
         recorded = round(mine * self.config.recorded)
         bodies = windows(self.motions, SHARES, mine - recorded, frames, self.network.rate_hz, self.config.body)
-        pair = feed(look(bodies, self.config.camera, self.config.noise))
+        pair = feed(look(bodies, self.config.camera, self.config.noise), self.network)
         if not recorded or self.recorded is None:
             return pair
         middles = self.recorded.middles[torch.randint(len(self.recorded.middles), (recorded,), device=self._device)]
@@ -113,7 +113,7 @@ class BodyFeed:
                 bodies = windows([motion], {}, count, 27, self.network.rate_hz, plain)
                 for name, noise in (("exact", NoiseConfig(scale=0.0)), ("noisy", NoiseConfig())):
                     torch.manual_seed(8)
-                    tests[f"{motion.source} {name}"] = feed(look(bodies, CameraConfig(), noise))
+                    tests[f"{motion.source} {name}"] = feed(look(bodies, CameraConfig(), noise), self.network)
         return tests
 
 
@@ -161,11 +161,14 @@ def _share(count: int, chunk: int, chunks: int) -> int:
     return count // chunks + (chunk < count % chunks)
 
 
-def feed(views: Views) -> Pair:
-    """The network's input and the truth in the axes it answers in."""
+def feed(views: Views, network: STCFormerConfig) -> Pair:
+    """The network's input, as its view and channels want it, and the truth in the axes it answers in."""
+    if network.view == "image":  # the picture's width from -1 to 1
+        seen = views.keypoints / views.half[:, None, None, :1]
+        return torch.cat([seen, views.scores[..., None]], -1)[..., : network.channels], views.joints
     ones = torch.ones(len(views.scores), device=views.scores.device)
     inputs, turn = along_ray(views.keypoints, views.scores, ones, torch.zeros_like(ones)[:, None].expand(-1, 2))
-    return inputs, views.joints @ turn.transpose(-1, -2)
+    return inputs[..., : network.channels], views.joints @ turn.transpose(-1, -2)
 
 
 @torch.no_grad()

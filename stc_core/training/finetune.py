@@ -222,7 +222,7 @@ def _batch(
     parts = [windows_around(shown, middles, frames, model.config, flip)]
     if virtual:
         cut = windows(bodies, {}, virtual, frames, model.config.rate_hz, BodyConfig(swap_arms=0.0, swap_upper=0.0))
-        parts.append(feed(look(cut, CameraConfig(), NoiseConfig())))
+        parts.append(feed(look(cut, CameraConfig(), NoiseConfig()), model.config))
     if base:
         parts.append(base.batch(0, 0, 1, config.windows - own, frames))
     return torch.cat([a for a, _ in parts]), torch.cat([b for _, b in parts])

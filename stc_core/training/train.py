@@ -48,7 +48,7 @@ class TrainConfig:
     epochs: bool = False
     """the phases' steps are epochs: passes over every recorded frame"""
     optimiser: str = "adamw"
-    """adamw, with a cosine from learning_rate to 2 % of it; or adam, amsgrad, with `decay` an epoch"""
+    """muon or adamw, with a cosine from learning_rate to 2 % of it; or adam, amsgrad, with `decay` an epoch"""
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
     decay: float = 0.96
@@ -101,7 +101,7 @@ class Run:
             _begin_from(config.start, self.model)
         self.averaged = STCFormer(network_of(config)).to(device)
         self.averaged.load_state_dict(self.model.state_dict())
-        self.optimiser = _optimiser(config, self.model)
+        self.optimisers = _optimisers(config, self.model)
         self.step = 0
         self.bfloat16 = _bfloat16(config.precision, device)
         self.network: nn.Module = self.model
@@ -112,19 +112,21 @@ class Run:
 
     def advance(self) -> Tensor:
         """One step; returns its loss, metres, averaged over all processes."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, self.step, self.total, self.phases)
+        rate = learning_rate(self.config, self.step, self.total, self.phases)
+        for group in (group for optimiser in self.optimisers for group in optimiser.param_groups):
+            group["lr"] = rate
         inputs, truth = self._batch()
         torch.manual_seed(_seed(self.config.seed, self.step, -1))  # what is dropped is the same in every process
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             answer = self.network(inputs)
         loss = (answer.float() - truth).norm(dim=-1).mean()
-        self.optimiser.zero_grad()
+        self.model.zero_grad()
         loss.backward()
         if self.config.clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self._average()
         self.step += 1
         return _mean_of_all(loss.detach())
@@ -147,8 +149,9 @@ class Run:
 
     def save(self) -> None:
         """Write the state; whole or not at all."""
-        names = ("model", "averaged", "optimiser")
-        state = {name: getattr(self, name).state_dict() for name in names} | {"step": self.step}
+        optimisers = [optimiser.state_dict() for optimiser in self.optimisers]
+        state = {"model": self.model.state_dict(), "averaged": self.averaged.state_dict(), "step": self.step}
+        state["optimisers"] = optimisers
         torch.save(state, self.config.out / "state.partial")
         os.replace(self.config.out / "state.partial", self.config.out / "state.pt")
 
@@ -161,9 +164,11 @@ class Run:
         try:
             self.model.load_state_dict(state["model"])
             self.averaged.load_state_dict(state["averaged"])
-            self.optimiser.load_state_dict(state["optimiser"])
-        except (RuntimeError, ValueError):
-            raise UserError(f"{path} belongs to a run of another network.", "Choose another --out folder.") from None
+            for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+                optimiser.load_state_dict(saved)
+        except (RuntimeError, ValueError, KeyError):
+            what = f"{path} belongs to a run of another network or optimiser."
+            raise UserError(what, "Choose another --out folder.") from None
         self.step = int(state["step"])
 
 
@@ -246,10 +251,18 @@ def learning_rate(config: TrainConfig, step: int, total: int, phases: tuple[tupl
     return config.learning_rate * rise * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / total)))
 
 
-def _optimiser(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
+def _optimisers(config: TrainConfig, model: STCFormer) -> list[torch.optim.Optimizer]:
+    """Muon turns the blocks' matrices by orthogonal steps (Jordan et al., 2024), AdamW all the rest."""
+    rate, decay = config.learning_rate, config.weight_decay
     if config.optimiser == "adam":
-        return torch.optim.Adam(model.parameters(), config.learning_rate, amsgrad=True)
-    return torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+        return [torch.optim.Adam(model.parameters(), rate, amsgrad=True)]
+    if config.optimiser == "adamw":
+        return [torch.optim.AdamW(model.parameters(), rate, weight_decay=decay)]
+    matrices = [m.weight for block in model.blocks for m in block.modules() if isinstance(m, nn.Linear)]
+    turned = {id(weight) for weight in matrices}
+    rest = [value for value in model.parameters() if id(value) not in turned]
+    muon = torch.optim.Muon(matrices, rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+    return [muon, torch.optim.AdamW(rest, rate, weight_decay=decay)]
 
 
 def _bfloat16(precision: str, device: torch.device) -> bool:

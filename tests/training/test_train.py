@@ -14,6 +14,7 @@ import torch
 from stc_core.capture.pose import BODY27, H36M17, mirrored
 from stc_core.errors import UserError
 from stc_core.model.checkpoint import load_checkpoint, read_about
+from stc_core.model.view import in_image
 from stc_core.training import shards
 from stc_core.training.bodies import BODY_HEIGHT_M, BodyConfig, body_height, load_motions, windows
 from stc_core.training.cameras import CameraConfig, NoiseConfig, look
@@ -126,12 +127,23 @@ def test_lost_frames_have_score_zero_and_carried_points(data: Path) -> None:
 def test_the_truth_turns_with_the_view(data: Path) -> None:
     torch.manual_seed(0)
     views = look(windows(load_motions(data, HELD_OUT, False), {}, 8, 5, 20.0, PLAIN), CameraConfig(), EXACT)
-    inputs, truth = feed(views)
+    inputs, truth = feed(views, BODY_NETWORK)
     assert inputs.shape == truth.shape == (8, 5, 27, 3)
     assert torch.allclose(truth.norm(dim=-1), views.joints.norm(dim=-1), atol=1e-4)
     # seen along the ray, far right in the picture is far right in space
     x, seen = truth[..., 0] - truth[..., 0].mean(2, keepdim=True), inputs[..., 0] - inputs[..., 0].mean(2, keepdim=True)
     assert (torch.nn.functional.cosine_similarity(x.flatten(1), seen.flatten(1)) > 0.9).all()
+
+
+def test_fed_as_published_it_is_what_lifting_feeds(data: Path) -> None:
+    torch.manual_seed(0)
+    views = look(windows(load_motions(data, HELD_OUT, False), {}, 8, 5, 20.0, PLAIN), CameraConfig(), EXACT)
+    inputs, truth = feed(views, replace(BODY_NETWORK, view="image", channels=2))
+    assert torch.equal(truth, views.joints)
+    for row in range(len(views.half)):
+        width, height = (2000.0 * views.half[row]).tolist()  # at a focal length of 1000 pixels
+        pixels = 1000.0 * views.keypoints[row] + torch.tensor([width / 2, height / 2])
+        assert torch.allclose(inputs[row], in_image(pixels, width, height), atol=1e-4)
 
 
 def test_bent_joints_stay_in_their_limits_and_bones_keep_their_lengths(data: Path) -> None:
@@ -170,8 +182,9 @@ def losses(out: Path) -> list[float]:
     return [line["loss_mm"] for line in lines if "loss_mm" in line]
 
 
-def test_it_learns_and_writes_weights_that_load(data: Path, tmp_path: Path) -> None:
-    train(replace(tiny(data, tmp_path), learning_rate=5e-3))
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_it_learns_and_writes_weights_that_load(data: Path, tmp_path: Path, optimiser: str) -> None:
+    train(replace(tiny(data, tmp_path), learning_rate=5e-3, optimiser=optimiser))
     first, last = losses(tmp_path)
     assert last < 0.8 * first
     model = load_checkpoint(tmp_path / "weights.safetensors")
@@ -184,8 +197,14 @@ class Interrupted(Exception):
     pass
 
 
-def test_interrupted_it_goes_on_to_the_same_curve_and_weights(data: Path, tmp_path: Path, monkeypatch) -> None:
-    train(tiny(data, tmp_path / "whole"))
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_interrupted_it_goes_on_to_the_same_curve_and_weights(
+    data: Path, tmp_path: Path, monkeypatch, optimiser: str
+) -> None:
+    def config(out: str) -> TrainConfig:
+        return replace(tiny(data, tmp_path / out), optimiser=optimiser)
+
+    train(config("whole"))
     advance = Run.advance
 
     def stop(run: Run) -> torch.Tensor:
@@ -195,9 +214,9 @@ def test_interrupted_it_goes_on_to_the_same_curve_and_weights(data: Path, tmp_pa
 
     monkeypatch.setattr(Run, "advance", stop)
     with pytest.raises(Interrupted):
-        train(tiny(data, tmp_path / "broken"))
+        train(config("broken"))
     monkeypatch.setattr(Run, "advance", advance)
-    train(tiny(data, tmp_path / "broken"))
+    train(config("broken"))
     whole, broken = (load_checkpoint(tmp_path / name / "weights.safetensors") for name in ("whole", "broken"))
     for key, value in whole.state_dict().items():
         assert torch.equal(value, broken.state_dict()[key]), key
