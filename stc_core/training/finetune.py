@@ -29,6 +29,7 @@ from .cameras import CameraConfig, NoiseConfig, look
 from .captured import prepare_captured
 from .feeds import BodyFeed, BodyFeedConfig, Pair, feed, measure
 from .recordings import Recordings, load_recordings, windows_around
+from .train import in_bfloat16
 
 WEIGHTS = "body27.safetensors"
 _GROUPS = {"embedding": "pose_emb.", "blocks": "stcformer.stc_block.", "head": "regress_head."}
@@ -65,6 +66,8 @@ class FinetuneConfig:
     average: float = 0.98
     device: str = "cpu"
     threads: int = 2
+    precision: str = "auto"
+    """float32, bfloat16, or auto: bfloat16 where the device multiplies it fast"""
     seed: int = 1
     events: bool = False
     """print one JSON line an event on standard output, in place of the progress bar"""
@@ -200,7 +203,10 @@ def _one(
     """One step."""
     inputs, truth = _batch(config, model, shown, bodies, base)
     model.train()
-    loss = (model(inputs) - truth).norm(dim=-1).mean()
+    bfloat16 = in_bfloat16(config.precision, inputs.device)
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bfloat16):
+        answer = model(inputs)
+    loss = (answer.float() - truth).norm(dim=-1).mean()
     if base is None:
         pairs = zip(model.parameters(), old.parameters(), strict=True)
         loss = loss + config.hold * sum(((new - start) ** 2).sum() for new, start in pairs)

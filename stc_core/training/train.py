@@ -103,7 +103,7 @@ class Run:
         self.averaged.load_state_dict(self.model.state_dict())
         self.optimisers = _optimisers(config, self.model)
         self.step = 0
-        self.bfloat16 = _bfloat16(config.precision, device)
+        self.bfloat16 = in_bfloat16(config.precision, device)
         self.network: nn.Module = self.model
         if config.compile:
             self.network = torch.compile(self.network)  # type: ignore[assignment]
@@ -265,7 +265,7 @@ def _optimisers(config: TrainConfig, model: STCFormer) -> list[torch.optim.Optim
     return [muon, torch.optim.AdamW(rest, rate, weight_decay=decay)]
 
 
-def _bfloat16(precision: str, device: torch.device) -> bool:
+def in_bfloat16(precision: str, device: torch.device) -> bool:
     """Whether to multiply in bfloat16; processors without it are slower so."""
     if precision == "auto":
         return torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
