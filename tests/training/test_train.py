@@ -14,6 +14,7 @@ import torch
 from stc_core.capture.pose import BODY27, H36M17, mirrored
 from stc_core.errors import UserError
 from stc_core.model.checkpoint import load_checkpoint, read_about
+from stc_core.model.stcformer import STCFormer
 from stc_core.model.view import in_image
 from stc_core.training import shards
 from stc_core.training.bodies import BODY_HEIGHT_M, BodyConfig, body_height, load_motions, windows
@@ -28,7 +29,7 @@ from stc_core.training.feeds import (
     feed,
 )
 from stc_core.training.recordings import load_recordings, windows_around
-from stc_core.training.train import PRESETS, Run, TrainConfig, learning_rate, phase, steps_of, train
+from stc_core.training.train import PRESETS, Run, TrainConfig, _optimisers, learning_rate, phase, steps_of, train
 from tests import synthetic
 
 PLAIN = BodyConfig.plain()
@@ -304,6 +305,16 @@ def test_the_paper_s_recipe_runs_from_end_to_end(recorded: Path, tmp_path: Path)
     phases = steps_of(config, RecordedFeed(RecordedFeedConfig(), small, recorded, CPU, 1))
     rates = [learning_rate(config, step, 6, phases) for step in range(6)]
     assert np.allclose(rates, [1e-3] * 3 + [0.96e-3] * 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"), [("shipped", 0.8), ("large", 4.8), ("paper-27", 4.7), ("paper-243-large", 18.9)]
+)
+def test_every_preset_has_the_network_that_it_names(name: str, millions: float) -> None:
+    config = PRESETS[name][1]
+    model = STCFormer(config.network)
+    assert sum(value.numel() for value in model.parameters()) / 1e6 == pytest.approx(millions, abs=0.06)
+    _optimisers(config, model)
 
 
 def test_another_networks_state_is_refused(data: Path, tmp_path: Path) -> None:
