@@ -109,7 +109,7 @@ def _convert(arguments: list[str]) -> int:
     import tyro
 
     from .capture.pipeline import CaptureConfig
-    from .convert import clip, inputs, jobs
+    from .convert import clip, inputs, jobs, report
     from .convert.run import RunConfig, run
 
     @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def _convert(arguments: list[str]) -> int:
         """Turn many videos into animation files. What is done stays done: run the same again to go on, or to add clips.
 
         INPUT: videos, motion.npz files, folders, patterns in quotes, or a text file with a path a line. Each video also
-        leaves its motion file, NAME.npz. Also: --height M, --start S, --end S, --smoothing 0..1 as in capture.
+        leaves its motion file, NAME.npz. DIR/report.html then shows all clips at a glance, worst first.
+        Also: --height M, --start S, --end S, --smoothing 0..1 as in capture.
         """
 
         inputs: tyro.conf.Positional[tuple[str, ...]]
@@ -134,6 +135,8 @@ def _convert(arguments: list[str]) -> int:
         """without a rig: how bones are named"""
         blender: str = ""
         """the Blender, or the Python with bpy, that writes fbx, glb and usd; this Python by default"""
+        report: bool = True
+        """make the pictures and the page; without them a short clip takes up to a fifth less time"""
         events: bool = False
         """print one JSON line an event on standard output, in place of the progress lines"""
         run: tyro.conf.OmitArgPrefixes[RunConfig] = field(default_factory=RunConfig)
@@ -145,23 +148,33 @@ def _convert(arguments: list[str]) -> int:
         clip.check_blender(asked.blender)
     found = inputs.find(asked.inputs, jobs.results(asked.out))
     options = clip.Options(asked.rig, asked.map, asked.skeleton, asked.blender)
-    clips = clip.clips(found, asked.out, kinds, asked.config, options)
-    with jobs.opened(asked.out), _Lines(asked.events) as told:
-        summary = run(clips, asked.run, clip.make, told)
-    return _told(summary, asked.events, asked.out)
+    clips = clip.clips(found, asked.out, kinds, asked.config, options, asked.report)
+    with jobs.opened(asked.out):
+        try:
+            with _Lines(asked.events) as told:
+                summary = run(clips, asked.run, clip.make, told)
+        except KeyboardInterrupt:
+            if asked.report:
+                print(f"report: {report.write_report(asked.out, clips)}", file=sys.stderr)
+            raise
+        write_report = (lambda: report.write_report(asked.out, clips)) if asked.report else None
+        return _told(summary, asked.events, asked.out, write_report)
 
 
-def _told(summary: "Summary", events: bool, out: Path) -> int:
-    """Say what became of the clips; the exit code."""
+def _told(summary: "Summary", events: bool, out: Path, write_report: Callable[[], Path] | None) -> int:
+    """Say what became of the clips, whatever becomes of the report; the exit code."""
     for name, why in summary.failed:
         print(f"failed: {name}: {why}", file=sys.stderr)
     counts = f"{summary.converted} converted, {summary.before} done before, {len(summary.failed)} failed"
     if summary.failed:
         counts += " (add --retry to try again those that did not change)"
+    if not events:
+        print(f"{counts}; {out}", flush=True)
+    files = {"folder": str(out)} | ({"report": str(write_report())} if write_report else {})
     if events:
-        print(to_line(Failed(counts + ".") if summary.failed else Done({"folder": str(out)})), flush=True)
-    else:
-        print(f"{counts}; {out}")
+        print(to_line(Failed(counts + ".") if summary.failed else Done(files)), flush=True)
+    elif write_report:
+        print(f"report: {files['report']}")
     return 1 if summary.failed else 0
 
 

@@ -30,7 +30,7 @@ class Note:
 
     kind: for programs, what is doubtful: "swap" (left and right), "gap" (nobody found), "jump" (perhaps someone else),
     "cut", "people" (more than one), "camera" (it moves), "cropped" (legs out of the picture), "guess" (a lens or a tilt
-    that was assumed); "" for all else.
+    that was assumed), "pictures" (none could be drawn for a report); "" for all else.
     """
 
     message: str

@@ -78,7 +78,7 @@ def test_the_wheel_holds_the_core_the_addon_the_weights_and_the_models(sources: 
     names = zipfile.ZipFile(dist / WHEEL).namelist()
     core = {path.relative_to(sources).as_posix() for room in ROOMS for path in (sources / room).rglob("*.py")}
     weights = {f"stc_core/weights/{path.name}" for path in (sources / "weights").glob("*.*") if path.suffix != ".png"}
-    assert core | weights <= set(names)
+    assert core | weights | {"stc_core/convert/report.html"} <= set(names)
     assert not [name for name in names if name.startswith("tests")]
 
 

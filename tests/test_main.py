@@ -155,6 +155,7 @@ def test_a_folder_becomes_bvh_and_each_failure_is_listed(
 ) -> None:
     assert converted.returncode == 1 and "Traceback" not in converted.stderr
     assert "1 converted, 0 done before, 5 failed" in converted.stdout
+    assert converted.stdout.splitlines()[-1] == f"report: {folder / 'report.html'}"
     failed = [line for line in converted.stderr.splitlines() if line.startswith("failed: ")]
     why = {line.split(": ")[1]: line for line in failed}
     assert set(why) == {"dark", "none", "notes", "short", "zero"}
@@ -163,6 +164,22 @@ def test_a_folder_becomes_bvh_and_each_failure_is_listed(
     assert (
         len(load_motion(folder / f"{ODD}.npz").t_world_root) == len(read_bvh(folder / f"{ODD}.bvh").t_world_root) == 6
     )
+
+
+def test_the_report_shows_all_clips_with_pictures_of_the_good_one(
+    folder: Path, converted: subprocess.CompletedProcess[str]
+) -> None:
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert text.count("<tbody") == 6 and text.count('data-state="failed"') == 5
+    assert text.count("data:image/webp") == 2 and "No pictures could be drawn" not in text
+    assert "notes.mp4 cannot be read as a video" in text
+
+
+def test_without_a_report_nothing_is_drawn(tmp_path: Path) -> None:
+    process = run("convert", SAMPLE, "--no-report", "--out", tmp_path, "--end", "0.2")
+    assert process.returncode == 0 and "report:" not in process.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {".stc-mocap", "sample.npz", "sample.bvh"}
+    assert not (tmp_path / ".stc-mocap" / "looks").exists()
 
 
 def test_convert_makes_the_bytes_that_capture_makes_and_the_next_run_skips_them(
@@ -214,7 +231,8 @@ def test_a_cancelled_convert_leaves_nothing_half_made(tmp_path: Path) -> None:
         output, errors = child.communicate(timeout=60)
     assert child.returncode == 130 and "Traceback" not in errors, errors
     assert isinstance(from_line(output.splitlines()[-1]), Failed)
-    assert [path.name for path in tmp_path.iterdir()] == [".stc-mocap"]
+    assert {path.name for path in tmp_path.iterdir()} == {".stc-mocap", "report.html"}
+    assert "Not done yet" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_doctor_finds_this_environment_fit() -> None:

@@ -11,7 +11,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,12 +122,25 @@ def _pictures(
     frames: Iterable[tuple[float, Picture]], motion: Motion, indices: list[int], config: PreviewConfig
 ) -> Iterator[tuple[int, Picture]]:
     """Frames of the motion (by index) with their finished pictures, RGB."""
-    times_s = motion.start_s + np.array(indices) / motion.fps
+    for index, both in panels(frames, motion, indices, config):
+        yield index, np.ascontiguousarray(np.hstack(both))
+
+
+def panels(
+    frames: Iterable[tuple[float, Picture]] | None, motion: Motion, indices: Sequence[int], config: PreviewConfig
+) -> Iterator[tuple[int, list[Picture]]]:
+    """Frames of the motion, by index, in order, with the two panels of their picture, RGB.
+
+    frames: (seconds, uint8 RGB) in order, of which no more are read than needed; None for the right panel alone.
+    """
     scene = _scene(motion, config)
-    for place, frame in _nearest(frames, times_s):
+    if frames is None:
+        for index in indices:
+            yield index, [_turning_panel(scene, index, config)]
+        return
+    for place, frame in _nearest(frames, motion.start_s + np.array(indices) / motion.fps):
         index = indices[place]
-        panels = [_video_panel(frame, scene, index, config), _turning_panel(scene, index, config)]
-        yield index, np.ascontiguousarray(np.hstack(panels))
+        yield index, [_video_panel(frame, scene, index, config), _turning_panel(scene, index, config)]
 
 
 def _nearest(frames: Iterable[tuple[float, Picture]], times_s: Array) -> Iterator[tuple[int, Picture]]:

@@ -1,7 +1,8 @@
-"""How one clip is converted: a video into a motion file, a motion file into BVH, and through Blender into the rest.
+"""How one clip is converted: a video into a motion file, that into BVH, and through Blender into the rest.
 
-Knows the capture, the BVH writer, and how to start `blender_addon.headless` in a Blender or in a Python that has bpy;
-nothing of job folders, of other clips, or of Blender itself. Loads heavy libraries only when it is asked to work.
+Knows the capture, the BVH writer, the look for the report, and how to start `blender_addon.headless` in a Blender or in
+a Python that has bpy; nothing of job folders, of other clips, or of Blender itself. Loads heavy libraries only when it
+is asked to work.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from ..events import Done, Failed, Report, from_line
 from ..motion.bvh import write_bvh
 from ..motion.motion import load_motion, save_motion
 from ..shipped import shipped
+from . import look
 from .inputs import Input
-from .jobs import MOTION, Clip, stamp
+from .jobs import LOOK, MOTION, Clip, stamp
 
 if TYPE_CHECKING:
     from ..capture.pipeline import CaptureConfig
@@ -42,9 +44,12 @@ class Options:
 
 
 def clips(
-    found: Sequence[Input], out: Path, to: tuple[str, ...], config: CaptureConfig, options: Options
+    found: Sequence[Input], out: Path, to: tuple[str, ...], config: CaptureConfig, options: Options, looks: bool = False
 ) -> list[Clip]:
-    """The inputs as clips to convert. Raises UserError where weights, rig or map are not there."""
+    """The inputs as clips to convert; looks: also what a report shows of them is to be made.
+
+    Raises UserError where weights, rig or map are not there.
+    """
     from ..capture.pipeline import WEIGHTS
 
     named = {"weights": config.weights or shipped(WEIGHTS), "rig": options.rig, "bone_map": options.bone_map}
@@ -64,6 +69,7 @@ def clips(
             settings=None if entry.is_motion else settings,
             skeleton=options.skeleton,
             hashes=hashes,
+            look=look.VERSION if looks else 0,
             **texts,
         )
         for entry in found
@@ -81,10 +87,13 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
     if MOTION in kinds:
         motion = made[MOTION] = folder / f"{stem}.npz"
         save_motion(_captured(clip, report), motion)
+    if LOOK in kinds:
+        made[LOOK] = folder / "look.json"
+        look.save_look(_look(clip, motion, report), made[LOOK])
     if "bvh" in kinds:
         made["bvh"] = folder / f"{stem}.bvh"
         write_bvh(load_motion(motion), made["bvh"])
-    others = [kind for kind in kinds if kind not in made]
+    others = [kind for kind in kinds if kind not in (MOTION, LOOK, "bvh")]
     if others:
         load_motion(motion)  # what is wrong with it is said here, before Blender is started
         named = folder / f"{stem}.npz"
@@ -99,6 +108,12 @@ def _captured(clip: Clip, report: Report) -> Any:
 
     assert clip.settings is not None
     return capture(Path(clip.source), config_of(clip.settings), report)
+
+
+def _look(clip: Clip, motion: Path, report: Report) -> look.Look:
+    if clip.settings is None:
+        return look.look_at(load_motion(motion), None, None, report)
+    return look.look_at(load_motion(motion), Path(clip.source), config_of(clip.settings).video, report)
 
 
 def settings_of(config: CaptureConfig) -> dict[str, Any]:

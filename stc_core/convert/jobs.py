@@ -1,6 +1,7 @@
 """The job folder, DIR/.stc-mocap: the truth about every clip, whatever dies and whenever.
 
     clips/KEY.json   a clip: its input (size, time, hash), settings, state, results, times, error
+    looks/KEY.json   what the clip looks like at a glance: a result like others, but for the report's eyes only
     work/            what is being made; nothing in here is ever a result
     worker-N.log     what a worker's libraries said
     lock             held by the run at work
@@ -31,7 +32,7 @@ from ..errors import UserError
 from ..events import Event, Note, Progress, Report
 
 FOLDER = ".stc-mocap"
-MOTION = "motion"
+MOTION, LOOK = "motion", "look"
 _FORMAT = 2
 _LEAST_FREE_BYTES = 16 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -43,7 +44,7 @@ class Clip:
 
     source, out: absolute paths. name: of the results below `out`, with "/", without suffix. to: formats. settings: of
     the capture, JSON-able; None where the source is a motion file. rig, bone_map, blender: files, or "". hashes: of the
-    files that decide the results, by what they are: weights, rig, bone_map.
+    files that decide the results, by what they are: weights, rig, bone_map. look: which look is to be made, 0 for none.
     """
 
     source: str
@@ -56,13 +57,17 @@ class Clip:
     skeleton: str = "humanoid"
     blender: str = ""
     hashes: Mapping[str, str] = field(default_factory=dict)
+    look: int = 0
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What is to be made: the motion first, where it is not the input."""
-        return self.to if self.settings is None else (MOTION, *self.to)
+        """What is to be made: the motion first, where it is not the input, then its look."""
+        motion = () if self.settings is None else (MOTION,)
+        return (*motion, *((LOOK,) if self.look else ()), *self.to)
 
     def result(self, kind: str) -> Path:
+        if kind == LOOK:
+            return Path(self.out) / FOLDER / "looks" / f"{_key(self.name)}.json"
         return Path(self.out) / f"{self.name}.{'npz' if kind == MOTION else kind}"
 
 
@@ -90,7 +95,8 @@ class Record:
     """How a clip stands. state: waiting, running, done or failed.
 
     asked: fingerprint of all that was asked for. passing: the failure was the machine's (a full disk), not the clip's.
-    started: seconds since 1970. seconds: it took. stages: the seconds of each part.
+    started: seconds since 1970. seconds: it took. stages: the seconds of each part. notes, seconds and stages
+    are of all runs that made what stands.
     """
 
     clip: Clip
@@ -168,10 +174,15 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
+def records(out: Path) -> list[Record]:
+    """What is recorded of all clips that were ever converted into `out`."""
+    found = [_read(path) for path in sorted((out / FOLDER / "clips").glob("*.json"))]
+    return [record for record in found if record]
+
+
 def results(out: Path) -> set[Path]:
     """Every file that runs into `out` have made."""
-    records = [_read(path) for path in (out / FOLDER / "clips").glob("*.json")]
-    return {out / result.path for record in records if record for result in record.results.values()}
+    return {out / result.path for record in records(out) for result in record.results.values()}
 
 
 def load(clip: Clip) -> Record:
@@ -207,12 +218,16 @@ def standing(clip: Clip) -> str:
 
 def perform(clip: Clip, make: Make, report: Report) -> Record:
     """Convert one clip: make what does not stand yet, put it in its place, record it. The record tells of failure."""
-    clock = _Clock(report)
-    record = replace(load(clip), clip=clip, state="running", error="", passing=False, started=time.time())
+    record = load(clip)
+    clock = _Clock(report, record)
+    record = replace(record, clip=clip, state="running", error="", passing=False, started=time.time())
     try:
         record = _begin(record)
+        if not record.results:
+            clock.forget()
         for kinds in _steps([kind for kind in clip.kinds if kind not in record.results]):
-            record = replace(record, results={**record.results, **_made(record, kinds, make, clock)})
+            results = {**record.results, **_made(record, kinds, make, clock)}
+            record = clock.told(replace(record, results=results))
             save(record)
         record = replace(record, state="done")
     except UserError as error:
@@ -220,36 +235,46 @@ def perform(clip: Clip, make: Make, report: Report) -> Record:
         record = replace(load(clip), state="failed", error=why, passing=passing)
     except (OSError, MemoryError) as error:
         record = replace(load(clip), state="failed", error=_told(error), passing=True)
-    return _recorded(replace(record, notes=tuple(clock.notes), seconds=clock.seconds(), stages=clock.stages()))
+    return _recorded(clock.told(record))
 
 
 class _Clock:
-    """Passes events on and keeps what a record wants of them: the notes, and how long each stage took."""
+    """Passes events on and keeps what a record wants of them: the notes, and how long each stage took.
 
-    def __init__(self, report: Report):
+    It goes on from an earlier record: where something of a clip stands, what was said of it stands too.
+    """
+
+    def __init__(self, report: Report, before: Record):
         self._report, self._began = report, time.monotonic()
-        self.notes: list[Note] = []
+        self._notes, self._seconds_before, self._stages_before = list(before.notes), before.seconds, before.stages
         self._stages: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Note):
-            self.notes.append(event)
+            self._notes.append(event)
         elif isinstance(event, Progress):
             self._stages.setdefault(event.stage, time.monotonic())
         self._report(event)
 
-    def seconds(self) -> float:
-        return round(time.monotonic() - self._began, 2)
+    def forget(self) -> None:
+        """Nothing made before stands."""
+        self._notes, self._seconds_before, self._stages_before = [], 0.0, {}
 
-    def stages(self) -> dict[str, float]:
+    def told(self, record: Record) -> Record:
+        """The record with the notes, each once, and the times up to now."""
+        seconds = round(self._seconds_before + time.monotonic() - self._began, 2)
+        stages = {**self._stages_before, **self._stages_now()}
+        return replace(record, notes=tuple(dict.fromkeys(self._notes)), seconds=seconds, stages=stages)
+
+    def _stages_now(self) -> dict[str, float]:
         ends = [*self._stages.values(), time.monotonic()][1:]
         return {stage: round(end - at, 2) for (stage, at), end in zip(self._stages.items(), ends, strict=True)}
 
 
 def _steps(kinds: Sequence[str]) -> list[list[str]]:
     """What is made together: a failure takes nothing with it that was made before."""
-    steps = [[kind] for kind in (MOTION, "bvh") if kind in kinds]
-    others = [kind for kind in kinds if kind not in (MOTION, "bvh")]
+    steps = [[kind] for kind in (MOTION, LOOK, "bvh") if kind in kinds]
+    others = [kind for kind in kinds if kind not in (MOTION, LOOK, "bvh")]
     return steps + ([others] if others else [])
 
 
@@ -360,6 +385,8 @@ def _made_of(clip: Clip, kind: str, sha256: str) -> str:
     motion = [__version__, sha256, *capture]
     if kind == MOTION:
         return _digest(motion)
+    if kind == LOOK:
+        return _digest([*motion, kind, clip.look])
     rig = [clip.hashes.get("rig", ""), clip.hashes.get("bone_map", ""), clip.skeleton]
     return _digest([*motion, kind] if kind == "bvh" else [*motion, kind, *rig])
 
@@ -384,10 +411,13 @@ def _told_full(error: BaseException | None) -> str:
 
 
 def _record_path(clip: Clip) -> Path:
+    return Path(clip.out) / FOLDER / "clips" / f"{_key(clip.name)}.json"
+
+
+def _key(name: str) -> str:
     """A file name that any system takes, readable, and another for every clip."""
-    readable = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in clip.name)[-40:]
-    key = hashlib.sha256(os.fsencode(clip.name)).hexdigest()[:12]
-    return Path(clip.out) / FOLDER / "clips" / f"{readable}-{key}.json"
+    readable = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[-40:]
+    return f"{readable}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
 
 
 def _read(path: Path) -> Record | None:

@@ -24,6 +24,7 @@ from ..capture.pose import BODY27, LAYOUTS, Pose2D
 from ..events import ignore
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
+from ..motion.steadiness import foot_slide, jitter
 from ..shipped import shipped
 from . import metrics
 from .known import Array, Known, mediapipe
@@ -87,8 +88,8 @@ def figures(estimate: Points, clip: Known) -> Figures:
         clip_mm=metrics.MM * metrics.clip_mpjpe(estimate.common, truth),
         angle_deg=metrics.angle_error(estimate.common, truth, ANGLES),
         tilt_deg=metrics.tilt(estimate.common, truth, estimate.up, UP),
-        jitter_m_s3=metrics.jitter(estimate.common - path[:, None], clip.fps),
-        slide_mm=metrics.foot_slide(estimate.feet, contacts) if _stands(contacts) else None,
+        jitter_m_s3=jitter(estimate.common - path[:, None], clip.fps),
+        slide_mm=foot_slide(estimate.feet, contacts) if _stands(contacts) else None,
         path_mm=metrics.MM * metrics.path_error(path, true_path) if own_path else None,
         path_percent=metrics.path_error_percent(path, true_path) if own_path and _travels(clip) else None,
     )

@@ -1,4 +1,4 @@
-"""How far an estimate is from the truth: positions, angles, path, feet, trembling, lean.
+"""How far an estimate is from the truth: positions, angles, path, lean.
 
 Knows arrays of points over time, (T, K, 3) in metres, and what each figure means in the literature; not where they come
 from. Alignment follows Umeyama, "Least-squares estimation of transformation parameters between two point patterns"
@@ -188,22 +188,6 @@ def path_error_percent(estimate: Array, truth: Array) -> float:
     """
     length = path_length(truth)
     return 100.0 * path_error(estimate, truth) / length if length > _TINY else 0.0
-
-
-def foot_slide(feet: Array, contacts: NDArray[np.bool_]) -> float:
-    """Mean horizontal movement, in millimetres a frame, of feet that stand.
-
-    feet (T, F, P, 3): P points of each of F feet, metres, z up. contacts (T, F): where the true foot stands; a
-    step counts where it does in both its frames. Zero where none does.
-    """
-    steps = np.linalg.norm(np.diff(feet[..., :2], axis=0), axis=-1).mean(-1)
-    standing = contacts[1:] & contacts[:-1]
-    return MM * float(steps[standing].mean()) if standing.any() else 0.0
-
-
-def jitter(points: Array, fps: float) -> float:
-    """Mean norm of the third derivative in time of points (T, ..., 3), m/s^3; T of 4 or more."""
-    return float(np.linalg.norm(np.diff(points, 3, axis=0), axis=-1).mean() * fps**3)
 
 
 def tilt(estimate: Array, truth: Array, estimated_up: Array, true_up: Array, root: int = 0) -> float:

@@ -70,6 +70,56 @@ def test_another_format_is_made_of_the_motion_that_is_there(clip: Clip) -> None:
     assert clip.result("fbx").is_file() and jobs.standing(clip) == "done"
 
 
+def test_what_was_said_of_a_motion_stands_as_long_as_it_does(clip: Clip) -> None:
+    before, _ = performed(clip)
+    after, _ = performed(replace(clip, to=("bvh", "glb")))
+    assert [note.message for note in after.notes] == ["made motion", "made bvh", "made fbx", "made glb"]
+    assert after.seconds >= before.seconds
+    again, _ = performed(replace(clip, to=("bvh", "glb")))
+    assert again.notes == after.notes  # each once
+    Path(clip.source).write_text("kick")
+    assert [note.message for note in performed(clip)[0].notes] == ["made motion", "made bvh", "made fbx"]
+
+
+def test_what_was_said_is_kept_through_a_failure_and_a_death(clip: Clip) -> None:
+    class Killed(BaseException):
+        pass
+
+    def make(clip: Clip, kinds: Sequence[str], *others: object) -> dict[str, Path]:
+        if "fbx" in kinds:
+            raise Killed
+        return Maker()(clip, kinds, *others)  # type: ignore[arg-type]
+
+    with pytest.raises(Killed):
+        jobs.perform(clip, make, ignore)
+    assert jobs.load(clip).state == "running"
+    assert [note.message for note in jobs.gave_up(clip, "It died.").notes] == ["made motion", "made bvh"]
+    record, asked = performed(clip)
+    assert asked == ["fbx"] and [note.message for note in record.notes] == ["made motion", "made bvh", "made fbx"]
+    Path(clip.source).unlink()
+    assert performed(clip)[0].notes == record.notes
+
+
+def test_a_look_is_made_after_the_motion_and_kept_beside_the_record(clip: Clip) -> None:
+    looked = replace(clip, look=1)
+    assert performed(looked)[1] == ["motion", "look", "bvh", "fbx"] and jobs.standing(looked) == "done"
+    (look,) = (Path(clip.out) / jobs.FOLDER / "looks").iterdir()
+    assert look == looked.result("look") and look in jobs.results(Path(clip.out))
+    assert performed(replace(looked, look=2))[1] == ["look"]  # drawn in a new way; the results stand
+    assert jobs.standing(replace(clip, look=0)) == "done"
+    look.unlink()
+    assert jobs.standing(looked) == "waiting"
+
+
+def test_a_clip_recorded_before_there_were_looks_needs_only_that(clip: Clip) -> None:
+    performed(clip)
+    (path,) = (Path(clip.out) / jobs.FOLDER / "clips").iterdir()
+    plain = json.loads(path.read_text())
+    del plain["clip"]["look"]
+    path.write_text(json.dumps(plain))
+    assert performed(replace(clip, look=1))[1] == ["look"]
+
+
 def test_other_settings_or_another_input_make_all_again(clip: Clip) -> None:
     performed(clip)
     assert jobs.standing(replace(clip, settings={"smooth": 0.0})) == "waiting"

@@ -96,24 +96,6 @@ def test_path_error_of_a_person_who_stands_is_finite():
     assert metrics.path_error_percent(np.zeros((5, 3)), np.zeros((5, 3))) == 0.0
 
 
-def test_foot_slide_counts_horizontal_movement_in_contact_only():
-    feet = np.zeros((10, 2, 3, 3))
-    feet[:, 0, :, 0] = np.arange(10)[:, None] * 0.004
-    feet[:, 0, :, 2] = np.arange(10)[:, None] * 0.1
-    feet[:, 1, :, 1] = np.arange(10)[:, None] * 1.0
-    contacts = np.zeros((10, 2), bool)
-    contacts[2:6, 0] = True
-    assert metrics.foot_slide(feet, contacts) == pytest.approx(4.0)
-    assert metrics.foot_slide(feet, np.zeros((10, 2), bool)) == 0.0
-
-
-@pytest.mark.parametrize("fps", [30.0, 120.0])
-def test_jitter_is_the_third_derivative_whatever_the_rate(fps):
-    t = np.arange(round(2 * fps)) / fps
-    points = np.stack([t**3, 2 * t**2, t], -1)[:, None]
-    assert metrics.jitter(points, fps) == pytest.approx(6.0, rel=1e-6)
-
-
 def test_tilt_is_the_lean_of_the_whole_clip_and_not_its_heading(clip):
     up = np.array([0.0, 0.0, 1.0])
     assert metrics.tilt(turned(clip, (0, 0, 2.0)), clip, up, up) == pytest.approx(0.0, abs=1e-6)

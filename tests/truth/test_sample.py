@@ -10,7 +10,7 @@ import pytest
 
 from stc_core.capture.pose import BODY27
 from stc_core.motion import rotation
-from stc_core.training import metrics
+from stc_core.motion.steadiness import foot_slide
 
 from . import acting
 from .known import read_known
@@ -33,7 +33,7 @@ def test_the_person_is_in_the_picture_all_the_time(sample):
 def test_standing_feet_stand_still_on_the_floor(sample):
     feet = sample.rows(FEET).reshape(len(sample.landmarks), 2, 3, 3)
     assert sample.contacts.mean() > 0.2
-    assert metrics.foot_slide(feet, sample.contacts) < 4.0
+    assert foot_slide(feet, sample.contacts) < 4.0
     assert (feet[..., 1:, 2].min(-1)[sample.contacts] < 0.06).all() and sample.landmarks[..., 2].min() > -0.001
 
 
@@ -75,4 +75,4 @@ def test_planting_levels_a_sloping_floor_and_stops_creeping_feet():
     planted = feet + acting.planting(feet[..., 2].min(-1), feet, fps)[:, None, None]
     middle = stands & (abs(t % 1 - 0.5) < 0.25)[:, None]
     assert abs(planted[..., 2][middle]).max() < 0.01
-    assert metrics.foot_slide(planted, middle) < 0.3 * metrics.foot_slide(feet, middle)
+    assert foot_slide(planted, middle) < 0.3 * foot_slide(feet, middle)
