@@ -109,21 +109,22 @@ def _convert(arguments: list[str]) -> int:
     import tyro
 
     from .capture.pipeline import CaptureConfig
-    from .convert import clip, inputs, jobs
+    from .convert import clip, inputs, remote
     from .convert.run import RunConfig, run
 
     @dataclass(frozen=True)
     class Convert:
         """Turn many videos into animation files. What is done stays done: run the same again to go on, or to add clips.
 
-        INPUT: videos, motion.npz files, folders, patterns in quotes, or a text file with a path a line. Each video also
-        leaves its motion file, NAME.npz. Also: --height M, --start S, --end S, --smoothing 0..1 as in capture.
+        INPUT: videos, motion.npz files, folders, patterns in quotes, URLs of these, or a text file with a path a line.
+        Each video also leaves its motion file, NAME.npz. Also: --height M, --start S, --end S, --smoothing 0..1 as in
+        capture.
         """
 
         inputs: tyro.conf.Positional[tuple[str, ...]]
         """videos, motion files, folders, patterns, lists"""
-        out: Path
-        """the folder for the results; its .stc-mocap holds what is known of every clip"""
+        out: str
+        """the folder for the results, or its URL; its .stc-mocap holds what is known of every clip"""
         to: str = "bvh"
         """the formats, with commas: bvh, fbx, glb, usd"""
         rig: Path | None = None
@@ -143,15 +144,15 @@ def _convert(arguments: list[str]) -> int:
     kinds = inputs.formats(asked.to)
     if set(kinds) != {"bvh"}:
         clip.check_blender(asked.blender)
-    found = inputs.find(asked.inputs, jobs.results(asked.out))
+    found = inputs.find(asked.inputs, remote.results(remote.absolute(asked.out)))
     options = clip.Options(asked.rig, asked.map, asked.skeleton, asked.blender)
     clips = clip.clips(found, asked.out, kinds, asked.config, options)
-    with jobs.opened(asked.out), _Lines(asked.events) as told:
+    with remote.opened(remote.absolute(asked.out)), _Lines(asked.events) as told:
         summary = run(clips, asked.run, clip.make, told)
     return _told(summary, asked.events, asked.out)
 
 
-def _told(summary: "Summary", events: bool, out: Path) -> int:
+def _told(summary: "Summary", events: bool, out: str) -> int:
     """Say what became of the clips; the exit code."""
     for name, why in summary.failed:
         print(f"failed: {name}: {why}", file=sys.stderr)

@@ -21,6 +21,7 @@ from ..events import Done, Failed, Report, from_line
 from ..motion.bvh import write_bvh
 from ..motion.motion import load_motion, save_motion
 from ..shipped import shipped
+from . import remote
 from .inputs import Input
 from .jobs import MOTION, Clip, stamp
 
@@ -42,7 +43,7 @@ class Options:
 
 
 def clips(
-    found: Sequence[Input], out: Path, to: tuple[str, ...], config: CaptureConfig, options: Options
+    found: Sequence[Input], out: Path | str, to: tuple[str, ...], config: CaptureConfig, options: Options
 ) -> list[Clip]:
     """The inputs as clips to convert. Raises UserError where weights, rig or map are not there."""
     from ..capture.pipeline import WEIGHTS
@@ -58,7 +59,7 @@ def clips(
     return [
         Clip(
             source=str(entry.source),
-            out=str(out.absolute()),
+            out=remote.absolute(out),
             name=entry.name,
             to=to,
             settings=None if entry.is_motion else settings,

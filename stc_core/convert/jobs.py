@@ -176,13 +176,13 @@ def results(out: Path) -> set[Path]:
 
 def load(clip: Clip) -> Record:
     """What is recorded of a clip; a fresh record where nothing is, or nothing that can be read."""
-    record = _read(_record_path(clip))
+    record = _read(record_path(clip))
     return Record(clip) if record is None else record
 
 
 def save(record: Record) -> None:
     """Write a record whole or not at all. Raises OSError."""
-    path = _record_path(record.clip)
+    path = record_path(record.clip)
     text = json.dumps({"format": _FORMAT, **asdict(record)}, indent=1)
     handle, name = tempfile.mkstemp(".json", dir=path.parents[1] / "work")
     try:
@@ -383,8 +383,8 @@ def _told_full(error: BaseException | None) -> str:
     return "The disk is full. Make room and run the same again." if full else ""
 
 
-def _record_path(clip: Clip) -> Path:
-    """A file name that any system takes, readable, and another for every clip."""
+def record_path(clip: Clip) -> Path:
+    """Where a clip's record is: a file name that any system takes, readable, and another for every clip."""
     readable = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in clip.name)[-40:]
     key = hashlib.sha256(os.fsencode(clip.name)).hexdigest()[:12]
     return Path(clip.out) / FOLDER / "clips" / f"{readable}-{key}.json"
