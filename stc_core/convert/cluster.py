@@ -38,6 +38,7 @@ _COUNT_EVERY_S = 2.0
 _CONNECT_S = 10.0
 _ANSWER_S = 5.0
 _STOPPING_S = 5.0
+_RETURNS = 20
 _GPU = "GPU"
 
 
@@ -61,11 +62,13 @@ class Cluster:
         self._on_gpu = any(((clip.settings or {}).get("lift") or {}).get("device") == "cuda" for clip in clips)
         self._jobs: dict[str, _Job] = {}
         self._stalls: Counter[str] = Counter()
+        self._returns: Counter[str] = Counter()
         self._fit: dict[str, bool] = {}  # workers that may work, and whether they are tagged as having a GPU
         self._left_out: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
         self._heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._counted_at, self._alone, self._handed = -_COUNT_EVERY_S, False, 0
+        self._counted_at = self._rest_until = -_COUNT_EVERY_S
+        self._tagged, self._alone, self._handed = False, False, 0
 
     def work(self) -> None:
         """Until every clip is done or failed. Raises UserError where the scheduler or all workers do not serve."""
@@ -86,6 +89,7 @@ class Cluster:
         self._counted_at = time.monotonic()
         there = set(self._asked(self._client.nthreads))
         self._fit = {address: gpu for address, gpu in self._fit.items() if address in there}
+        self._numbers = {address: number for address, number in self._numbers.items() if address in there}
         new = sorted(there - set(self._fit))
         answers = (
             self._asked(self._client.run, _look_around, self._mark, __version__, workers=new, on_error="return")
@@ -94,11 +98,17 @@ class Cluster:
         )
         for address, answer in answers.items():
             self._welcome(address, answer)
-        if self._left_out and not self._fit and not self._jobs:
+        self._tagged |= self._on_gpu and any(self._fit.values())
+        if self._left_out and not self._fit and not self._handed:
             raise UserError(next(iter(self._left_out.values())), "No other worker is there.")
-        if not there and not self._alone:
-            self._tally.told(0, "", Note("The cluster has no worker; the clips wait for one."))
-        self._alone = not there
+        if not self._places() and not self._alone:
+            which = "worker with a GPU" if self._tagged else "worker"
+            self._tally.told(0, "", Note(f"The cluster has no {which}; the clips wait for one."))
+        self._alone = not self._places()
+
+    def _places(self) -> int:
+        """How many workers may work."""
+        return sum(self._fit.values()) if self._tagged else len(self._fit)
 
     def _welcome(self, address: str, answer: object) -> None:
         if isinstance(answer, tuple):
@@ -115,12 +125,13 @@ class Cluster:
 
     def _hand_out(self) -> None:
         """A clip for every worker: so a worker's death costs the clip that it is at, and no other that waits."""
-        tagged = sum(self._fit.values()) if self._on_gpu else 0
-        places = tagged or len(self._fit)
-        where: dict[str, Any] = {"workers": list(self._fit), "allow_other_workers": True}  # others: restarted ones
-        if tagged:
-            where = {"resources": {_GPU: 1}}
-        while self._waiting and len(self._jobs) < min(places, self._config.workers or places):
+        places = self._places()
+        where: dict[str, Any] = {"resources": {_GPU: 1}} if self._tagged else {}
+        while (
+            time.monotonic() > self._rest_until
+            and self._waiting
+            and len(self._jobs) < min(places, self._config.workers or places)
+        ):
             clip, self._handed = self._waiting.popleft(), self._handed + 1
             key = f"{self._run}-{self._handed}"
             words = (to_plain(clip), self._make, self._run, self._mark, __version__)
@@ -145,12 +156,13 @@ class Cluster:
             if job.worker and time.monotonic() - job.heard_at > self._config.stall_s:
                 self._stalled(key)
 
-    def _hear(self, key: str, address: str, name: str, line: str) -> None:
+    def _hear(self, key: str, address: str, line: str) -> None:
         job, event = self._jobs.get(key), from_line(line)
         if job is None:
             return
         job.worker, job.heard_at = address, time.monotonic()
-        job.number = self._numbers.setdefault(name, len(self._numbers) + 1)
+        free = min(set(range(1, len(self._numbers) + 2)) - set(self._numbers.values()))
+        job.number = self._numbers.setdefault(address, free)
         if event is not None:
             self._tally.told(job.number, job.clip.name, event)
 
@@ -167,9 +179,22 @@ class Cluster:
         del self._jobs[key]
         if error is not None:
             end = self._buried(job.clip, _why(error))
+        if isinstance(end, Note):
+            self._came_back(job.clip, end.message)
+            return
         assert isinstance(end, Done | Failed)
         self._tally.told(job.number, job.clip.name, end)
         self._tally.settle(job.clip, end.message if isinstance(end, Failed) else "")
+
+    def _came_back(self, clip: Clip, why: str) -> None:
+        """A worker that may not work got a clip. (Restrictions to those that may would outlive them: where all that a
+        task may go to have died, Dask has it wait for ever.)"""
+        self._returns[clip.name] += 1
+        self._rest_until = time.monotonic() + _LOOK_EVERY_S
+        if self._returns[clip.name] < _RETURNS:
+            self._waiting.appendleft(clip)
+        else:
+            self._tally.settle(clip, f"{why} No other worker took it.")
 
     def _buried(self, clip: Clip, why: str) -> Event:
         """What is recorded of a clip whose workers did not live to say."""
@@ -205,6 +230,8 @@ class Cluster:
 
     def _asked(self, ask: Any, *words: Any, **named: Any) -> dict[str, Any]:
         """The cluster's answer. Raises UserError where the scheduler is gone."""
+        if self._client.status != "running":
+            raise self._gone()
         try:
             return ask(*words, **named)
         except (OSError, asyncio.TimeoutError):
@@ -267,16 +294,19 @@ def _unfit(mark: str, version: str) -> str:
 
 
 def _convert(plain: dict[str, Any], make: Make, run: str, mark: str, version: str) -> str:
-    """One clip, as in a worker here; how it ended, as a line. What it says goes to whoever started the run."""
+    """One clip, as in a worker here; how it ended, as a line: a Note where this worker may not do it.
+
+    What is said meanwhile goes to whoever started the run.
+    """
     worker, clip = get_worker(), from_plain(plain)
     why = _unfit(mark, version)
     if why:
-        return to_line(Failed(f"The worker {worker.address} {why}."))
+        return to_line(Note(f"The worker {worker.address} {why}."))
 
     def say(line: str) -> None:
         if run in _stopped:
             raise _Stopped
-        worker.log_event(run, [str(worker.get_current_task()), worker.address, str(worker.name), line])
+        worker.log_event(run, [str(worker.get_current_task()), worker.address, line])
 
     with _alone(run):
         say("")

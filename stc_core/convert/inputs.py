@@ -49,7 +49,8 @@ def find(words: Sequence[str], results: Collection[Path | str] = ()) -> list[Inp
     A word is a video, a motion file, a folder (with the folders in it, hidden ones left out), a pattern (**: any
     folders), a URL of such, or a text list: a word a line, relative to the list; empty lines and those after # are
     passed over. What is found in a folder keeps its folders in its name. results: files made by earlier runs, left out
-    where a folder or pattern finds them. Raises UserError where a word stands for nothing, or two results would have one name.
+    where a folder or pattern finds them. Raises UserError where a word stands for nothing, or two results would have
+    one name.
     """
     if not words:
         raise UserError("No input was named.", "Give videos, folders, motion files, or a text file that lists them.")

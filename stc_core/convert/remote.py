@@ -5,8 +5,8 @@ then the record. Results and inputs that need not be read stand there as empty f
 all rules of `jobs` hold as they are. Credentials are those that fsspec finds by itself.
 
 What a URL cannot give: a lock (two runs into one URL do each other's work, but no result is torn); the steps of a clip
-(a worker that dies loses all of it, and leaves its scratch folder); a sure sign of change where the store has none (over HTTP, an
-input that keeps its size is taken for the same). What lies at paths is handed to `jobs` as it is.
+(a worker that dies loses all of it, and leaves its scratch folder); a sure sign of change where the store has none
+(over HTTP, an input that keeps its size is taken for the same). What lies at paths is handed to `jobs` as it is.
 """
 
 from __future__ import annotations
