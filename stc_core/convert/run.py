@@ -30,7 +30,9 @@ from .remote import gave_up, is_url, load, perform, standing
 _STARTING_S = 120.0
 _LOOK_EVERY_S = 0.25
 _TRIES = 2
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# One thread each for the network: its sums, and so the last bits of results, depend on their number. More workers use
+# more cores better: detection, four fifths of the work, gains nothing from these.
+_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class _Crew:
                 worker.end()
 
     def _hire(self, number: int) -> None:
-        worker = _Worker(number, self._make, max(1, cores() // self._count), self._logs)
+        worker = _Worker(number, self._make, self._logs)
         self._workers.append(worker)
         worker.give(self._waiting.popleft())
 
@@ -178,14 +180,14 @@ class _Crew:
 class _Worker:
     """One process, the wire to it, and the clip that it is at."""
 
-    def __init__(self, number: int, make: Make, threads: int, logs: Path):
+    def __init__(self, number: int, make: Make, logs: Path):
         self.number = number
         self.clip: Clip | None = None
         self._log = logs / f"worker-{number}.log"
         context = multiprocessing.get_context("spawn")
         self.wire, theirs = context.Pipe()
         self._process = context.Process(target=_live, args=(theirs, make, str(self._log)), daemon=True)
-        with _environment({name: str(threads) for name in _THREADS}):
+        with _environment(_THREADS):
             self._process.start()
         theirs.close()
         self._heard_at, self._greeted = time.monotonic(), False

@@ -25,7 +25,7 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
     with open(Path(clip.out).parent / "pids", "a") as file:
         file.write(f"{os.getpid()}\n")
     with open(Path(clip.out).parent / "who", "a") as file:
-        file.write(f"{Path(clip.source).stem} {os.getpid()}\n")
+        file.write(f"{Path(clip.source).stem} {os.getpid()} {os.environ.get('OMP_NUM_THREADS')}\n")
     made = {}
     for kind in kinds:
         path = made[kind] = folder / f"clip.{kind}"

@@ -99,7 +99,7 @@ def unlucky(address: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         assert wait_for((base / "met-killed.mp4").exists)
         (record,) = [jobs.load(clip) for clip in clips(folder, base / "out") if clip.name == "killed"]
         assert record.state == "running"
-        hanging = [pid for pid in pids(base) if f"killed {pid}" in (base / "who").read_text()]
+        hanging = [pid for pid in pids(base) if f"killed {pid} " in (base / "who").read_text()]
         kill(hanging[0])
 
     killer = threading.Thread(target=end_it)

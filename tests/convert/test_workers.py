@@ -104,6 +104,15 @@ def test_a_worker_that_dies_between_two_clips_is_replaced(tmp_path: Path) -> Non
     assert (summary.converted, summary.failed) == (3, ()) and len(results(tmp_path / "out")) == 6
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_network_has_one_thread_whatever_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    convert(folder_of(tmp_path / "in", one="well", two="well"), tmp_path / "out", RunConfig(workers=workers))
+    assert {line.split()[2] for line in (tmp_path / "who").read_text().splitlines()} == {"1"}
+
+
 def start(folder: Path, out: Path, *flags: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.convert.making", str(folder), str(out), *flags]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
