@@ -240,7 +240,11 @@ class _Lines:
             bar.close()
 
     def __call__(self, worker: int, clip: str, event: Event) -> None:
-        if self._live:
+        if isinstance(event, Note) and not worker and not self._events:  # of the whole, as a worker that is left out
+            from tqdm import tqdm
+
+            tqdm.write(f"note: {event.message}", file=sys.stderr)
+        elif self._live:
             self._draw(worker, clip, event)
         elif self._events and (worker == 0 or isinstance(event, Note)):
             _events(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import threading
 import time
@@ -90,14 +91,10 @@ class Cluster:
         there = set(self._asked(self._client.nthreads))
         self._fit = {address: gpu for address, gpu in self._fit.items() if address in there}
         self._numbers = {address: number for address, number in self._numbers.items() if address in there}
-        new = sorted(there - set(self._fit))
-        answers = (
-            self._asked(self._client.run, _look_around, self._mark, __version__, workers=new, on_error="return")
-            if new
-            else {}
-        )
-        for address, answer in answers.items():
-            self._welcome(address, answer)
+        if new := sorted(there - set(self._fit)):
+            words = (_look_around, self._mark, __version__)
+            for address, answer in self._asked(self._client.run, *words, workers=new, on_error="return").items():
+                self._welcome(address, answer)
         self._tagged |= self._on_gpu and any(self._fit.values())
         if self._left_out and not self._fit and not self._handed:
             raise UserError(next(iter(self._left_out.values())), "No other worker is there.")
@@ -127,11 +124,9 @@ class Cluster:
         """A clip for every worker: so a worker's death costs the clip that it is at, and no other that waits."""
         places = self._places()
         where: dict[str, Any] = {"resources": {_GPU: 1}} if self._tagged else {}
-        while (
-            time.monotonic() > self._rest_until
-            and self._waiting
-            and len(self._jobs) < min(places, self._config.workers or places)
-        ):
+        while self._waiting and len(self._jobs) < min(places, self._config.workers or places):
+            if time.monotonic() < self._rest_until:
+                return
             clip, self._handed = self._waiting.popleft(), self._handed + 1
             key = f"{self._run}-{self._handed}"
             words = (to_plain(clip), self._make, self._run, self._mark, __version__)
@@ -183,7 +178,7 @@ class Cluster:
             self._came_back(job.clip, end.message)
             return
         assert isinstance(end, Done | Failed)
-        self._tally.told(job.number, job.clip.name, end)
+        self._tally.told(max(1, job.number), job.clip.name, end)  # 0 would be the whole
         self._tally.settle(job.clip, end.message if isinstance(end, Failed) else "")
 
     def _came_back(self, clip: Clip, why: str) -> None:
@@ -206,27 +201,22 @@ class Cluster:
         """A worker hangs over a clip: its nanny replaces it, Dask gives the clip to another, once."""
         job, why = self._jobs[key], f"It made no progress for {self._config.stall_s:g} s"
         self._stalls[job.clip.name] += 1
-        restarted = True
         if self._stalls[job.clip.name] > 1:
-            self._give_up(key, f"{why}, twice.")
-        try:
-            self._client.restart_workers([job.worker], timeout=_CONNECT_S, raise_for_error=False)
-        except ValueError:  # it has no nanny
-            restarted = False
-            self._left_out[job.worker] = f"The worker {job.worker} hangs, and has no nanny to replace it."
-            self._fit.pop(job.worker, None)
-        except (OSError, asyncio.TimeoutError):
-            pass
-        if key in self._jobs and not restarted:
-            self._give_up(key, f"{why}. {self._left_out[job.worker]}")
-        elif key in self._jobs:
+            del self._jobs[key]
+            job.future.cancel()
+            self._tally.settle(job.clip, gave_up(job.clip, f"{why}, twice.").error)
+        else:
             self._tally.told(job.number, job.clip.name, Note(f"{job.clip.name}: {why}; it will be tried again."))
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            self._replace(job.worker)
         job.worker = ""
 
-    def _give_up(self, key: str, why: str) -> None:
-        job = self._jobs.pop(key)
-        job.future.cancel()
-        self._tally.settle(job.clip, gave_up(job.clip, why).error)
+    def _replace(self, worker: str) -> None:
+        try:
+            self._client.restart_workers([worker], timeout=_CONNECT_S, raise_for_error=False)
+        except ValueError:  # it has no nanny: the cluster goes on without it
+            self._tally.told(0, "", Note(f"The worker {worker} hangs; it has no nanny to replace it, and is let go."))
+            self._client.retire_workers([worker], close_workers=True)
 
     def _asked(self, ask: Any, *words: Any, **named: Any) -> dict[str, Any]:
         """The cluster's answer. Raises UserError where the scheduler is gone."""
@@ -258,6 +248,7 @@ def _why(error: BaseException) -> str:
 @contextlib.contextmanager
 def _connected(address: str) -> Iterator[Client]:
     """A client of the scheduler. Raises UserError where none answers."""
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # that it is gone, we say in a sentence
     try:
         client = Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, asyncio.TimeoutError, ValueError):

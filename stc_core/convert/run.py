@@ -10,6 +10,7 @@ import contextlib
 import faulthandler
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -118,7 +119,10 @@ class _Crew:
         self._waiting = deque(clips)
         self._stall_s, self._make, self._tally = config.stall_s, make, tally
         self._count = min(config.workers or max(1, cores() // 2), len(clips))
-        self._logs = _log_folder(clips)
+        self._scratch = bool(clips) and is_url(clips[0].out)
+        self._logs = Path(clips[0].out if clips else "") / FOLDER
+        if self._scratch:  # what workers' libraries say cannot be written to a URL
+            self._logs = Path(tempfile.mkdtemp(prefix="stc-mocap-logs-"))
         self._workers: list[_Worker] = []
         self._deaths: Counter[str] = Counter()
 
@@ -135,6 +139,8 @@ class _Crew:
         finally:
             for worker in self._workers:
                 worker.end()
+            if self._scratch and not self._tally.failed:
+                shutil.rmtree(self._logs, ignore_errors=True)
 
     def _hire(self, number: int) -> None:
         worker = _Worker(number, self._make, self._logs)
@@ -235,13 +241,6 @@ class _Worker:
             said = [line.strip() for line in lines if line.strip()]
             return f"Its last words, in {self._log}: {said[-1][:200]}" if said else ""
         return ""
-
-
-def _log_folder(clips: Sequence[Clip]) -> Path:
-    """Where workers' libraries talk into: the job folder, or a folder here where that lies at a URL."""
-    if clips and is_url(clips[0].out):
-        return Path(tempfile.mkdtemp(prefix="stc-mocap-logs-"))
-    return Path(clips[0].out if clips else "") / FOLDER
 
 
 def _live(wire: Connection, make: Make, log: str) -> None:

@@ -152,6 +152,16 @@ def test_a_worker_that_hangs_is_replaced_and_its_clip_tried_once_more(address: s
     assert wait_for(lambda: sum(map(alive, set(pids(tmp_path)))) <= 1)
 
 
+def test_a_worker_without_a_nanny_that_hangs_is_let_go(tmp_path: Path) -> None:
+    folder, told = folder_of(tmp_path / "in", a="well", b="well", once="hang once"), Told()
+    bare = ["--no-nanny", "--no-dashboard"]
+    with scheduler(tmp_path) as (where, _), started("worker", where, *bare), started("worker", where, *bare):
+        with cluster._connected(where) as client:
+            client.wait_for_workers(2, timeout=60)
+        summary = convert(folder, tmp_path / "out", RunConfig(scheduler=where, stall_s=1.0), told)
+    assert summary.converted == 3 and "it has no nanny to replace it, and is let go" in told.notes()
+
+
 def test_cancelling_lays_down_what_the_workers_are_at(address: str, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "in", a="slow", b="slow", c="slow", d="slow", e="well")
 
