@@ -40,6 +40,7 @@ _CONNECT_S = 10.0
 _ANSWER_S = 5.0
 _STOPPING_S = 5.0
 _RETURNS = 20
+_GUILTY = 2
 _GPU = "GPU"
 
 
@@ -64,6 +65,8 @@ class Cluster:
         self._jobs: dict[str, _Job] = {}
         self._stalls: Counter[str] = Counter()
         self._returns: Counter[str] = Counter()
+        self._starts: Counter[str] = Counter()
+        self._killed: Counter[str] = Counter()
         self._fit: dict[str, bool] = {}  # workers that may work, and whether they are tagged as having a GPU
         self._left_out: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
@@ -158,7 +161,9 @@ class Cluster:
         job.worker, job.heard_at = address, time.monotonic()
         free = min(set(range(1, len(self._numbers) + 2)) - set(self._numbers.values()))
         job.number = self._numbers.setdefault(address, free)
-        if event is not None:
+        if event is None:
+            self._starts[job.clip.name] += 1
+        else:
             self._tally.told(job.number, job.clip.name, event)
 
     def _settle(self, key: str) -> None:
@@ -172,6 +177,9 @@ class Cluster:
         except (OSError, asyncio.TimeoutError):
             return
         del self._jobs[key]
+        if isinstance(error, KilledWorker) and self._innocent(job.clip):
+            self._waiting.append(job.clip)
+            return
         if error is not None:
             end = self._buried(job.clip, _why(error))
         if isinstance(end, Note):
@@ -180,6 +188,11 @@ class Cluster:
         assert isinstance(end, Done | Failed)
         self._tally.told(max(1, job.number), job.clip.name, end)  # 0 would be the whole
         self._tally.settle(job.clip, end.message if isinstance(end, Failed) else "")
+
+    def _innocent(self, clip: Clip) -> bool:
+        """Whether workers died that a clip was given to, but over another one before its turn came."""
+        self._killed[clip.name] += 1
+        return self._starts[clip.name] < _GUILTY and self._killed[clip.name] <= _GUILTY
 
     def _came_back(self, clip: Clip, why: str) -> None:
         """A worker that may not work got a clip. (Restrictions to those that may would outlive them: where all that a

@@ -151,7 +151,7 @@ def perform(clip: Clip, make: Make, report: Report) -> Record:
     try:
         with _scratch() as near:
             here, known = _with_files(clip, _with_record(clip, near), near, fetch=True)
-            record = replace(jobs.perform(here, make, report), clip=clip)
+            record = _named(jobs.perform(here, make, report), clip, here)
             _put_back(clip, record, here, known)
     except UserError as error:
         record = Record(clip, state="failed", error=str(error).strip(), passing=True)
@@ -166,8 +166,8 @@ def gave_up(clip: Clip, why: str) -> Record:
         return jobs.gave_up(clip, why)
     with _scratch() as near, _readable(clip.out):
         here = _with_record(clip, near)
-        record = replace(jobs.gave_up(here, why), clip=clip)
-        _put_record(clip, jobs.record_path(here))
+        record = _named(jobs.gave_up(here, why), clip, here)
+        _put_record(record, jobs.record_path(here))
         return record
 
 
@@ -226,13 +226,20 @@ def _put_back(clip: Clip, record: Record, here: Clip, known: _State) -> None:
     for file in set(known) - set(made):
         with contextlib.suppress(FileNotFoundError):
             system.rm_file(_system(f"{clip.out}/{file.relative_to(near).as_posix()}")[1])
-    _put_record(clip, jobs.record_path(here))
+    _put_record(record, jobs.record_path(here))
 
 
-def _put_record(clip: Clip, path: Path) -> None:
+def _named(record: Record, clip: Clip, here: Clip) -> Record:
+    """The record under the names that the user knows, in place of those in the scratch folder."""
+    error = record.error.replace(here.source, clip.source).replace(here.out, clip.out)
+    return replace(record, clip=clip, error=error)
+
+
+def _put_record(record: Record, path: Path) -> None:
     plain = json.loads(path.read_text(encoding="ascii"))
-    path.write_text(json.dumps({**plain, "clip": asdict(clip)}, indent=1), encoding="ascii")
-    _put(path, _record_url(clip))
+    named = {**plain, "clip": asdict(record.clip), "error": record.error}
+    path.write_text(json.dumps(named, indent=1), encoding="ascii")
+    _put(path, _record_url(record.clip))
 
 
 def _record_url(clip: Clip) -> str:

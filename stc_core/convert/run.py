@@ -41,7 +41,7 @@ class RunConfig:
     """How the work is done; nothing here changes the results."""
 
     workers: int = 0
-    """processes; 0 for one on every two processor cores"""
+    """processes; 0 for one on every two processor cores; with --scheduler the most clips at once, 0 for no bound"""
     retry: bool = False
     """also try the clips again that failed before"""
     stall_s: float = 600.0

@@ -16,9 +16,11 @@ import pytest
 
 pytest.importorskip("distributed")
 
+from distributed import KilledWorker
+
 from stc_core.convert import cluster, jobs, remote
 from stc_core.convert.jobs import Clip
-from stc_core.convert.run import RunConfig, Summary, run
+from stc_core.convert.run import RunConfig, Summary, Tally, run
 from stc_core.errors import UserError
 from stc_core.events import Event, Note, Progress
 from tests.convert import making
@@ -133,6 +135,36 @@ def test_with_a_worker_killed_in_mid_job_the_bytes_are_those_of_an_undisturbed_r
     (tmp_path / "met-killed.mp4").touch()  # it hung elsewhere
     convert(fine, tmp_path / "out", RunConfig(workers=1))
     assert results(base / "out") == results(tmp_path / "out") and len(results(tmp_path / "out")) == 12
+
+
+def test_a_clip_that_waited_behind_one_that_crashes_workers_is_not_blamed(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", crash="crash", a="well")
+    tally = Tally(Told(), 0, 2, [])
+    crash, well = sorted(clips(folder, tmp_path / "out"), key=lambda clip: clip.name, reverse=True)
+    work = cluster.Cluster([crash, well], RunConfig(), making.make, tally)
+    for clip, key in ((crash, "1"), (well, "2")):
+        work._jobs[key] = cluster._Job(clip, Killed())  # type: ignore[arg-type]
+    work._waiting.clear()
+    with jobs.opened(tmp_path / "out"):
+        for worker in "abcd":
+            work._hear("1", worker, "")
+        work._hear("2", "d", "")
+        work._settle("1")
+        work._settle("2")
+        assert [name for name, _ in tally.failed] == ["crash"] and list(work._waiting) == [well]
+        for _ in range(2):  # what crashes so fast that it is never heard to begin ends too
+            work._jobs["2"] = cluster._Job(well, Killed())  # type: ignore[arg-type]
+            work._settle("2")
+    assert [name for name, _ in tally.failed] == ["crash", "a"]
+
+
+class Killed:
+    """A future of which Dask says that it killed its workers."""
+
+    status = "error"
+
+    def exception(self, timeout: float) -> Exception:
+        return KilledWorker("key", None, 3)  # type: ignore[arg-type]
 
 
 def test_the_next_run_skips_what_stands(unlucky: tuple[Path, Summary, Told], address: str) -> None:
@@ -274,9 +306,9 @@ def test_one_clip_at_a_time_in_a_process() -> None:
 
 
 def test_one_room_knows_dask_and_one_knows_fsspec() -> None:
+    names = {path.relative_to(ROOT).as_posix(): imports(path) for path in SOURCES}
     for library, room in {"distributed": "cluster", "dask": "cluster", "fsspec": "remote"}.items():
-        know = {path.relative_to(ROOT).as_posix() for path in SOURCES if within(imports(path), library)}
-        assert know <= {f"stc_core/convert/{room}.py"}
+        assert {path for path in names if within(names[path], library)} <= {f"stc_core/convert/{room}.py"}
 
 
 def test_without_dask_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

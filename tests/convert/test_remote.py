@@ -30,7 +30,7 @@ class Maker:
         for kind in kinds:
             text = (Path(clip.source) if kind == "motion" else motion).read_text()
             if text == f"no {kind}":
-                raise UserError(f"No {kind} can be made.", "Give up.")
+                raise UserError(f"No {kind} can be made of {clip.source}.", "Give up.")
             (folder / kind).write_text(f"{kind} of {text}")
         return {kind: folder / kind for kind in kinds}
 
@@ -120,9 +120,10 @@ def test_a_lost_or_cut_result_is_made_again(clip: Clip, store: str) -> None:
 def test_a_failure_is_recorded_with_what_was_made_and_no_older_result_stays(clip: Clip, store: str) -> None:
     performed(clip)
     write(clip.source, "no motion")
-    assert performed(clip)[0].error == "No motion can be made. Give up."
+    why = f"No motion can be made of {clip.source}. Give up."  # not of the copy in the scratch folder
+    assert performed(clip)[0].error == why
     assert there(store) == {"in/walk.mp4"} and remote.standing(clip) == "failed"
-    assert remote.load(clip).error == "No motion can be made. Give up."
+    assert remote.load(clip).error == why
 
 
 def test_a_worker_that_died_is_recorded(clip: Clip) -> None:
