@@ -56,7 +56,7 @@ def found(url: str) -> list[tuple[str, str]]:
     """
     system, path = _system(url)
     with _readable(url):
-        if system.isfile(path):
+        if system.isfile(path) and PurePosixPath(urlsplit(url).path).stem:  # a web server's root is a file too
             return [(absolute(url), PurePosixPath(urlsplit(url).path).stem)]
         if system.isdir(path):
             files, base = system.find(path), path

@@ -1,6 +1,7 @@
 """Inputs and results at URLs: the job folder's promises hold there too, and what does not hold is said."""
 
 import json
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -223,7 +224,11 @@ def test_an_out_that_cannot_be_written_is_said_before_the_work(tmp_path: Path) -
         pass
 
 
-def test_worker_processes_write_to_a_url_what_they_write_to_a_folder(tmp_path: Path) -> None:
+def test_worker_processes_write_to_a_url_what_they_write_to_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # what crashes leaves its scratch folder
+    monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "in").mkdir()
     for name, text in {"a": "well", "b": "bad", "c": "crash"}.items():
         (tmp_path / "in" / f"{name}.mp4").write_text(text)
