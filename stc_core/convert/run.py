@@ -31,6 +31,7 @@ from .remote import gave_up, is_url, load, perform, standing
 _STARTING_S = 120.0
 _LOOK_EVERY_S = 0.25
 _TRIES = 2
+_CANCEL = (signal.SIGINT, signal.SIGTERM)
 # One thread each for the network: its sums, and so the last bits of results, depend on their number. More workers use
 # more cores better: detection, four fifths of the work, gains nothing from these.
 _THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -193,7 +194,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.wire, theirs = context.Pipe()
         self._process = context.Process(target=_live, args=(theirs, make, str(self._log)), daemon=True)
-        with _environment(_THREADS):
+        with _environment(_THREADS), _uninterrupted():
             self._process.start()
         theirs.close()
         self._heard_at, self._greeted = time.monotonic(), False
@@ -285,6 +286,23 @@ def _kill_group(leader: int) -> None:
     if leader and sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A cancellation waits until a process has started: half-started, it would complain about its parent's end."""
+    came: list[int] = []
+    here = threading.current_thread() is threading.main_thread()
+    handlers = {number: handler for number in _CANCEL if callable(handler := signal.getsignal(number)) and here}
+    for number in handlers:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stc_core.convert import jobs
+from stc_core.convert import jobs, run
 from stc_core.convert.run import RunConfig, Summary
 from stc_core.errors import UserError
 from tests.convert.making import clips, convert
@@ -180,6 +180,17 @@ def wait_for(done: Callable[[], bool], longest_s: float = 20.0) -> bool:
     while not done() and time.monotonic() < until:
         time.sleep(0.05)
     return done()
+
+
+def test_a_cancellation_waits_until_a_worker_has_started() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt):
+        with run._uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            steps.append("started")
+        steps.append("and went on")
+    assert steps == ["started"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_two_runs_do_not_mix(tmp_path: Path) -> None:
