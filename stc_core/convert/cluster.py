@@ -94,6 +94,8 @@ class Cluster:
         there = set(self._asked(self._client.nthreads))
         self._fit = {address: gpu for address, gpu in self._fit.items() if address in there}
         self._numbers = {address: number for address, number in self._numbers.items() if address in there}
+        for job in self._jobs.values():
+            job.worker = job.worker if job.worker in there else ""  # it waits for another, and does not hang
         if new := sorted(there - set(self._fit)):
             words = (_look_around, self._mark, __version__)
             for address, answer in self._asked(self._client.run, *words, workers=new, on_error="return").items():

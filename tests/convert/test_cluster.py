@@ -158,6 +158,18 @@ def test_a_clip_that_waited_behind_one_that_crashes_workers_is_not_blamed(tmp_pa
     assert [name for name, _ in tally.failed] == ["crash", "a"]
 
 
+def test_a_clip_whose_worker_went_waits_for_another_and_does_not_hang(tmp_path: Path) -> None:
+    folder, told = folder_of(tmp_path / "in", a="well"), Told()
+    (clip,) = clips(folder, tmp_path / "out")
+    work = cluster.Cluster([clip], RunConfig(stall_s=0.0), making.make, Tally(told, 0, 1, []))
+    work._client = type("Empty", (), {"status": "running", "nthreads": lambda: {}})
+    work._jobs["1"] = cluster._Job(clip, type("Pending", (), {"done": lambda: False}))  # type: ignore[arg-type]
+    work._hear("1", "tcp://gone", "")
+    work._count_workers()
+    work._look()
+    assert set(work._jobs) == {"1"} and told.notes() == "The cluster has no worker; the clips wait for one."
+
+
 class Killed:
     """A future of which Dask says that it killed its workers."""
 
