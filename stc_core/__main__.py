@@ -109,22 +109,22 @@ def _convert(arguments: list[str]) -> int:
     import tyro
 
     from .capture.pipeline import CaptureConfig
-    from .convert import clip, inputs, jobs, report
+    from .convert import clip, inputs, remote, report
     from .convert.run import RunConfig, run
 
     @dataclass(frozen=True)
     class Convert:
         """Turn many videos into animation files. What is done stays done: run the same again to go on, or to add clips.
 
-        INPUT: videos, motion.npz files, folders, patterns in quotes, or a text file with a path a line. Each video also
-        leaves its motion file, NAME.npz. DIR/report.html then shows all clips at a glance, worst first.
+        INPUT: videos, motion.npz files, folders, patterns in quotes, URLs of these, or a text file with a path a line.
+        Each video also leaves its motion file, NAME.npz. DIR/report.html then shows all clips at a glance, worst first.
         Also: --height M, --start S, --end S, --smoothing 0..1 as in capture.
         """
 
         inputs: tyro.conf.Positional[tuple[str, ...]]
         """videos, motion files, folders, patterns, lists"""
-        out: Path
-        """the folder for the results; its .stc-mocap holds what is known of every clip"""
+        out: str
+        """the folder for the results, or its URL; its .stc-mocap holds what is known of every clip"""
         to: str = "bvh"
         """the formats, with commas: bvh, fbx, glb, usd"""
         rig: Path | None = None
@@ -146,22 +146,25 @@ def _convert(arguments: list[str]) -> int:
     kinds = inputs.formats(asked.to)
     if set(kinds) != {"bvh"}:
         clip.check_blender(asked.blender)
-    found = inputs.find(asked.inputs, jobs.results(asked.out))
+    found = inputs.find(asked.inputs, remote.results(remote.absolute(asked.out)))
     options = clip.Options(asked.rig, asked.map, asked.skeleton, asked.blender)
     clips = clip.clips(found, asked.out, kinds, asked.config, options, asked.report)
-    with jobs.opened(asked.out):
+
+    def write_report() -> str:
+        return remote.reported(remote.absolute(asked.out), clips, report.write_report)
+
+    with remote.opened(remote.absolute(asked.out)):
         try:
             with _Lines(asked.events) as told:
                 summary = run(clips, asked.run, clip.make, told)
         except KeyboardInterrupt:
             if asked.report:
-                print(f"report: {report.write_report(asked.out, clips)}", file=sys.stderr)
+                print(f"report: {write_report()}", file=sys.stderr)
             raise
-        write_report = (lambda: report.write_report(asked.out, clips)) if asked.report else None
-        return _told(summary, asked.events, asked.out, write_report)
+        return _told(summary, asked.events, asked.out, write_report if asked.report else None)
 
 
-def _told(summary: "Summary", events: bool, out: Path, write_report: Callable[[], Path] | None) -> int:
+def _told(summary: "Summary", events: bool, out: str, write_report: Callable[[], str] | None) -> int:
     """Say what became of the clips, whatever becomes of the report; the exit code."""
     for name, why in summary.failed:
         print(f"failed: {name}: {why}", file=sys.stderr)
@@ -170,7 +173,7 @@ def _told(summary: "Summary", events: bool, out: Path, write_report: Callable[[]
         counts += " (add --retry to try again those that did not change)"
     if not events:
         print(f"{counts}; {out}", flush=True)
-    files = {"folder": str(out)} | ({"report": str(write_report())} if write_report else {})
+    files = {"folder": str(out)} | ({"report": write_report()} if write_report else {})
     if events:
         print(to_line(Failed(counts + ".") if summary.failed else Done(files)), flush=True)
     elif write_report:
@@ -252,7 +255,11 @@ class _Lines:
             bar.close()
 
     def __call__(self, worker: int, clip: str, event: Event) -> None:
-        if self._live:
+        if isinstance(event, Note) and not worker and not self._events:  # of the whole, as a worker that is left out
+            from tqdm import tqdm
+
+            tqdm.write(f"note: {event.message}", file=sys.stderr)
+        elif self._live:
             self._draw(worker, clip, event)
         elif self._events and (worker == 0 or isinstance(event, Note)):
             _events(

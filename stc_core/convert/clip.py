@@ -22,7 +22,7 @@ from ..events import Done, Failed, Report, from_line
 from ..motion.bvh import write_bvh
 from ..motion.motion import load_motion, save_motion
 from ..shipped import shipped
-from . import look
+from . import look, remote
 from .inputs import Input
 from .jobs import LOOK, MOTION, Clip, stamp
 
@@ -44,7 +44,12 @@ class Options:
 
 
 def clips(
-    found: Sequence[Input], out: Path, to: tuple[str, ...], config: CaptureConfig, options: Options, looks: bool = False
+    found: Sequence[Input],
+    out: Path | str,
+    to: tuple[str, ...],
+    config: CaptureConfig,
+    options: Options,
+    looks: bool = False,
 ) -> list[Clip]:
     """The inputs as clips to convert; looks: also what a report shows of them is to be made.
 
@@ -63,7 +68,7 @@ def clips(
     return [
         Clip(
             source=str(entry.source),
-            out=str(out.absolute()),
+            out=remote.absolute(out),
             name=entry.name,
             to=to,
             settings=None if entry.is_motion else settings,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from . import remote
 
 FORMATS = ("bvh", "fbx", "glb", "usd")
 VIDEOS = frozenset(".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .m2v .wmv .mts .m2ts .ts .3gp .flv .ogv .mxf".split())
@@ -22,14 +23,14 @@ LISTS = frozenset({".txt", ".lst", ".list"})
 
 @dataclass(frozen=True)
 class Input:
-    """A video or a motion file. source: absolute. name: of its results below --out, with "/", without suffix."""
+    """A video or a motion file. source: absolute, or a URL. name: of its results below --out, with "/", no suffix."""
 
-    source: Path
+    source: Path | str
     name: str
 
     @property
     def is_motion(self) -> bool:
-        return self.source.suffix.lower() in MOTIONS
+        return remote.suffix(self.source) in MOTIONS
 
 
 def formats(words: str) -> tuple[str, ...]:
@@ -42,28 +43,31 @@ def formats(words: str) -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in asked)
 
 
-def find(words: Sequence[str], results: Collection[Path] = ()) -> list[Input]:
+def find(words: Sequence[str], results: Collection[Path | str] = ()) -> list[Input]:
     """The files that the words of the command line stand for, in their order, each once.
 
     A word is a video, a motion file, a folder (with the folders in it, hidden ones left out), a pattern (**: any
-    folders) or a text list: a word a line, relative to the list; empty lines and those after # are passed over. What
-    is found in a folder keeps its folders in its name. results: files made by earlier runs, left out where a folder
-    or pattern finds them. Raises UserError where a word stands for nothing, or two results would have one name.
+    folders), a URL of such, or a text list: a word a line, relative to the list; empty lines and those after # are
+    passed over. What is found in a folder keeps its folders in its name. results: files made by earlier runs, left out
+    where a folder or pattern finds them. Raises UserError where a word stands for nothing, or two results would have
+    one name.
     """
     if not words:
         raise UserError("No input was named.", "Give videos, folders, motion files, or a text file that lists them.")
-    made = {path.absolute() for path in results}
+    made = {path.absolute() if isinstance(path, Path) else path for path in results}
     found: dict[str, Input] = {}
     for word in words:
         for entry in _of_word(word, Path(), made):
-            found.setdefault(os.path.realpath(entry.source), entry)
+            found.setdefault(entry.source if isinstance(entry.source, str) else os.path.realpath(entry.source), entry)
     _check_names(found.values())
     return list(found.values())
 
 
-def _of_word(word: str, base: Path, made: Collection[Path]) -> Iterator[Input]:
+def _of_word(word: str, base: Path, made: Collection[Path | str]) -> Iterator[Input]:
     path = base / word
-    if path.is_dir():
+    if remote.is_url(word):
+        yield from _of_url(word, made)
+    elif path.is_dir():
         yield from _of_folder(path, path, made)
     elif path.is_file():
         yield from _of_list(path, made) if path.suffix.lower() in LISTS else [Input(path.absolute(), path.stem)]
@@ -73,7 +77,16 @@ def _of_word(word: str, base: Path, made: Collection[Path]) -> Iterator[Input]:
         raise UserError(f"There is no file or folder {path}.", "Check the path.")
 
 
-def _of_folder(folder: Path, base: Path, made: Collection[Path]) -> Iterator[Input]:
+def _of_url(word: str, made: Collection[Path | str]) -> Iterator[Input]:
+    """One file, whatever it is called, or the videos and motion files of a folder or pattern."""
+    named = remote.absolute(word)
+    entries = [Input(url, name) for url, name in remote.found(word) if url == named or _is_input(url, made)]
+    if not entries:
+        raise UserError(f"{word} holds no video and no motion file.", "Check the address.")
+    yield from entries
+
+
+def _of_folder(folder: Path, base: Path, made: Collection[Path | str]) -> Iterator[Input]:
     """The videos and motion files in a folder and those in it, named from `base`."""
     files = [path for path in _walk(folder) if _is_input(path, made)]
     if not files:
@@ -88,7 +101,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(where) / name for name in sorted(files) if not name.startswith("."))
 
 
-def _of_pattern(pattern: str, made: Collection[Path]) -> Iterator[Input]:
+def _of_pattern(pattern: str, made: Collection[Path | str]) -> Iterator[Input]:
     """What a pattern finds, named from the folder before its first wildcard."""
     parts = Path(pattern).parts
     fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
@@ -100,7 +113,7 @@ def _of_pattern(pattern: str, made: Collection[Path]) -> Iterator[Input]:
     yield from entries
 
 
-def _of_list(path: Path, made: Collection[Path]) -> Iterator[Input]:
+def _of_list(path: Path, made: Collection[Path | str]) -> Iterator[Input]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError):
@@ -118,8 +131,9 @@ def _of_list(path: Path, made: Collection[Path]) -> Iterator[Input]:
             raise UserError(f"{path}, line {number}: {error.what}", error.remedy) from None
 
 
-def _is_input(path: Path, made: Collection[Path]) -> bool:
-    return path.suffix.lower() in VIDEOS | MOTIONS and path.absolute() not in made
+def _is_input(path: Path | str, made: Collection[Path | str]) -> bool:
+    place = path.absolute() if isinstance(path, Path) else path
+    return remote.suffix(path) in VIDEOS | MOTIONS and place not in made
 
 
 def _name(path: Path, base: Path) -> str:

@@ -187,13 +187,13 @@ def results(out: Path) -> set[Path]:
 
 def load(clip: Clip) -> Record:
     """What is recorded of a clip; a fresh record where nothing is, or nothing that can be read."""
-    record = _read(_record_path(clip))
+    record = _read(record_path(clip))
     return Record(clip) if record is None else record
 
 
 def save(record: Record) -> None:
     """Write a record whole or not at all. Raises OSError."""
-    path = _record_path(record.clip)
+    path = record_path(record.clip)
     text = json.dumps({"format": _FORMAT, **asdict(record)}, indent=1)
     handle, name = tempfile.mkstemp(".json", dir=path.parents[1] / "work")
     try:
@@ -410,7 +410,8 @@ def _told_full(error: BaseException | None) -> str:
     return "The disk is full. Make room and run the same again." if full else ""
 
 
-def _record_path(clip: Clip) -> Path:
+def record_path(clip: Clip) -> Path:
+    """Where a clip's record is."""
     return Path(clip.out) / FOLDER / "clips" / f"{_key(clip.name)}.json"
 
 

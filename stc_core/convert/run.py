@@ -10,8 +10,10 @@ import contextlib
 import faulthandler
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter, deque
@@ -19,14 +21,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
+from ..errors import UserError
 from ..events import Done, Event, Failed, Note, Progress, from_line, to_line
-from .jobs import FOLDER, Clip, Make, from_plain, gave_up, load, perform, standing, to_plain
+from .jobs import FOLDER, Clip, Make, from_plain, to_plain
+from .remote import gave_up, is_url, load, perform, standing
 
 _STARTING_S = 120.0
 _LOOK_EVERY_S = 0.25
 _TRIES = 2
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_CANCEL = (signal.SIGINT, signal.SIGTERM)
+# One thread each for the network: its sums, and so the last bits of results, depend on their number. More workers use
+# more cores better: detection, four fifths of the work, gains nothing from these.
+_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -34,11 +42,13 @@ class RunConfig:
     """How the work is done; nothing here changes the results."""
 
     workers: int = 0
-    """processes; 0 for one on every two processor cores"""
+    """processes; 0 for one on every two processor cores; with --scheduler the most clips at once, 0 for no bound"""
     retry: bool = False
     """also try the clips again that failed before"""
     stall_s: float = 600.0
     """a worker that makes no progress for so long, seconds, hangs and is replaced"""
+    scheduler: str = ""
+    """the address of a Dask scheduler, as tcp://HOST:8786: its workers do the work, in place of processes here"""
 
 
 @dataclass(frozen=True)
@@ -60,10 +70,23 @@ def run(clips: Sequence[Clip], config: RunConfig, make: Make, told: Told) -> Sum
     waiting = [clip for clip, state in states if state == "waiting" or (state == "failed" and config.retry)]
     known = [clip for clip, state in states if state == "failed" and not config.retry]
     before = len(clips) - len(waiting) - len(known)
-    failed = [(clip.name, load(clip).error) for clip in known]
-    crew = _Crew(waiting, config, make, told, before + len(known), len(clips))
-    failed += crew.work()
-    return Summary(len(waiting) - len(failed) + len(known), before, tuple(failed))
+    tally = Tally(told, before + len(known), len(clips), [(clip.name, load(clip).error) for clip in known])
+    waiting.sort(key=_bytes, reverse=True)  # long ones first: all end at about one time
+    if config.scheduler and waiting:
+        _cluster().Cluster(waiting, config, make, tally).work()
+    else:
+        _Crew(waiting, config, make, tally).work()
+    return Summary(len(clips) - before - len(tally.failed), before, tuple(tally.failed))
+
+
+def _cluster() -> Any:
+    """The room that knows Dask. Raises UserError where Dask is not installed."""
+    try:
+        from . import cluster
+    except ModuleNotFoundError as error:
+        remedy = "Run: pip install 'stc-mocap[cluster]'."
+        raise UserError(f"--scheduler needs the library {error.name}, which is not installed.", remedy) from None
+    return cluster
 
 
 def cores() -> int:
@@ -71,21 +94,41 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class Tally:
+    """How many of all clips are over, told with every change; the failures of them, name and reason."""
+
+    def __init__(self, told: Told, over: int, total: int, failed: list[tuple[str, str]]):
+        self.told, self.failed = told, failed
+        self._over, self._total = over, total
+        self._tell()
+
+    def settle(self, clip: Clip, error: str) -> None:
+        """One more clip is over; error: "" where it is done."""
+        self._over += 1
+        if error:
+            self.failed.append((clip.name, error))
+        self._tell()
+
+    def _tell(self) -> None:
+        self.told(0, "", Progress("clips", self._over, self._total))
+
+
 class _Crew:
     """The workers of a run, and what they have not yet done."""
 
-    def __init__(self, clips: Sequence[Clip], config: RunConfig, make: Make, told: Told, over: int, total: int):
-        self._waiting = deque(sorted(clips, key=_bytes, reverse=True))  # long ones first: all end at about one time
-        self._stall_s, self._make, self._told = config.stall_s, make, told
+    def __init__(self, clips: Sequence[Clip], config: RunConfig, make: Make, tally: Tally):
+        self._waiting = deque(clips)
+        self._stall_s, self._make, self._tally = config.stall_s, make, tally
         self._count = min(config.workers or max(1, cores() // 2), len(clips))
-        self._over, self._total = over, total
+        self._scratch = bool(clips) and is_url(clips[0].out)
+        self._logs = Path(clips[0].out if clips else "") / FOLDER
+        if self._scratch:  # what workers' libraries say cannot be written to a URL
+            self._logs = Path(tempfile.mkdtemp(prefix="stc-mocap-logs-"))
         self._workers: list[_Worker] = []
         self._deaths: Counter[str] = Counter()
-        self._failed: list[tuple[str, str]] = []
 
-    def work(self) -> list[tuple[str, str]]:
-        """Until every clip is done or failed; the failures. Leaves no process behind, whatever ends it."""
-        self._tell()
+    def work(self) -> None:
+        """Until every clip is done or failed. Leaves no process behind, whatever ends it."""
         try:
             for number in range(1, self._count + 1):
                 self._hire(number)
@@ -97,10 +140,11 @@ class _Crew:
         finally:
             for worker in self._workers:
                 worker.end()
-        return self._failed
+            if self._scratch and not self._tally.failed:
+                shutil.rmtree(self._logs, ignore_errors=True)
 
     def _hire(self, number: int) -> None:
-        worker = _Worker(number, self._make, max(1, cores() // self._count), Path(self._waiting[0].out))
+        worker = _Worker(number, self._make, self._logs)
         self._workers.append(worker)
         worker.give(self._waiting.popleft())
 
@@ -109,10 +153,10 @@ class _Crew:
         assert clip is not None
         events, alive = worker.heard()
         for event in events:
-            self._told(worker.number, clip.name, event)
+            self._tally.told(worker.number, clip.name, event)
         end = next((event for event in events if isinstance(event, Done | Failed)), None)
         if end is not None:
-            self._settle(clip, end.message if isinstance(end, Failed) else "")
+            self._tally.settle(clip, end.message if isinstance(end, Failed) else "")
             worker.give(self._waiting.popleft() if self._waiting and alive else None)
             if not alive:
                 self._replace(worker)
@@ -125,12 +169,12 @@ class _Crew:
         why = f"It made no progress for {self._stall_s:g} s" if hung else f"It crashed the worker ({worker.died_of()})"
         self._deaths[clip.name] += 1
         if standing(clip) == "done":  # all but the last word was said
-            self._settle(clip, "")
+            self._tally.settle(clip, "")
         elif self._deaths[clip.name] < _TRIES:
-            self._told(worker.number, clip.name, Note(f"{clip.name}: {why}; it will be tried again."))
+            self._tally.told(worker.number, clip.name, Note(f"{clip.name}: {why}; it will be tried again."))
             self._waiting.append(clip)
         else:
-            self._settle(clip, gave_up(clip, f"{why}, twice. {worker.last_words()}".strip()).error)
+            self._tally.settle(clip, gave_up(clip, f"{why}, twice. {worker.last_words()}".strip()).error)
         self._replace(worker)
 
     def _replace(self, worker: _Worker) -> None:
@@ -139,27 +183,18 @@ class _Crew:
         if self._waiting:
             self._hire(worker.number)
 
-    def _settle(self, clip: Clip, error: str) -> None:
-        self._over += 1
-        if error:
-            self._failed.append((clip.name, error))
-        self._tell()
-
-    def _tell(self) -> None:
-        self._told(0, "", Progress("clips", self._over, self._total))
-
 
 class _Worker:
     """One process, the wire to it, and the clip that it is at."""
 
-    def __init__(self, number: int, make: Make, threads: int, out: Path):
+    def __init__(self, number: int, make: Make, logs: Path):
         self.number = number
         self.clip: Clip | None = None
-        self._log = out / FOLDER / f"worker-{number}.log"
+        self._log = logs / f"worker-{number}.log"
         context = multiprocessing.get_context("spawn")
         self.wire, theirs = context.Pipe()
         self._process = context.Process(target=_live, args=(theirs, make, str(self._log)), daemon=True)
-        with _environment({name: str(threads) for name in _THREADS}):
+        with _environment(_THREADS), _uninterrupted():
             self._process.start()
         theirs.close()
         self._heard_at, self._greeted = time.monotonic(), False
@@ -251,6 +286,23 @@ def _kill_group(leader: int) -> None:
     if leader and sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A cancellation waits until a process has started: half-started, it would complain about its parent's end."""
+    came: list[int] = []
+    here = threading.current_thread() is threading.main_thread()
+    handlers = {number: handler for number in _CANCEL if callable(handler := signal.getsignal(number)) and here}
+    for number in handlers:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

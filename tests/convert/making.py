@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stc_core.convert import inputs, jobs
 from stc_core.convert.jobs import Clip
-from stc_core.convert.run import RunConfig, Summary, run
+from stc_core.convert.run import RunConfig, Summary, Told, run
 from stc_core.errors import UserError
 from stc_core.events import Event, Note, Progress, Report
 
@@ -24,6 +24,8 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
     text = Path(clip.source).read_text()
     with open(Path(clip.out).parent / "pids", "a") as file:
         file.write(f"{os.getpid()}\n")
+    with open(Path(clip.out).parent / "who", "a") as file:
+        file.write(f"{Path(clip.source).stem} {os.getpid()} {os.environ.get('OMP_NUM_THREADS')}\n")
     made = {}
     for kind in kinds:
         path = made[kind] = folder / f"clip.{kind}"
@@ -31,14 +33,14 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
             file.write(f"{kind} of {text}\n")
             file.flush()
             time.sleep(0.01)
-            _mishap(text, clip)
+            _mishap(text, clip, report)
             file.write(f"{clip.settings}, or of {motion.name}: the second half\n" * 50)
         report(Progress("detect", 2, 2))
     report(Note("as made"))
     return made
 
 
-def _mishap(text: str, clip: Clip) -> None:
+def _mishap(text: str, clip: Clip, report: Report) -> None:
     met = Path(clip.out).parent / f"met-{Path(clip.source).name}"
     again = met.exists()
     met.touch()
@@ -51,6 +53,10 @@ def _mishap(text: str, clip: Clip) -> None:
         raise ZeroDivisionError("our own mistake")
     elif text == "hang" or (text == "hang once" and not again):
         time.sleep(1000.0)
+    elif text == "slow":
+        for _ in range(600):
+            report(Progress("detect", 1, 2))
+            time.sleep(0.1)
     elif text == "full" or (text == "full once" and not again):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "clip.npz")
     elif text == "die when done":
@@ -74,9 +80,11 @@ def clips(folder: Path, out: Path, **others: object) -> list[Clip]:
     return [Clip(str(entry.source), str(out.absolute()), entry.name, **fields) for entry in found]  # type: ignore
 
 
-def convert(folder: Path, out: Path, config: RunConfig | None = None, **others: object) -> Summary:
+def convert(
+    folder: Path, out: Path, config: RunConfig | None = None, told: Told | None = None, **others: object
+) -> Summary:
     with jobs.opened(out):
-        return run(clips(folder, out, **others), config or RunConfig(workers=2), make, _silent)
+        return run(clips(folder, out, **others), config or RunConfig(workers=2), make, told or _silent)
 
 
 def _silent(worker: int, clip: str, event: Event) -> None:

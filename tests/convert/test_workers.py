@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stc_core.convert import jobs
+from stc_core.convert import jobs, run
 from stc_core.convert.run import RunConfig, Summary
 from stc_core.errors import UserError
 from tests.convert.making import clips, convert
@@ -104,6 +104,15 @@ def test_a_worker_that_dies_between_two_clips_is_replaced(tmp_path: Path) -> Non
     assert (summary.converted, summary.failed) == (3, ()) and len(results(tmp_path / "out")) == 6
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_network_has_one_thread_whatever_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    convert(folder_of(tmp_path / "in", one="well", two="well"), tmp_path / "out", RunConfig(workers=workers))
+    assert {line.split()[2] for line in (tmp_path / "who").read_text().splitlines()} == {"1"}
+
+
 def start(folder: Path, out: Path, *flags: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.convert.making", str(folder), str(out), *flags]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
@@ -171,6 +180,17 @@ def wait_for(done: Callable[[], bool], longest_s: float = 20.0) -> bool:
     while not done() and time.monotonic() < until:
         time.sleep(0.05)
     return done()
+
+
+def test_a_cancellation_waits_until_a_worker_has_started() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt):
+        with run._uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            steps.append("started")
+        steps.append("and went on")
+    assert steps == ["started"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_two_runs_do_not_mix(tmp_path: Path) -> None:
