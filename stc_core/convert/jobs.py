@@ -7,8 +7,8 @@
 
 A result is made in work/, brought to the disk, then renamed to its place; then the record says so. It stands as long as
 the record names it, it has its size, and its input and settings are those it was made from: all else is made again.
-A video with cuts becomes several takes. Their results are named by kind and take, "motion_take1" or "bvh_take3"; those of
-a kind stand or fall together. The motions say which takes there are.
+A video with cuts becomes several takes. Their results are named by kind and take, "motion_take1" or "bvh_take3"; those
+of a kind stand or fall together. The motions say which takes there are.
 Knows nothing of how a clip is converted (a Make does), nor of worker processes.
 """
 
@@ -94,7 +94,8 @@ class Result:
 class Record:
     """How a clip stands. state: waiting, running, done or failed.
 
-    results: by kind, or by kind and take. asked: fingerprint of all that was asked for. passing: the failure was the machine's (a full disk), not the clip's.
+    results: by kind, or by kind and take. asked: fingerprint of all that was asked for.
+    passing: the failure was the machine's (a full disk), not the clip's.
     started: seconds since 1970. seconds: it took. stages: the seconds of each part.
     """
 

@@ -35,7 +35,9 @@ class Maker:
                 raise UserError(f"No {kind} can be made.", "Give up.")
             (folder / kind).write_text(f"{kind} of {text} {clip.settings} {clip.skeleton} {motion.name}")
         if self._takes and "motion" in kinds:
-            return {f"motion_take{take}": Path(shutil.copy(folder / "motion", folder / f"{take}")) for take in self._takes}
+            return {
+                f"motion_take{take}": Path(shutil.copy(folder / "motion", folder / f"{take}")) for take in self._takes
+            }
         return {kind: folder / kind for kind in kinds}
 
 
