@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from stc_core.__main__ import main
+from stc_core.capture.video import VideoConfig, open_video
 from stc_core.events import Done, Failed, Note, Progress, from_line
 from stc_core.motion.bvh import read_bvh
 from stc_core.motion.motion import load_motion
@@ -176,6 +177,42 @@ def test_convert_makes_the_bytes_that_capture_makes_and_the_next_run_skips_them(
     last = from_line(again.stdout.splitlines()[-1])
     assert again.returncode == 1 and isinstance(last, Failed)
     assert last.message.startswith("0 converted, 1 done before, 5 failed")
+
+
+@pytest.fixture(scope="module")
+def clip_with_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's first second, then twenty frames of its mirror image."""
+    path = tmp_path_factory.mktemp("cut") / "shots.mp4"
+    pictures = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for _, frame in open_video(SAMPLE, VideoConfig(end_s=1.0))]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, pictures[0].shape[1::-1])
+    for picture in pictures + [picture[:, ::-1] for picture in pictures[:20]]:
+        writer.write(np.ascontiguousarray(picture))
+    writer.release()
+    return path
+
+
+def test_capture_writes_every_take_the_longest_first(clip_with_cut: Path, tmp_path: Path) -> None:
+    process = run("capture", clip_with_cut, "--out", tmp_path / "x.npz", "--preview", "--raw", "--events")
+    assert process.returncode == 0, process.stderr
+    endings = (".npz", ".bvh", "_raw.npz", "_preview.mp4", "_preview.png")
+    assert {path.name for path in tmp_path.iterdir()} == {f"x_take{n}{ending}" for n in (1, 2) for ending in endings}
+    done = from_line(process.stdout.splitlines()[-1])
+    assert isinstance(done, Done) and done.files["motion"] == str(tmp_path / "x_take1.npz")
+    assert done.files["bvh_take2"] == str(tmp_path / "x_take2.bvh")
+    video = cv2.VideoCapture(str(tmp_path / "x_take2_preview.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 20
+    notes = [from_line(line) for line in process.stdout.splitlines()]
+    assert any(isinstance(note, Note) and note.kind == "cut" and "1.00 s" in note.message for note in notes)
+
+
+def test_convert_writes_every_take_and_skips_them_the_next_time(clip_with_cut: Path, tmp_path: Path) -> None:
+    shutil.copy(clip_with_cut, tmp_path)
+    words = ["convert", tmp_path, "--out", tmp_path, "--to", "bvh"]
+    assert "1 converted" in run(*words).stdout
+    names = {path.name for path in tmp_path.iterdir()} - {".stc-mocap", "shots.mp4"}
+    assert names == {f"shots_take{n}.{suffix}" for n in (1, 2) for suffix in ("npz", "bvh")}
+    assert [len(read_bvh(tmp_path / f"shots_take{n}.bvh").t_world_root) for n in (1, 2)] == [30, 20]
+    assert "0 converted, 1 done before" in run(*words).stdout
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,10 +22,11 @@ from ..events import Event, Note, Progress, Report, ignore
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..shipped import shipped
-from .detect import DetectConfig, detect
+from .cut import CutConfig, takes
+from .detect import DetectConfig, Landmarks, landmarks, to_pose2d
 from .ground import GroundConfig, focal_px, ground
 from .lift import LiftConfig, lift
-from .pose import LAYOUTS, Pose2D, Pose3D, evenly_spaced
+from .pose import LAYOUTS, Layout, Pose2D, Pose3D, evenly_spaced
 from .smooth import SmoothConfig, smooth
 from .solve import SolveConfig, solve
 from .video import Video, VideoConfig, open_video
@@ -41,6 +43,7 @@ class CaptureConfig:
     weights: Path | None = None
     """the lifter's weights; those that came with STC Mocap by default"""
     video: VideoConfig = field(default_factory=VideoConfig)
+    cut: CutConfig = field(default_factory=CutConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
     smooth: SmoothConfig = field(default_factory=SmoothConfig)
@@ -49,17 +52,93 @@ class CaptureConfig:
 
 
 def capture(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> Motion:
-    """The motion of the person in a video. Raises UserError where video, weights or settings do not allow one."""
+    """The motion of the person in a video, in its longest take. Raises UserError as `captures` does."""
+    return longest(captures(path, config, report))[1]
+
+
+def captures(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> dict[str, Motion]:
+    """The motions of the person in a video, a take each, in order, by what their files' names have after the video's.
+
+    One named "" where there is but one; else "_take1", "_take2", …, numbered as they are in the video: a take that is
+    too short or without a person is left out and told. Raises UserError where video, weights or settings do not allow
+    any.
+    """
     config = config or CaptureConfig()
     report = clocked(report)
     model = load_checkpoint(config.weights or shipped(WEIGHTS))
     if model.config.layout not in LAYOUTS:
         raise UserError(f"{config.weights} was trained for the landmarks “{model.config.layout}”.", "Choose others.")
     video = open_video(path, config.video)
-    seen = detect(video, video.frames, video.image_size, video.fps, LAYOUTS[model.config.layout], config.detect, report)
+    seen = _seen(video, LAYOUTS[model.config.layout], config, report)
     for note in video.notes:
         report(Note(note))
-    return motion_of(seen, model, replace(config, ground=_with_focal(config.ground, video)), report)
+    config = replace(config, ground=_with_focal(config.ground, video))
+    focal = focal_px(config.ground, video.image_size, report)
+    config = replace(config, ground=replace(config.ground, focal_px=focal))
+    if len(seen) == 1:
+        return {name: motion_of(pose, model, config, report) for name, pose in seen.items()}
+    motions: dict[str, Motion] = {}
+    for name, pose in seen.items():
+        before, whole = (sum(len(seen[take].scores) for take in takes) for takes in (motions, seen))
+        motions[name] = motion_of(pose, model, config, _part(_of_take(name, report), before, whole))
+    return motions
+
+
+def longest(motions: Mapping[str, Motion]) -> tuple[str, Motion]:
+    """The take that lasts longest, with its name."""
+    return max(motions.items(), key=lambda named: len(named[1].t_world_root) / named[1].fps)
+
+
+def _seen(video: Video, layout: Layout, config: CaptureConfig, report: Report) -> dict[str, Pose2D]:
+    """The person in every take of the video, by the takes' names; those with nobody, or too short, are told."""
+    found = _found(video, config, report)
+    if len(found) == 1:
+        return {"": to_pose2d(found[0], video.image_size, video.fps, layout, report)}
+    seen: dict[str, Pose2D] = {}
+    for number, take in enumerate(found, 1):
+        name, spoken = f"_take{number}", f"Take {number} ({_span(take, video.fps)})"
+        if take.timestamps[-1] - take.timestamps[0] + 1.0 / video.fps < config.cut.least_take_s:
+            report(Note(f"{spoken} is too short and is left out.", "cut"))
+            continue
+        try:
+            seen[name] = to_pose2d(take, video.image_size, video.fps, layout, _of_take(name, report))
+        except UserError as error:
+            report(Note(f"{spoken} is left out. {error.what}", "cut"))
+    if not seen:
+        what = f"{video.path} has {len(found) - 1} cuts, and no take between them shows a person long enough."
+        raise UserError(what, "Choose another clip, or add --no-takes to make one motion over the cuts.")
+    _tell_cuts(found, seen, video.fps, report)
+    return seen if len(seen) > 1 else dict(zip([""], seen.values(), strict=True))
+
+
+def _found(video: Video, config: CaptureConfig, report: Report) -> list[Landmarks]:
+    """MediaPipe's landmarks in every take of the video."""
+    found: list[Landmarks] = []
+    count = 0
+    with closing(takes(video, config.cut)) as parts:
+        for part in parts:
+            found.append(landmarks(part, video.frames, config.detect, _part(report, count, video.frames)))
+            count += len(found[-1].timestamps)
+    if count < video.frames:
+        report(Progress("detect", count, count))
+    return found
+
+
+def _tell_cuts(found: Sequence[Landmarks], seen: Mapping[str, Pose2D], fps: float, report: Report) -> None:
+    cuts = ", ".join(f"{take.timestamps[0]:.2f} s" for take in found[1:])
+    if len(seen) == 1:
+        (pose,) = seen.values()
+        what = f"The video has cuts at {cuts}; the motion is of the one take at {pose.timestamps[0]:.2f} s."
+    else:
+        name = max(seen, key=lambda name: len(seen[name].timestamps))
+        what = (
+            f"The video has cuts at {cuts}: each take is a motion of its own, {', '.join(seen)}; {name} is the longest."
+        )
+    report(Note(what, "cut"))
+
+
+def _span(take: Landmarks, fps: float) -> str:
+    return f"{take.timestamps[0]:.2f}-{take.timestamps[-1] + 1.0 / fps:.2f} s"
 
 
 def motion_of(seen: Pose2D, model: Any, config: CaptureConfig, report: Report = ignore) -> Motion:
@@ -111,6 +190,29 @@ def clocked(report: Report) -> Report:
             rate = event.done / seconds if seconds > 0 else 0.0
             left = (event.total - event.done) / rate if rate else None
             event = replace(event, rate=round(rate, 2), seconds_left=None if left is None else round(left, 1))
+        report(event)
+
+    return passed
+
+
+def _part(report: Report, before: int, whole: int) -> Report:
+    """Passes on the progress in a take as that in the whole video, after so many frames before it."""
+
+    def passed(event: Event) -> None:
+        if isinstance(event, Progress):
+            done = before + event.done
+            event = replace(event, done=done, total=max(whole, done))
+        report(event)
+
+    return passed
+
+
+def _of_take(name: str, report: Report) -> Report:
+    """Passes on notes as those of a take."""
+
+    def passed(event: Event) -> None:
+        if isinstance(event, Note) and name:
+            event = replace(event, message=f"Take {name.removeprefix('_take')}: {event.message}")
         report(event)
 
     return passed

@@ -79,12 +79,13 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
     stem = _short(Path(clip.name).name)
     made: dict[str, Path] = {}
     if MOTION in kinds:
-        motion = made[MOTION] = folder / f"{stem}.npz"
-        save_motion(_captured(clip, report), motion)
+        for take, captured in _captured(clip, report).items():
+            motion = made[MOTION + take] = folder / f"{stem}{take}.npz"
+            save_motion(captured, motion)
     if "bvh" in kinds:
         made["bvh"] = folder / f"{stem}.bvh"
         write_bvh(load_motion(motion), made["bvh"])
-    others = [kind for kind in kinds if kind not in made]
+    others = [kind for kind in kinds if kind not in (MOTION, "bvh")]
     if others:
         load_motion(motion)  # what is wrong with it is said here, before Blender is started
         named = folder / f"{stem}.npz"
@@ -94,11 +95,12 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
     return made
 
 
-def _captured(clip: Clip, report: Report) -> Any:
-    from ..capture.pipeline import capture
+def _captured(clip: Clip, report: Report) -> dict[str, Any]:
+    """The motions of the clip's takes, by what their files' names have after the clip's."""
+    from ..capture.pipeline import captures
 
     assert clip.settings is not None
-    return capture(Path(clip.source), config_of(clip.settings), report)
+    return captures(Path(clip.source), config_of(clip.settings), report)
 
 
 def settings_of(config: CaptureConfig) -> dict[str, Any]:
