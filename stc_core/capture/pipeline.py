@@ -79,8 +79,9 @@ def captures(path: Path, config: CaptureConfig | None = None, report: Report = i
         return {name: motion_of(pose, model, config, report) for name, pose in seen.items()}
     motions: dict[str, Motion] = {}
     for name, pose in seen.items():
-        before, whole = (sum(len(seen[take].scores) for take in takes) for takes in (motions, seen))
-        motions[name] = motion_of(pose, model, config, _part(_of_take(name, report), before, whole))
+        before, whole = (sum(len(seen[take].scores) for take in some) for some in (motions, seen))
+        part = _part(_of_take(name, report), before, len(pose.scores), whole)
+        motions[name] = motion_of(pose, model, config, part)
     return motions
 
 
@@ -107,7 +108,7 @@ def _seen(video: Video, layout: Layout, config: CaptureConfig, report: Report) -
     if not seen:
         what = f"{video.path} has {len(found) - 1} cuts, and no take between them shows a person long enough."
         raise UserError(what, "Choose another clip, or add --no-takes to make one motion over the cuts.")
-    _tell_cuts(found, seen, video.fps, report)
+    _tell_cuts(found, seen, report)
     return seen if len(seen) > 1 else dict(zip([""], seen.values(), strict=True))
 
 
@@ -117,14 +118,14 @@ def _found(video: Video, config: CaptureConfig, report: Report) -> list[Landmark
     count = 0
     with closing(takes(video, config.cut)) as parts:
         for part in parts:
-            found.append(landmarks(part, video.frames, config.detect, _part(report, count, video.frames)))
+            found.append(landmarks(part, video.frames, config.detect, _after(report, count, video.frames)))
             count += len(found[-1].timestamps)
     if count < video.frames:
         report(Progress("detect", count, count))
     return found
 
 
-def _tell_cuts(found: Sequence[Landmarks], seen: Mapping[str, Pose2D], fps: float, report: Report) -> None:
+def _tell_cuts(found: Sequence[Landmarks], seen: Mapping[str, Pose2D], report: Report) -> None:
     cuts = ", ".join(f"{take.timestamps[0]:.2f} s" for take in found[1:])
     if len(seen) == 1:
         (pose,) = seen.values()
@@ -195,13 +196,24 @@ def clocked(report: Report) -> Report:
     return passed
 
 
-def _part(report: Report, before: int, whole: int) -> Report:
-    """Passes on the progress in a take as that in the whole video, after so many frames before it."""
+def _after(report: Report, before: int, whole: int) -> Report:
+    """Passes on the progress of a count that goes on after `before`, of about `whole`."""
 
     def passed(event: Event) -> None:
         if isinstance(event, Progress):
-            done = before + event.done
-            event = replace(event, done=done, total=max(whole, done))
+            event = replace(event, done=before + event.done, total=max(whole, before + event.done))
+        report(event)
+
+    return passed
+
+
+def _part(report: Report, before: int, frames: int, whole: int) -> Report:
+    """Passes on the progress in a take of so many frames as that in the whole video."""
+
+    def passed(event: Event) -> None:
+        if isinstance(event, Progress):
+            share = event.done / event.total if event.total else 1.0
+            event = replace(event, done=before + round(share * frames), total=whole)
         report(event)
 
     return passed
