@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -134,10 +135,9 @@ def _are_unlike(a: _Small, b: _Small) -> bool:
 def _small(frame: Frame) -> _Small:
     """The green of a frame as means of samples on (36, 64) cells."""
     high, wide = frame.shape[:2]
-    rows = np.linspace(0, high - 1, _ROWS * _SAMPLES).astype(int)
-    columns = np.linspace(0, wide - 1, _COLUMNS * _SAMPLES).astype(int)
-    picked = frame[rows[:, None], columns, 1].astype(np.float32)
-    return picked.reshape(_ROWS, _SAMPLES, _COLUMNS, _SAMPLES).mean((1, 3))
+    rows, columns = max(1, high // (_ROWS * _SAMPLES)), max(1, wide // (_COLUMNS * _SAMPLES))
+    picked = np.ascontiguousarray(frame[::rows, ::columns, 1])
+    return cv2.resize(picked, (_COLUMNS, _ROWS), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def _changed(a: _Small, b: _Small) -> tuple[float, float]:

@@ -43,6 +43,9 @@ _SWAP_RATIO = 0.5
 _SWAP_LEAST_TORSOS = 0.2
 _JUMP_TORSOS = 1.0
 _JUMP_TORSOS_S = 20.0
+_CROPPED_PRESENCE = 0.5
+_CROPPED_SHARE = 0.15  # of the frames; in rendered and real clips of whole bodies it is 0
+_LEAST_FOUND_S = 0.2
 _SPANS_TOLD = 8
 _NOISE = re.compile(r"(WARNING|INFO|[IW]\d{4,8} )")
 
@@ -117,6 +120,12 @@ def landmarks(frames: Iterable[TimedFrame], frames_total: int, config: DetectCon
                 report(Progress("detect", len(rows), max(frames_total, len(rows))))
     report(Progress("detect", len(rows), len(rows)))
     return _landmarks(np.array(rows, np.float64).reshape(-1, 33, 7), np.array(times))
+
+
+def boxes(found: Landmarks) -> Array:
+    """Where the person is in the picture: (T, 4) left, top, right, bottom in pixels; NaN where nobody was found."""
+    around = np.concatenate([found.image.min(1), found.image.max(1)], -1)
+    return np.where(found.found[:, None], around, np.nan)
 
 
 def check_model(config: DetectConfig) -> None:
@@ -289,12 +298,14 @@ def to_pose2d(found: Landmarks, image_size: tuple[int, int], fps: float, layout:
 
     A score is the least visibility of the landmarks a point is made of, less outside the picture. Where nobody was
     found the points go straight from the frame before to the frame after and have score 0. Reports as Notes when
-    nobody was found, and where left and right seem to change places. Raises UserError with fewer than two frames found.
+    nobody was found, where left and right seem to change places, where the person seems to be another, and where the
+    legs are out of the picture. Raises UserError where a person was found in hardly any frame.
     """
-    if found.found.sum() < 2:
-        seen = "nobody was" if not found.found.any() else "a person was only once"
+    frames, times = len(found.found), int(found.found.sum())
+    if times < max(2.0, min(_LEAST_FOUND_S * fps, frames / 2.0)):
+        seen = f"a person was found in {times} only" if times else "nobody was found"
         raise UserError(
-            f"In the {len(found.found)} frames of the video {seen} found.",
+            f"In the {frames} frames of the video {seen}.",
             "Choose a clip that shows one person's whole body, larger and well lit, or try the heavy model.",
         )
     _tell_gaps(found, report)
@@ -305,6 +316,7 @@ def to_pose2d(found: Landmarks, image_size: tuple[int, int], fps: float, layout:
     pose = Pose2D(layout, keypoints, scores, found.timestamps, image_size, fps)
     _tell_swaps(pose, found.found, report)
     _tell_jumps(pose, found.found, report)
+    _tell_cropped(found, image_size, report)
     return pose
 
 
@@ -348,6 +360,24 @@ def _tell_jumps(pose: Pose2D, found: NDArray[np.bool_], report: Report) -> None:
         times = _told([(time_s, time_s) for time_s in pose.timestamps[jumps].tolist()])
         what = f"The person found jumps across the picture at {times}: perhaps it is someone else from there on."
         report(Note(what, "jump"))
+
+
+def _tell_cropped(found: Landmarks, image_size: tuple[int, int], report: Report) -> None:
+    ankles, knees = (_out_of_picture(found, part, image_size) & found.found for part in ("ankle", "knee"))
+    share = ankles.sum() / found.found.sum()
+    if share > _CROPPED_SHARE:
+        parts = "feet and knees" if knees.sum() > 0.5 * ankles.sum() else "feet"
+        what = f"The {parts} are out of the picture or hidden in {share:.0%} of the frames: "
+        what += f"{_told(_spans(ankles, found.timestamps))}. Legs, floor and path are guessed there."
+        report(Note(what, "cropped"))
+
+
+def _out_of_picture(found: Landmarks, part: str, image_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """(T,): neither side's point is in the picture, by its place or by what MediaPipe says of its presence."""
+    sides = [_MEDIAPIPE.index(f"{side}_{part}") for side in ("left", "right")]
+    points = found.image[:, sides]
+    outside = ((points < 0.0) | (points > np.array(image_size))).any(-1)
+    return (outside | (found.presence[:, sides] < _CROPPED_PRESENCE)).all(-1)
 
 
 def _jumps(pose: Pose2D, found: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -23,12 +23,13 @@ from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..shipped import shipped
 from .cut import CutConfig, takes
-from .detect import DetectConfig, Landmarks, landmarks, to_pose2d
+from .detect import DetectConfig, Landmarks, boxes, landmarks, to_pose2d
 from .ground import GroundConfig, focal_px, ground
 from .lift import LiftConfig, lift
 from .pose import LAYOUTS, Layout, Pose2D, Pose3D, evenly_spaced
 from .smooth import SmoothConfig, smooth
 from .solve import SolveConfig, solve
+from .steady import Background, SteadyConfig
 from .video import Video, VideoConfig, open_video
 
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
@@ -44,6 +45,7 @@ class CaptureConfig:
     """the lifter's weights; those that came with STC Mocap by default"""
     video: VideoConfig = field(default_factory=VideoConfig)
     cut: CutConfig = field(default_factory=CutConfig)
+    steady: SteadyConfig = field(default_factory=SteadyConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
     smooth: SmoothConfig = field(default_factory=SmoothConfig)
@@ -113,12 +115,15 @@ def _seen(video: Video, layout: Layout, config: CaptureConfig, report: Report) -
 
 
 def _found(video: Video, config: CaptureConfig, report: Report) -> list[Landmarks]:
-    """MediaPipe's landmarks in every take of the video."""
+    """MediaPipe's landmarks in every take of the video. Reports where the camera moves in one."""
     found: list[Landmarks] = []
     count = 0
     with closing(takes(video, config.cut)) as parts:
         for part in parts:
-            found.append(landmarks(part, video.frames, config.detect, _after(report, count, video.frames)))
+            background = Background(config.steady)
+            ahead = background.passing(part)
+            found.append(landmarks(ahead, video.frames, config.detect, _after(report, count, video.frames)))
+            background.tell(found[-1].timestamps, boxes(found[-1]), report)
             count += len(found[-1].timestamps)
     if count < video.frames:
         report(Progress("detect", count, count))
