@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -116,7 +117,7 @@ def _within(points: Array, box: Array) -> NDArray[np.bool_]:
 
 def _followed(before: Frame, after: Frame) -> tuple[Array, Array]:
     """Corners (N, 2) in one picture and where they are in the next; those lost on the way, or back, are left out."""
-    corners = cv2.goodFeaturesToTrack(before, _CORNERS, 0.01, 7)
+    corners: Any = cv2.goodFeaturesToTrack(before, _CORNERS, 0.01, 7)
     if corners is None:
         return np.empty((0, 2)), np.empty((0, 2))
     first = np.asarray(corners, np.float32)
