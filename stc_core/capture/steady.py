@@ -87,11 +87,14 @@ class Background:
         boxes (T, 4): left, top, right, bottom of the person in pixels at the times (T,); NaN where nobody was found.
         """
         share, zoom = self.wandering(times_s, boxes)
-        ways = [f"shifts by up to {share:.0%} of the picture"] if share > self._config.camera_moves_share else []
-        ways += [f"changes its size by {zoom:.0%}"] if zoom > self._config.camera_zooms_share else []
-        if ways:
-            what = f"The camera moves: the background {' and '.join(ways)}. It is taken to stand still: "
-            report(Note(what + "do not trust the path and the floor.", "camera"))
+        if share > self._config.camera_moves_share:
+            how = f"shifts by up to {share:.0%} of the picture"
+        elif zoom > self._config.camera_zooms_share:
+            how = f"changes its size by {zoom:.0%}"
+        else:
+            return
+        what = f"The camera moves: the background {how}. It is taken to stand still: do not trust the path and the floor."
+        report(Note(what, "camera"))
 
     def wandering(self, times_s: Array, boxes: Array) -> tuple[float, float]:
         """How far the picture's middle went from where it was, as a share of the longer side, and how much larger the

@@ -75,7 +75,8 @@ def test_a_fast_pan_and_back_is_told() -> None:
 
 
 def test_a_zoom_is_told() -> None:
-    (note,) = told(STILL, np.linspace(1.0, 1.3, FRAMES))
+    zooms = np.linspace(1.0, 1.3, FRAMES)
+    (note,) = told(STILL * zooms[:, None] + (zooms[:, None] - 1.0) * np.array(SIZE) / 2.0, zooms)
     assert "changes its size by 3" in note or "changes its size by 2" in note
 
 
