@@ -23,7 +23,10 @@ from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..shipped import shipped
 from .cut import CutConfig, takes
-from .detect import DetectConfig, Landmarks, boxes, landmarks, to_pose2d
+from .detect import DetectConfig, Landmarks, boxes, landmarks, landmarks_near, to_pose2d
+from .follow import FollowConfig, chosen, must_follow, tracks
+from .follow import check as check_person
+from .follow import tell as tell_people
 from .ground import GroundConfig, focal_px, ground
 from .lift import LiftConfig, lift
 from .pose import LAYOUTS, Layout, Pose2D, Pose3D, evenly_spaced
@@ -47,6 +50,7 @@ class CaptureConfig:
     cut: CutConfig = field(default_factory=CutConfig)
     steady: SteadyConfig = field(default_factory=SteadyConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
+    follow: FollowConfig = field(default_factory=FollowConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
     smooth: SmoothConfig = field(default_factory=SmoothConfig)
     ground: GroundConfig = field(default_factory=GroundConfig)
@@ -115,19 +119,37 @@ def _seen(video: Video, layout: Layout, config: CaptureConfig, report: Report) -
 
 
 def _found(video: Video, config: CaptureConfig, report: Report) -> list[Landmarks]:
-    """MediaPipe's landmarks in every take of the video. Reports where the camera moves in one."""
+    """The landmarks of one person in every take of the video. Reports where the camera moves, and of several people."""
+    check_person(config.follow)
     found: list[Landmarks] = []
     count = 0
     with closing(takes(video, config.cut)) as parts:
         for part in parts:
             background = Background(config.steady)
             ahead = background.passing(part)
-            found.append(landmarks(ahead, video.frames, config.detect, _after(report, count, video.frames)))
-            background.tell(found[-1].timestamps, boxes(found[-1]), report)
-            count += len(found[-1].timestamps)
+            take = landmarks(ahead, video.frames, config.detect, _after(report, count, video.frames))
+            count += len(take.timestamps)
+            background.tell(take.timestamps, boxes(take), report)
+            found.append(_of_one(take, video, config, report))
     if count < video.frames:
         report(Progress("detect", count, count))
     return found
+
+
+def _of_one(take: Landmarks, video: Video, config: CaptureConfig, report: Report) -> Landmarks:
+    """The take's landmarks of one person: as they are, or where they were of several people, seen again."""
+    people = tracks(take.timestamps, boxes(take), take.others)
+    if not people:
+        return take
+    track = chosen(people, video.image_size, take.timestamps[-1] - take.timestamps[0], config.follow)
+    tell_people(people, track, video.image_size, report)
+    if not must_follow(track, boxes(take)):
+        return take
+    times, slow = take.timestamps, config.video.slow_motion
+    span = replace(config.video, start_s=max(times[0] * slow - 1e-4, 0.0), end_s=times[-1] * slow + 1e-4)
+    again = open_video(video.path, span)
+    seen = (np.array(track.times), np.array(track.boxes))
+    return landmarks_near(again, len(times), seen, config.detect, report)
 
 
 def _tell_cuts(found: Sequence[Landmarks], seen: Mapping[str, Pose2D], report: Report) -> None:

@@ -27,6 +27,7 @@ _LEAST_CORNERS = 12
 _BACK_PX = 0.7
 _INLIER_PX = 1.0
 _LEAST_INLIERS = 0.4
+_SPREAD = 0.4  # of the picture's width or height, between the first and the last tenth of corners
 _MARGIN = 0.15  # of the person's box, on every side
 
 
@@ -93,7 +94,9 @@ class Background:
             how = f"changes its size by {zoom:.0%}"
         else:
             return
-        what = f"The camera moves: the background {how}. It is taken to stand still: do not trust the path and the floor."
+        what = (
+            f"The camera moves: the background {how}. It is taken to stand still: do not trust the path and the floor."
+        )
         report(Note(what, "camera"))
 
     def wandering(self, times_s: Array, boxes: Array) -> tuple[float, float]:
@@ -106,7 +109,7 @@ class Background:
             for time_s, points in ((look.began_s, look.before), (look.ended_s, look.after)):
                 box = boxes[min(int(np.searchsorted(times_s, time_s - 1e-9)), len(boxes) - 1)]
                 outside &= ~_within(points / self._scale, box)
-            place = place @ _step(look.before[outside], look.after[outside])
+            place = place @ _step(look.before[outside], look.after[outside], np.array(self._size) * self._scale)
             places.append(place @ middle)
             scales.append(math.sqrt(abs(np.linalg.det(place[:2, :2]))))
         way = np.linalg.norm(np.ptp(places, axis=0)) / max(*self._size, 1.0) / self._scale
@@ -136,12 +139,20 @@ def _flow(before: Frame, after: Frame, points: NDArray[np.float32]) -> tuple[NDA
     return np.asarray(there, np.float32), np.asarray(found)[:, 0] > 0
 
 
-def _step(before: Array, after: Array) -> Array:
-    """The similarity (3, 3) that takes the picture's points after to those before; none where too few corners agree."""
+def _are_spread(points: Array, size: Array) -> bool:
+    """Whether points are of the whole picture, not of one thing in it."""
+    low, high = np.quantile(points, [0.1, 0.9], axis=0)
+    return bool(((high - low) / size).max() > _SPREAD)
+
+
+def _step(before: Array, after: Array, size: Array) -> Array:
+    """The similarity (3, 3) that takes the picture's points after to those before; none where too few corners agree, or
+    only those of one part of the picture (width, height)."""
     step = np.eye(3)
     if len(before) < _LEAST_CORNERS:
         return step
     found, inliers = cv2.estimateAffinePartial2D(after, before, method=cv2.RANSAC, ransacReprojThreshold=_INLIER_PX)
-    if found is not None and inliers.mean() >= _LEAST_INLIERS:
+    agree = before[np.asarray(inliers)[:, 0] > 0]
+    if found is not None and len(agree) >= _LEAST_INLIERS * len(before) and _are_spread(agree, size):
         step[:2] = found
     return step
