@@ -49,13 +49,14 @@ _CROPPED_SHARE = 0.15  # of the frames; in rendered and real clips of whole bodi
 _LEAST_FOUND_S = 0.2
 _OTHER_VISIBILITY = 0.6
 _OTHER_HEIGHT = 0.2  # of the picture's
+_OTHER_APART = 0.25  # of the height: nearer it is what was left unpainted of the same person
 _PAINT_MARGIN = 0.12  # of the box's longer side
 _WINDOW_SIDES = 2.0  # of the box's longer side
 _FOLLOW_GAP_S = 1.5
 _FOLLOW_TRIES = 2
 _FOLLOW_LAST_S = 0.3  # for so long the last place counts more than what the first pass saw
-_FOLLOW_LIKE = 0.55  # a box is no smaller than the person's, and no larger, by this factor
-_FOLLOW_LATELY = 15  # boxes
+_FOLLOW_LIKE = 0.75  # a box is no smaller than the person's about that time, and no larger, by this factor
+_FOLLOW_LOOKS = 3  # boxes, at least, that tell the height
 _FOLLOW_HEIGHTS = 0.3  # how far a box may be from where it was, in heights: at once,
 _FOLLOW_HEIGHTS_S = 3.0  # and a second
 _SPANS_TOLD = 8
@@ -249,7 +250,8 @@ class _LookAround:
             if found is not None:
                 box = _box(found) + np.array([left, top, left, top])
                 painted = _painted(painted, box)
-                self._seen.append(np.array([time_s, *box]))
+                if not row.any() or _apart(box, _box(row)) > _OTHER_APART:
+                    self._seen.append(np.array([time_s, *box]))
 
     def _row(self, picture: Frame) -> Row | None:
         """Somebody in the picture, if clearly seen."""
@@ -266,6 +268,12 @@ class _LookAround:
     def close(self) -> None:
         if self._landmarker is not None:
             self._landmarker.close()
+
+
+def _apart(box: Array, other: Array) -> float:
+    """How far the middles of two boxes are apart, by the height of the higher."""
+    way = np.linalg.norm((other[:2] + other[2:] - box[:2] - box[2:]) / 2.0)
+    return float(way / max(box[3] - box[1], other[3] - other[1], 1.0))
 
 
 def _views(frame: Frame) -> list[tuple[int, int, int, int]]:
@@ -333,7 +341,8 @@ class _Follower:
 
     def _height(self, time_s: float) -> float:
         """How high the person's box is about this time."""
-        near = np.argsort(np.abs(self._times - time_s))[:_FOLLOW_LATELY]
+        away_s = np.abs(self._times - time_s)
+        near = away_s <= max(_FOLLOW_LAST_S, float(np.sort(away_s)[:_FOLLOW_LOOKS][-1]))
         return float(np.median(self._boxes[near, 3] - self._boxes[near, 1]))
 
     def _aim(self, box: Array, frame: Frame) -> None:
@@ -366,10 +375,9 @@ class _Follower:
 
 def _is_same(box: Array, other: Array, height: float, gap_s: float) -> bool:
     """Whether two boxes, so many seconds apart, can be one person's, who is so high about that time."""
-    high = other[3] - other[1]
-    way = np.linalg.norm((other[:2] + other[2:] - box[:2] - box[2:]) / 2.0)
-    alike = min(high, height) > _FOLLOW_LIKE * max(high, height)
-    return bool(alike and way < max(high, height) * min(_FOLLOW_HEIGHTS + _FOLLOW_HEIGHTS_S * gap_s, 1.5))
+    heights = sorted((other[3] - other[1], height))
+    near = _apart(box, other) < min(_FOLLOW_HEIGHTS + _FOLLOW_HEIGHTS_S * gap_s, 1.5)
+    return bool(near and heights[0] > _FOLLOW_LIKE * heights[1])
 
 
 def _landmarker(config: DetectConfig, mode: Any = vision.RunningMode.VIDEO) -> Any:

@@ -22,7 +22,8 @@ _GAP_S = 1.0  # or, so much later, by
 _LIKE_LATER = 0.35
 _LATELY = 15  # boxes
 _NEAR_HEIGHTS = 0.6  # nearer middles of boxes are told as a meeting
-_AT_START_S = 1.0
+_GLIMPSE, _GLIMPSE_S = 2, 2.0  # who was seen less often is not known again after so many seconds
+_ABOUT_S = 1.0
 _LEAST_TOLD = 0.4  # of the followed one's height: who is smaller, and
 _LEAST_LOOKS = 2  # who was seen less often, is not told of
 _SIDES = {"left": 0.0, "middle": 0.5, "right": 1.0}
@@ -32,8 +33,9 @@ _SIDES = {"left": 0.0, "middle": 0.5, "right": 1.0}
 class FollowConfig:
     """Which person is followed where there are several.
 
-    person: left, middle or right, or X,Y: where the person is when the take begins, in shares of the picture's width
-    and height from its top left corner. Empty: the one who is largest and longest to be seen.
+    person: left, middle or right, or X,Y: where the person is in the picture when people are first seen, X and Y in
+    shares of its width and height from its top left corner; or, with @ and seconds, at that time in the video, such as
+    right@2.5. Empty: the one who is largest and longest to be seen.
     """
 
     person: str = ""
@@ -57,6 +59,10 @@ class Track:
         self.boxes.append(box)
         self.firsts.append(first)
 
+    def at(self, time_s: float) -> Array:
+        """The box that was seen nearest to a time."""
+        return self.boxes[int(np.abs(np.array(self.times) - time_s).argmin())]
+
     def way_to(self, time_s: float, box: Array) -> float:
         """How far a box is from the last one, in heights and in seconds; infinite where it is another person's."""
         gap_s = time_s - self.times[-1]
@@ -65,7 +71,8 @@ class Track:
         way = float(np.linalg.norm(_middle(box) - _middle(self.boxes[-1]))) / heights[1]
         alike = heights[0] > (_LIKE_HEIGHT if gap_s < _GAP_S else _LIKE_LATER) * heights[1]
         near = way < _STEP_HEIGHTS + _STEP_HEIGHTS_S * gap_s
-        return way + gap_s if gap_s > 0.0 and alike and near else np.inf
+        a_glimpse = len(self.times) < _GLIMPSE and gap_s > _GLIMPSE_S
+        return way + gap_s if gap_s > 0.0 and alike and near and not a_glimpse else np.inf
 
 
 def _middle(box: Array) -> Array:
@@ -93,40 +100,42 @@ def tracks(times_s: Array, boxes: Array, others: Array) -> list[Track]:
 
 def check(config: FollowConfig) -> None:
     """Raises UserError where the person is named in no way that we know."""
-    _position(config.person)
+    _asked(config.person)
 
 
-def _position(person: str) -> tuple[float, float | None] | None:
-    word = person.strip().lower()
-    if not word:
+def _asked(person: str) -> tuple[float, float | None, float | None] | None:
+    """X, Y and time, as far as they are given."""
+    word, at, seconds = person.strip().lower().partition("@")
+    if not word and not at:
         return None
-    if word in _SIDES:
-        return _SIDES[word], None
     try:
+        time_s = float(seconds) if at else None
+        if word in _SIDES:
+            return _SIDES[word], None, time_s
         x, y = (float(part) for part in word.split(","))
     except ValueError:
         x = y = np.nan
     if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
-        what = f"“{person}” is no position of a person."
-        raise UserError(
-            what, "Choose --person left, middle or right, or X,Y in shares of the picture, such as 0.7,0.5."
-        )
-    return x, y
+        remedy = "Choose left, middle, right, or X,Y in shares of the picture; @ and seconds may follow: 0.7,0.5@2.5."
+        raise UserError(f"“{person}” is no position of a person.", remedy)
+    return x, y, time_s
 
 
 def chosen(found: list[Track], image_size: tuple[int, int], span_s: float, config: FollowConfig) -> Track:
     """The track asked for; by default the one with the greatest height times share of the time."""
-    asked = _position(config.person)
+    asked = _asked(config.person)
     if asked is None:
         return max(found, key=lambda track: track.height * _seen_s(track, span_s))
-    first_s = min(track.times[0] for track in found)
-    early = [track for track in found if track.times[0] <= first_s + _AT_START_S]
-    x, y = asked
+    x, y, time_s = asked
+    time_s = min(track.times[0] for track in found) if time_s is None else time_s
+    away_s = [float(np.abs(np.array(track.times) - time_s).min()) for track in found]
+    there = [track for track, away in zip(found, away_s, strict=True) if away <= max(_ABOUT_S, min(away_s))]
+    places = [_middle(track.at(time_s)) for track in there]
     if y is None:
-        in_order = sorted(early, key=lambda track: _middle(track.boxes[0])[0])
-        return in_order[round(x * (len(in_order) - 1))]
-    place = np.array([x, y]) * image_size
-    return min(early, key=lambda track: float(np.linalg.norm(_middle(track.boxes[0]) - place)))
+        in_order = sorted(range(len(there)), key=lambda index: float(places[index][0]))
+        return there[in_order[round(x * (len(there) - 1))]]
+    goal = np.array([x, y]) * image_size
+    return there[int(np.argmin([np.linalg.norm(place - goal) for place in places]))]
 
 
 def _seen_s(track: Track, span_s: float) -> float:
@@ -158,10 +167,9 @@ def tell(found: list[Track], track: Track, image_size: tuple[int, int], report: 
 
 def _meetings(track: Track, other: Track) -> list[float]:
     """The times at which one was seen near the other."""
-    times = np.array(track.times)
     near = []
     for time_s, box in zip(other.times, other.boxes, strict=True):
-        own = track.boxes[int(np.abs(times - time_s).argmin())]
+        own = track.at(time_s)
         way = float(np.linalg.norm(_middle(own) - _middle(box)))
         if way < _NEAR_HEIGHTS * max(own[3] - own[1], box[3] - box[1]):
             near.append(time_s)
