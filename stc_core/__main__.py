@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .motion.motion import Motion
 
 _SHORT = {"--height": "--height-m", "--start": "--start-s", "--end": "--end-s", "--smoothing": "--strength"}
+_LONGEST_STEM_BYTES = 210  # a file system takes 255; endings and the number of a take follow
 _ENDINGS = {"motion": ".npz", "bvh": ".bvh", "raw": "_raw.npz", "preview": "_preview.mp4", "sheet": "_preview.png"}
 
 
@@ -175,6 +176,10 @@ def _output(video: Path, out: Path) -> tuple[Path, str]:
     """The folder for the files, made, and how their names begin. Raises UserError where it cannot be written to."""
     named = out.suffix.lower() in (".npz", ".bvh")
     folder, stem = (out.parent, out.stem) if named else (out, video.stem)
+    if len(os.fsencode(stem)) > _LONGEST_STEM_BYTES:
+        raise UserError(
+            f"The name “{stem[:20]}…” is too long for the files to be made.", "Name one: --out FOLDER/NAME.npz."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

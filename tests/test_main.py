@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ from stc_core.__main__ import main
 from stc_core.capture.video import VideoConfig, open_video
 from stc_core.events import Done, Failed, Note, Progress, from_line
 from stc_core.motion.bvh import read_bvh
-from stc_core.motion.motion import load_motion
+from stc_core.motion.motion import load_motion, save_motion
+from tests import synthetic
 
 SAMPLE = Path(__file__).parent / "truth" / "sample.mp4"
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -99,6 +101,48 @@ def test_an_output_that_cannot_be_is_said_before_the_work(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     process = run("capture", SAMPLE, "--out", tmp_path / "file" / "folder")
     assert process.returncode == 1 and "--out" in process.stderr and "detect" not in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["lost.mp4"], "There is no file lost.mp4"),
+        (["歩" * 84 + ".mp4"], "is too long for the files to be made. Name one: --out"),
+        ([SAMPLE, "--person", "top"], "“top” is no position of a person. Choose left, middle, right"),
+        ([SAMPLE.parent], "is a folder. Choose a video file in it"),
+    ],
+)
+def test_what_capture_cannot_do_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: list[str], why: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["stc-mocap", "capture", *map(str, words), "--out", str(tmp_path)])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1 and why in capfd.readouterr().err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "歩" * 60, 'it\'s "a" walk'])
+def test_names_of_any_kind_keep_their_files(tmp_path: Path, name: str) -> None:
+    shutil.copy(SAMPLE, tmp_path / f"{name}.mp4")
+    words = ["capture", tmp_path / f"{name}.mp4", "--out", tmp_path / "out", "--end", "0.1", "--raw", "--preview"]
+    process = run(*words)
+    assert process.returncode == 0, process.stderr
+    endings = (".npz", ".bvh", "_raw.npz", "_preview.mp4", "_preview.png")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {name + ending for ending in endings}
+
+
+def test_a_rig_without_an_armature_is_a_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("bpy")
+    node = b'{"asset":{"version":"2.0"},"scene":0,"scenes":[{"nodes":[0]}],"nodes":[{"name":"stone"}]}'
+    node += b" " * (-len(node) % 4)
+    head = struct.pack("<4sII", b"glTF", 2, 20 + len(node)) + struct.pack("<I4s", len(node), b"JSON")
+    (tmp_path / "stone.glb").write_bytes(head + node)
+    save_motion(synthetic.walk(seconds=0.5), tmp_path / "walk.npz")
+    words = [tmp_path / "walk.npz", "--to", "fbx", "--rig", tmp_path / "stone.glb", "--out", tmp_path / "out"]
+    process = run("convert", *words)
+    assert process.returncode == 1 and "Traceback" not in process.stderr
+    assert "stone.glb" in process.stderr and "armature" in process.stderr
 
 
 def test_wrong_flags_are_exit_code_2(tmp_path: Path) -> None:
@@ -222,6 +266,8 @@ def test_convert_writes_every_take_and_skips_them_the_next_time(clip_with_cut: P
         ([], "--out"),
         (["--out", "OUT"], "No input was named"),
         ([SAMPLE, "--out", "OUT", "--to", "bvh,c3d"], "“c3d” is no format that we write"),
+        ([SAMPLE, "OUT/sample.mov", "--out", "OUT"], "would both become “sample”"),
+        (["OUT/empty", "--out", "OUT"], "holds no video and no motion file"),
         ([SAMPLE, "--out", "OUT/file/folder"], "cannot be written to"),
         ([SAMPLE, "--out", "OUT", "--to", "fbx", "--blender", "/lost/blender"], "no program /lost/blender"),
     ],
@@ -234,6 +280,8 @@ def test_what_convert_cannot_do_is_said_before_the_work(
     why: str,
 ) -> None:
     (tmp_path / "file").touch()
+    (tmp_path / "sample.mov").touch()
+    (tmp_path / "empty").mkdir()
     flags = [str(word).replace("OUT", str(tmp_path)) for word in words]
     monkeypatch.setattr(sys, "argv", ["stc-mocap", "convert", *flags])
     monkeypatch.setattr(signal, "signal", lambda *_: None)
