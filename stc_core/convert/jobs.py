@@ -23,7 +23,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -315,9 +315,25 @@ def _made(record: Record, kinds: Sequence[str], make: Make, report: Report) -> d
             raise UserError(f"{clip.source} changed while it was read.", "Run the same again when it is whole.")
         for picture in work.glob("*/textures/*"):  # what a result refers to, all clips of a rig to the same
             _put(picture, clip.result(kinds[0]).parent / "textures" / picture.name)
+        _check_takes(clip, files)
         return {key: _published(clip, key, file, source.sha256) for key, file in files.items()}
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_takes(clip: Clip, keys: Iterable[str]) -> None:
+    """Raises UserError where a take would have the name of another clip's result, or the other way round."""
+    takes = {key.removeprefix(kind_of(key)) for key in keys} - {""}
+    base, _, number = clip.name.rpartition(_TAKE)
+    others = [clip.name + take for take in takes] + ([base] if base and number.isdecimal() else [])
+    for name in others:
+        record = load(replace(clip, name=name))
+        paths = {result.path for result in record.results.values()}
+        if record.clip.source != clip.source and any(
+            clip.result(key).relative_to(clip.out).as_posix() in paths for key in keys
+        ):
+            what = f"{clip.source} and {record.clip.source} would both have results of one name."
+            raise UserError(what, "Rename one, or convert them into two folders.")
 
 
 def _takes(record: Record) -> list[str]:

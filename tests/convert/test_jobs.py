@@ -94,6 +94,18 @@ def test_the_takes_of_a_kind_stand_or_fall_together(clip: Clip, kind: str) -> No
     assert all(clip.result(f"{kind}_take{take}").is_file() for take in (1, 2))
 
 
+@pytest.mark.parametrize("cut_first", [True, False])
+def test_a_take_never_writes_over_another_clips_result(clip: Clip, cut_first: bool) -> None:
+    Path(clip.source).with_name("walk_take1.mp4").write_text("another")
+    other = replace(clip, source=str(Path(clip.source).with_name("walk_take1.mp4")), name="takes/walk_take1")
+    first, second = ((clip, (1, 2)), (other, ())) if cut_first else ((other, ()), (clip, (1, 2)))
+    assert performed(*first)[0].state == "done"
+    kept = clip.result("motion_take1").read_text()
+    record, _ = performed(*second)
+    assert record.state == "failed" and "results of one name. Rename one" in record.error
+    assert clip.result("motion_take1").read_text() == kept and jobs.standing(first[0]) == "done"
+
+
 def test_other_settings_leave_no_take_of_the_former_behind(clip: Clip) -> None:
     performed(clip, takes=(1, 2))
     record, _ = performed(replace(clip, settings={"smooth": 0.0}))
