@@ -70,7 +70,7 @@ class DetectConfig:
     model_dir: the folder of the pose_landmarker_*.task files; None finds the ones that came with STC Mocap.
     time_stretch: MediaPipe smooths over time and so lags; it is told that time runs this much slower than it does,
     which makes it smooth less. Measured on rendered clips of known truth; our own filter comes later and does not lag.
-    look_around_s: how often it is looked for other people; 0 for never.
+    look_around_s: how often it is looked for other people, four times as often once there are; 0 for never.
     """
 
     model: Literal["full", "heavy"] = "full"
@@ -79,7 +79,7 @@ class DetectConfig:
     min_presence_confidence: float = 0.5
     min_tracking_confidence: float = 0.5
     time_stretch: float = 20.0
-    look_around_s: float = 1.0
+    look_around_s: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,6 @@ class _LookAround:
             return
         if self._landmarker is None:
             self._landmarker = _landmarker(self._config, vision.RunningMode.IMAGE)
-        self._next_s = time_s + self._config.look_around_s / (2.0 if self._seen else 1.0)
         views = _views(frame)
         if self._looks and not self._seen and row.any():
             views = [views[self._looks % len(views)]]
@@ -252,6 +251,7 @@ class _LookAround:
                 painted = _painted(painted, box)
                 if not row.any() or _apart(box, _box(row)) > _OTHER_APART:
                     self._seen.append(np.array([time_s, *box]))
+        self._next_s = time_s + self._config.look_around_s / (4.0 if self._seen else 1.0)
 
     def _row(self, picture: Frame) -> Row | None:
         """Somebody in the picture, if clearly seen."""

@@ -66,7 +66,8 @@ def test_a_hand_that_trembles() -> None:
 @pytest.mark.parametrize("person", [0.0, 0.4])
 def test_a_slow_pan_is_told_with_its_length(person: float) -> None:
     (note,) = told(STILL + np.linspace(0, 48, FRAMES)[:, None] * np.array([1.0, 0.0]), person=person)
-    assert "10% of the picture" in note or "9% of the picture" in note
+    share = int(note.partition("up to ")[2].partition("%")[0])
+    assert share in (9, 10) if not person else 5 <= share <= 10  # where the person hides the corners, less is seen
 
 
 def test_a_fast_pan_and_back_is_told() -> None:
