@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,10 +17,13 @@ from .errors import UserError
 from .events import Done, Event, Failed, Note, Progress, to_line
 
 if TYPE_CHECKING:
+    from .capture.video import VideoConfig
     from .convert.run import Summary
     from .motion.motion import Motion
 
 _SHORT = {"--height": "--height-m", "--start": "--start-s", "--end": "--end-s", "--smoothing": "--strength"}
+_LONGEST_STEM_BYTES = 210  # a file system takes 255; endings and the number of a take follow
+_ENDINGS = {"motion": ".npz", "bvh": ".bvh", "raw": "_raw.npz", "preview": "_preview.mp4", "sheet": "_preview.png"}
 
 
 def main() -> None:
@@ -65,7 +68,7 @@ def _doctor(arguments: list[str]) -> int:
 def _capture(arguments: list[str]) -> int:
     import tyro
 
-    from .capture.pipeline import CaptureConfig, capture, unsmoothed
+    from .capture.pipeline import CaptureConfig, captures, longest, unsmoothed
     from .capture.preview import PreviewConfig, write_preview
     from .capture.video import open_video
     from .motion.motion import save_motion
@@ -90,17 +93,21 @@ def _capture(arguments: list[str]) -> int:
         config: tyro.conf.OmitArgPrefixes[CaptureConfig] = field(default_factory=CaptureConfig)
 
     asked = tyro.cli(Capture, args=[_SHORT.get(word, word) for word in arguments], prog="stc-mocap capture")
-    files = _outputs(asked.video, asked.out)
+    folder, stem = _output(asked.video, asked.out)
     report = _events if asked.events else _Bars()
-    motion = capture(asked.video, asked.config, report)
-    written = _write(motion, files)
-    if asked.raw:
-        save_motion(unsmoothed(motion, asked.config), files["raw"])
-        written |= {"raw": str(files["raw"])}
-    if asked.preview:
-        frames = open_video(asked.video, asked.config.video)
-        write_preview(frames, motion, files["preview"], PreviewConfig(), report, sheet=files["sheet"])
-        written |= {"preview": str(files["preview"]), "sheet": str(files["sheet"])}
+    motions = captures(asked.video, asked.config, report)
+    main, written = longest(motions)[0], dict[str, str]()
+    for take, motion in sorted(motions.items(), key=lambda named: named[0] != main):
+        named = {kind: folder / f"{stem}{take}{ending}" for kind, ending in _ENDINGS.items()}
+        made = _write(motion, named)
+        if asked.raw:
+            save_motion(unsmoothed(motion, asked.config), named["raw"])
+            made |= {"raw": named["raw"]}
+        if asked.preview:
+            frames = open_video(asked.video, _from(motion, asked.config.video))
+            write_preview(frames, motion, named["preview"], PreviewConfig(), report, sheet=named["sheet"])
+            made |= {kind: named[kind] for kind in ("preview", "sheet")}
+        written |= {kind if take == main else kind + take: str(path) for kind, path in made.items()}
     report(Done(written))
     return 0
 
@@ -181,27 +188,35 @@ def _told(summary: "Summary", events: bool, out: str, write_report: Callable[[],
     return 1 if summary.failed else 0
 
 
-def _outputs(video: Path, out: Path) -> dict[str, Path]:
-    """Where the files go; makes the folder. Raises UserError where it cannot be made or written to."""
+def _output(video: Path, out: Path) -> tuple[Path, str]:
+    """The folder for the files, made, and how their names begin. Raises UserError where it cannot be written to."""
     named = out.suffix.lower() in (".npz", ".bvh")
     folder, stem = (out.parent, out.stem) if named else (out, video.stem)
+    if len(os.fsencode(stem)) > _LONGEST_STEM_BYTES:
+        raise UserError(
+            f"The name “{stem[:20]}…” is too long for the files to be made.", "Name one: --out FOLDER/NAME.npz."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be made ({error.strerror}).", "Choose another --out.") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} cannot be written to.", "Choose another --out.")
-    names = {"motion": ".npz", "bvh": ".bvh", "raw": "_raw.npz", "preview": "_preview.mp4", "sheet": "_preview.png"}
-    return {kind: folder / (stem + name) for kind, name in names.items()}
+    return folder, stem
 
 
-def _write(motion: "Motion", files: dict[str, Path]) -> dict[str, str]:
+def _from(motion: "Motion", config: "VideoConfig") -> "VideoConfig":
+    """The part of the video that begins where a motion does."""
+    return replace(config, start_s=max(config.start_s, motion.start_s * config.slow_motion - 1e-3))
+
+
+def _write(motion: "Motion", files: dict[str, Path]) -> dict[str, Path]:
     from .motion.bvh import write_bvh
     from .motion.motion import save_motion
 
     save_motion(motion, files["motion"])
     write_bvh(motion, files["bvh"])
-    return {kind: str(files[kind]) for kind in ("motion", "bvh")}
+    return {kind: files[kind] for kind in ("motion", "bvh")}
 
 
 def _events(event: Event) -> None:

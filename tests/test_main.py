@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 
 from stc_core.__main__ import main
+from stc_core.capture.video import VideoConfig, open_video
 from stc_core.events import Done, Failed, Note, Progress, from_line
 from stc_core.motion.bvh import read_bvh
-from stc_core.motion.motion import load_motion
+from stc_core.motion.motion import load_motion, save_motion
+from tests import synthetic
 
 SAMPLE = Path(__file__).parent / "truth" / "sample.mp4"
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -98,6 +101,51 @@ def test_an_output_that_cannot_be_is_said_before_the_work(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     process = run("capture", SAMPLE, "--out", tmp_path / "file" / "folder")
     assert process.returncode == 1 and "--out" in process.stderr and "detect" not in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["lost.mp4"], "There is no file lost.mp4"),
+        (["歩" * 84 + ".mp4"], "is too long for the files to be made. Name one: --out"),
+        ([SAMPLE, "--person", "top"], "“top” is no position of a person. Choose left, middle, right"),
+        ([SAMPLE.parent], "is a folder. Choose a video file in it"),
+    ],
+)
+def test_what_capture_cannot_do_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: list[str], why: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["stc-mocap", "capture", *map(str, words), "--out", str(tmp_path)])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1 and why in capfd.readouterr().err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "歩" * 60, 'it\'s "a" walk'], ids=["long", "Japanese", "quotes"])
+def test_names_of_any_kind_keep_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    shutil.copy(SAMPLE, tmp_path / f"{name}.mp4")
+    words = [tmp_path / f"{name}.mp4", "--out", tmp_path / "out", "--end", "0.1", "--raw", "--preview"]
+    monkeypatch.setattr(sys, "argv", ["stc-mocap", "capture", *map(str, words)])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 0
+    endings = (".npz", ".bvh", "_raw.npz", "_preview.mp4", "_preview.png")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {name + ending for ending in endings}
+
+
+def test_a_rig_without_an_armature_is_a_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("bpy")
+    node = b'{"asset":{"version":"2.0"},"scene":0,"scenes":[{"nodes":[0]}],"nodes":[{"name":"stone"}]}'
+    node += b" " * (-len(node) % 4)
+    head = struct.pack("<4sII", b"glTF", 2, 20 + len(node)) + struct.pack("<I4s", len(node), b"JSON")
+    (tmp_path / "stone.glb").write_bytes(head + node)
+    save_motion(synthetic.walk(seconds=0.5), tmp_path / "walk.npz")
+    words = [tmp_path / "walk.npz", "--to", "fbx", "--rig", tmp_path / "stone.glb", "--out", tmp_path / "out"]
+    process = run("convert", *words)
+    assert process.returncode == 1 and "Traceback" not in process.stderr
+    assert "stone.glb" in process.stderr and "armature" in process.stderr
 
 
 def test_wrong_flags_are_exit_code_2(tmp_path: Path) -> None:
@@ -195,6 +243,42 @@ def test_convert_makes_the_bytes_that_capture_makes_and_the_next_run_skips_them(
     assert last.message.startswith("0 converted, 1 done before, 5 failed")
 
 
+@pytest.fixture(scope="module")
+def clip_with_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's first second, then twenty frames of its mirror image."""
+    path = tmp_path_factory.mktemp("cut") / "shots.mp4"
+    pictures = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for _, frame in open_video(SAMPLE, VideoConfig(end_s=1.0))]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, pictures[0].shape[1::-1])
+    for picture in pictures + [picture[:, ::-1] for picture in pictures[:20]]:
+        writer.write(np.ascontiguousarray(picture))
+    writer.release()
+    return path
+
+
+def test_capture_writes_every_take_the_longest_first(clip_with_cut: Path, tmp_path: Path) -> None:
+    process = run("capture", clip_with_cut, "--out", tmp_path / "x.npz", "--preview", "--raw", "--events")
+    assert process.returncode == 0, process.stderr
+    endings = (".npz", ".bvh", "_raw.npz", "_preview.mp4", "_preview.png")
+    assert {path.name for path in tmp_path.iterdir()} == {f"x_take{n}{ending}" for n in (1, 2) for ending in endings}
+    done = from_line(process.stdout.splitlines()[-1])
+    assert isinstance(done, Done) and done.files["motion"] == str(tmp_path / "x_take1.npz")
+    assert done.files["bvh_take2"] == str(tmp_path / "x_take2.bvh")
+    video = cv2.VideoCapture(str(tmp_path / "x_take2_preview.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 20
+    notes = [from_line(line) for line in process.stdout.splitlines()]
+    assert any(isinstance(note, Note) and note.kind == "cut" and "1.00 s" in note.message for note in notes)
+
+
+def test_convert_writes_every_take_and_skips_them_the_next_time(clip_with_cut: Path, tmp_path: Path) -> None:
+    shutil.copy(clip_with_cut, tmp_path)
+    words = ["convert", tmp_path, "--out", tmp_path, "--to", "bvh"]
+    assert "1 converted" in run(*words).stdout
+    names = {path.name for path in tmp_path.iterdir()} - {".stc-mocap", "shots.mp4"}
+    assert names == {f"shots_take{n}.{suffix}" for n in (1, 2) for suffix in ("npz", "bvh")}
+    assert [len(read_bvh(tmp_path / f"shots_take{n}.bvh").t_world_root) for n in (1, 2)] == [30, 20]
+    assert "0 converted, 1 done before" in run(*words).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -202,6 +286,8 @@ def test_convert_makes_the_bytes_that_capture_makes_and_the_next_run_skips_them(
         ([], "--out"),
         (["--out", "OUT"], "No input was named"),
         ([SAMPLE, "--out", "OUT", "--to", "bvh,c3d"], "“c3d” is no format that we write"),
+        ([SAMPLE, "OUT/sample.mov", "--out", "OUT"], "would both become “sample”"),
+        (["OUT/empty", "--out", "OUT"], "holds no video and no motion file"),
         ([SAMPLE, "--out", "OUT/file/folder"], "cannot be written to"),
         ([SAMPLE, "--out", "OUT", "--to", "fbx", "--blender", "/lost/blender"], "no program /lost/blender"),
     ],
@@ -214,6 +300,8 @@ def test_what_convert_cannot_do_is_said_before_the_work(
     why: str,
 ) -> None:
     (tmp_path / "file").touch()
+    (tmp_path / "sample.mov").touch()
+    (tmp_path / "empty").mkdir()
     flags = [str(word).replace("OUT", str(tmp_path)) for word in words]
     monkeypatch.setattr(sys, "argv", ["stc-mocap", "convert", *flags])
     monkeypatch.setattr(signal, "signal", lambda *_: None)

@@ -15,8 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ from .pose import Layout, Pose2D, runs
 Array = NDArray[np.float64]
 Frame = NDArray[np.uint8]
 TimedFrame = tuple[float, Frame]
+Row = NDArray[np.float32]
 
 _QUEUE_FRAMES = 4
 _REPORT_EVERY_S = 0.1
@@ -43,6 +44,21 @@ _SWAP_RATIO = 0.5
 _SWAP_LEAST_TORSOS = 0.2
 _JUMP_TORSOS = 1.0
 _JUMP_TORSOS_S = 20.0
+_CROPPED_PRESENCE = 0.5
+_CROPPED_SHARE = 0.15  # of the frames; in rendered and real clips of whole bodies it is 0
+_LEAST_FOUND_S = 0.2
+_OTHER_VISIBILITY = 0.6
+_OTHER_HEIGHT = 0.2  # of the picture's
+_OTHER_APART = 0.25  # of the height: nearer it is what was left unpainted of the same person
+_PAINT_MARGIN = 0.12  # of the box's longer side
+_WINDOW_SIDES = 2.0  # of the box's longer side
+_FOLLOW_GAP_S = 1.5
+_FOLLOW_TRIES = 2
+_FOLLOW_LAST_S = 0.3  # for so long the last place counts more than what the first pass saw
+_FOLLOW_LIKE = 0.75  # a box is no smaller than the person's about that time, and no larger, by this factor
+_FOLLOW_LOOKS = 3  # boxes, at least, that tell the height
+_FOLLOW_HEIGHTS = 0.3  # how far a box may be from where it was, in heights: at once,
+_FOLLOW_HEIGHTS_S = 3.0  # and a second
 _SPANS_TOLD = 8
 _NOISE = re.compile(r"(WARNING|INFO|[IW]\d{4,8} )")
 
@@ -54,6 +70,7 @@ class DetectConfig:
     model_dir: the folder of the pose_landmarker_*.task files; None finds the ones that came with STC Mocap.
     time_stretch: MediaPipe smooths over time and so lags; it is told that time runs this much slower than it does,
     which makes it smooth less. Measured on rendered clips of known truth; our own filter comes later and does not lag.
+    look_around_s: how often it is looked for other people, four times as often once there are; 0 for never.
     """
 
     model: Literal["full", "heavy"] = "full"
@@ -62,6 +79,7 @@ class DetectConfig:
     min_presence_confidence: float = 0.5
     min_tracking_confidence: float = 0.5
     time_stretch: float = 20.0
+    look_around_s: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +88,7 @@ class Landmarks:
 
     image (T, 33, 2): pixels, x right, y down. world (T, 33, 3): MediaPipe's own 3D, metres, x right, y down, z away
     from the camera, the middle of the hips at 0. visibility, presence (T, 33) in [0, 1]. found (T,) bool.
-    timestamps (T,): seconds, rising.
+    timestamps (T,): seconds, rising. others (N, 5): time, and left, top, right, bottom in pixels of other people.
     """
 
     image: Array
@@ -79,6 +97,7 @@ class Landmarks:
     presence: Array
     found: NDArray[np.bool_]
     timestamps: Array
+    others: Array = field(default_factory=lambda: np.zeros((0, 5)))
 
     def __post_init__(self) -> None:
         frames = len(self.timestamps)
@@ -100,23 +119,60 @@ def detect(
 
 
 def landmarks(frames: Iterable[TimedFrame], frames_total: int, config: DetectConfig, report: Report) -> Landmarks:
-    """All landmarks of the one person, frame by frame; `frames` are (seconds, uint8 RGB), read in another thread.
+    """All landmarks of one person, frame by frame; `frames` are (seconds, uint8 RGB), read in another thread.
 
-    Reports Progress of the stage "detect". Raises UserError where the network's file is missing or damaged, and
-    whatever `frames` raises.
+    Who of several it is decides MediaPipe; where others were seen is told with it. Reports Progress of the stage
+    "detect". Raises UserError where the network's file is missing or damaged, and whatever `frames` raises.
     """
-    rows: list[NDArray[np.float32]] = []
+    with contextlib.closing(_Detector(config)) as detector, contextlib.closing(_LookAround(config)) as around:
+
+        def row(time_s: float, frame: Frame) -> Row:
+            found = detector.row(time_s, frame)
+            around.look(time_s, frame, found)
+            return found
+
+        rows, times = _rows(frames, frames_total, row, "detect", report)
+    return _landmarks(rows, times, around.seen())
+
+
+def landmarks_near(
+    frames: Iterable[TimedFrame],
+    frames_total: int,
+    seen: tuple[Array, Array],
+    config: DetectConfig,
+    report: Report,
+) -> Landmarks:
+    """As `landmarks`, of the person who was seen at some times (N,) in boxes (N, 4), and of no other.
+
+    Reports Progress of the stage "follow".
+    """
+    with contextlib.closing(_Follower(*seen, config)) as follower:
+        rows, times = _rows(frames, frames_total, follower.row, "follow", report)
+    return _landmarks(rows, times, np.zeros((0, 5)))
+
+
+def _rows(
+    frames: Iterable[TimedFrame], total: int, row: Callable[[float, Frame], Row], stage: str, report: Report
+) -> tuple[Array, Array]:
+    """What `row` makes of each frame (T, 33, 7), and the frames' times."""
+    rows: list[Row] = []
     times: list[float] = []
     told_s = -math.inf
-    with contextlib.closing(_read_ahead(frames)) as ahead, contextlib.closing(_Detector(config)) as detector:
+    with contextlib.closing(_read_ahead(frames)) as ahead:
         for time_s, frame in ahead:
-            rows.append(detector.row(time_s, frame))
+            rows.append(row(time_s, frame))
             times.append(time_s)
             if time.monotonic() - told_s > _REPORT_EVERY_S:
                 told_s = time.monotonic()
-                report(Progress("detect", len(rows), max(frames_total, len(rows))))
-    report(Progress("detect", len(rows), len(rows)))
-    return _landmarks(np.array(rows, np.float64).reshape(-1, 33, 7), np.array(times))
+                report(Progress(stage, len(rows), max(total, len(rows))))
+    report(Progress(stage, len(rows), len(rows)))
+    return np.array(rows, np.float64).reshape(-1, 33, 7), np.array(times)
+
+
+def boxes(found: Landmarks) -> Array:
+    """Where the person is in the picture: (T, 4) left, top, right, bottom in pixels; NaN where nobody was found."""
+    around = np.concatenate([found.image.min(1), found.image.max(1)], -1)
+    return np.where(found.found[:, None], around, np.nan)
 
 
 def check_model(config: DetectConfig) -> None:
@@ -124,10 +180,10 @@ def check_model(config: DetectConfig) -> None:
     _landmarker(config).close()
 
 
-def _landmarks(rows: Array, times: Array) -> Landmarks:
+def _landmarks(rows: Array, times: Array, others: Array) -> Landmarks:
     assert np.isfinite(rows).all() and (np.diff(times) > 0).all()
     visibility, presence = np.clip(rows[..., 5], 0.0, 1.0), np.clip(rows[..., 6], 0.0, 1.0)
-    return Landmarks(rows[..., :2], rows[..., 2:5], visibility, presence, rows.any((1, 2)), times)
+    return Landmarks(rows[..., :2], rows[..., 2:5], visibility, presence, rows.any((1, 2)), times, others)
 
 
 class _Detector:
@@ -137,28 +193,198 @@ class _Detector:
         self._stretch, self._last_ms, self._first = config.time_stretch, -1, True
         self._landmarker = _landmarker(config)
 
-    def row(self, time_s: float, frame: Frame) -> NDArray[np.float32]:
+    def row(self, time_s: float, frame: Frame) -> Row:
         self._last_ms = max(self._last_ms + 1, round(time_s * 1e3 * self._stretch))
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame))
         with _quiet() if self._first else contextlib.nullcontext():
             result = self._landmarker.detect_for_video(image, self._last_ms)
         self._first = False
-        if not result.pose_landmarks:
-            return np.zeros((33, 7), np.float32)
-        height, width = frame.shape[:2]
-        pairs = zip(result.pose_landmarks[0], result.pose_world_landmarks[0], strict=True)
-        values = [(p.x * width, p.y * height, w.x, w.y, w.z, p.visibility, p.presence) for p, w in pairs]
-        return np.array(values, np.float32)
+        return _row_of(result, frame)
 
     def close(self) -> None:
         self._landmarker.close()
 
 
-def _landmarker(config: DetectConfig) -> Any:
+def _row_of(result: Any, frame: Frame) -> Row:
+    """The first person of MediaPipe's result."""
+    if not result.pose_landmarks:
+        return np.zeros((33, 7), np.float32)
+    height, width = frame.shape[:2]
+    pairs = zip(result.pose_landmarks[0], result.pose_world_landmarks[0], strict=True)
+    values = [(p.x * width, p.y * height, w.x, w.y, w.z, p.visibility, p.presence) for p, w in pairs]
+    return np.array(values, np.float32)
+
+
+def _box(row: Row) -> Array:
+    """Left, top, right, bottom of all landmarks."""
+    return np.concatenate([row[:, :2].min(0), row[:, :2].max(0)]).astype(np.float64)
+
+
+class _LookAround:
+    """Sees from time to time who is there besides: MediaPipe in single pictures, with those already seen painted over.
+
+    Its detector wants square pictures: of a wide one the squares in it are looked at too, one each time; all of them
+    at the first time, and once somebody was seen.
+    """
+
+    def __init__(self, config: DetectConfig):
+        self._config, self._looks = config, 0
+        self._landmarker: Any = None
+        self._next_s = -math.inf
+        self._seen: list[Array] = []
+
+    def look(self, time_s: float, frame: Frame, row: Row) -> None:
+        """Look around in this frame, if it is time; `row` is of the person who is followed, or 0."""
+        if self._config.look_around_s <= 0.0 or time_s < self._next_s:
+            return
+        if self._landmarker is None:
+            self._landmarker = _landmarker(self._config, vision.RunningMode.IMAGE)
+        views = _views(frame)
+        if self._looks and not self._seen and row.any():
+            views = [views[self._looks % len(views)]]
+        self._looks += 1
+        painted = _painted(frame, _box(row)) if row.any() else frame
+        for left, top, right, bottom in views:
+            found = self._row(painted[top:bottom, left:right])
+            if found is not None:
+                box = _box(found) + np.array([left, top, left, top])
+                painted = _painted(painted, box)
+                if not row.any() or _apart(box, _box(row)) > _OTHER_APART:
+                    self._seen.append(np.array([time_s, *box]))
+        self._next_s = time_s + self._config.look_around_s / (4.0 if self._seen else 1.0)
+
+    def _row(self, picture: Frame) -> Row | None:
+        """Somebody in the picture, if clearly seen."""
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
+        with _quiet() if self._looks == 1 else contextlib.nullcontext():
+            row = _row_of(self._landmarker.detect(image), picture)
+        clear = row[:, 5].mean() > _OTHER_VISIBILITY and np.ptp(row[:, 1]) > _OTHER_HEIGHT * picture.shape[0]
+        return row if clear else None
+
+    def seen(self) -> Array:
+        """(N, 5): time and box of everybody seen."""
+        return np.array(self._seen).reshape(-1, 5)
+
+    def close(self) -> None:
+        if self._landmarker is not None:
+            self._landmarker.close()
+
+
+def _apart(box: Array, other: Array) -> float:
+    """How far the middles of two boxes are apart, by the height of the higher."""
+    way = np.linalg.norm((other[:2] + other[2:] - box[:2] - box[2:]) / 2.0)
+    return float(way / max(box[3] - box[1], other[3] - other[1], 1.0))
+
+
+def _views(frame: Frame) -> list[tuple[int, int, int, int]]:
+    """The whole picture, and the squares that cover it with half a square's overlap: left, top, right, bottom."""
+    high, wide = frame.shape[:2]
+    side, length = min(high, wide), max(high, wide)
+    if length < 1.2 * side:
+        return [(0, 0, wide, high)]
+    starts = np.linspace(0, length - side, math.ceil(2.0 * (length / side - 1.0)) + 1).astype(int).tolist()
+    squares = [(s, 0, s + side, side) if wide > high else (0, s, side, s + side) for s in starts]
+    return [(0, 0, wide, high), *squares]
+
+
+def _painted(frame: Frame, box: Array) -> Frame:
+    """The frame with a box, and a margin around it, in one plain colour."""
+    margin = _PAINT_MARGIN * max(box[2] - box[0], box[3] - box[1])
+    left, top = np.maximum(box[:2] - margin, 0.0).astype(int)
+    right, bottom = np.maximum(box[2:] + margin, 0.0).astype(int)
+    painted = frame.copy()
+    painted[top:bottom, left:right] = np.median(frame[::16, ::16].reshape(-1, 3), axis=0)
+    return painted
+
+
+class _Follower:
+    """MediaPipe in a window of the picture that goes with one person; what is found of others is refused.
+
+    times (N,), boxes (N, 4): when and where the person was seen before. The window stays as long as the person is well
+    inside, so that MediaPipe can track; a new one is a new beginning for it.
+    """
+
+    def __init__(self, times: Array, boxes: Array, config: DetectConfig):
+        self._times, self._boxes, self._config = times, boxes, config
+        self._last: tuple[float, Array] | None = None
+        self._window: tuple[int, int, int, int] | None = None
+        self._detector: _Detector | None = None
+
+    def row(self, time_s: float, frame: Frame) -> Row:
+        known_s, box = self._expected(time_s)
+        if abs(time_s - known_s) > _FOLLOW_GAP_S:
+            return np.zeros((33, 7), np.float32)
+        self._aim(box, frame)
+        assert self._window is not None and self._detector is not None
+        left, top, right, bottom = self._window
+        picture, corner = frame[top:bottom, left:right], np.array([left, top])
+        for _ in range(_FOLLOW_TRIES):
+            row = self._detector.row(time_s, picture)
+            if not row.any():
+                break
+            row[:, :2] += corner
+            if _is_same(box, _box(row), self._height(known_s), abs(time_s - known_s)):
+                self._last = (time_s, _box(row))
+                return row
+            wrong = _box(row) - np.concatenate([corner, corner])
+            self._renew()
+            picture = _painted(picture, wrong)
+        return np.zeros((33, 7), np.float32)
+
+    def _expected(self, time_s: float) -> tuple[float, Array]:
+        """The nearest time at which it is known where the person is, and the box."""
+        nearest = int(np.abs(self._times - time_s).argmin())
+        known = (float(self._times[nearest]), self._boxes[nearest])
+        if self._last is not None and time_s - self._last[0] <= max(abs(time_s - known[0]), _FOLLOW_LAST_S):
+            return self._last
+        return known
+
+    def _height(self, time_s: float) -> float:
+        """How high the person's box is about this time."""
+        away_s = np.abs(self._times - time_s)
+        near = away_s <= max(_FOLLOW_LAST_S, float(np.sort(away_s)[:_FOLLOW_LOOKS][-1]))
+        return float(np.median(self._boxes[near, 3] - self._boxes[near, 1]))
+
+    def _aim(self, box: Array, frame: Frame) -> None:
+        """Move the window where the person comes near its border, or became much larger or smaller."""
+        side = max(box[2] - box[0], box[3] - box[1])
+        if self._window is not None:
+            window = np.array(self._window, np.float64)
+            picture = np.array([0.0, 0.0, frame.shape[1], frame.shape[0]])
+            room = np.concatenate([box[:2] - window[:2], window[2:] - box[2:]])
+            at_border = np.abs(window - picture) < 1.0
+            wide = float((window[2:] - window[:2]).max())
+            if ((room > 0.1 * side) | at_border).all() and wide < 3.5 * side:
+                return
+        middle = (box[:2] + box[2:]) / 2.0
+        start = np.maximum(middle - _WINDOW_SIDES / 2.0 * side, 0.0)
+        end = np.minimum(middle + _WINDOW_SIDES / 2.0 * side, frame.shape[1::-1])
+        start = np.minimum(start, np.array(frame.shape[1::-1]) - 16.0)
+        end = np.maximum(end, start + 16.0)
+        self._window = (int(start[0]), int(start[1]), int(end[0]), int(end[1]))
+        self._renew()
+
+    def _renew(self) -> None:
+        self.close()
+        self._detector = _Detector(self._config)
+
+    def close(self) -> None:
+        if self._detector is not None:
+            self._detector.close()
+
+
+def _is_same(box: Array, other: Array, height: float, gap_s: float) -> bool:
+    """Whether two boxes, so many seconds apart, can be one person's, who is so high about that time."""
+    heights = sorted((other[3] - other[1], height))
+    near = _apart(box, other) < min(_FOLLOW_HEIGHTS + _FOLLOW_HEIGHTS_S * gap_s, 1.5)
+    return bool(near and heights[0] > _FOLLOW_LIKE * heights[1])
+
+
+def _landmarker(config: DetectConfig, mode: Any = vision.RunningMode.VIDEO) -> Any:
     path = _model_file(config)
     options = vision.PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(path)),
-        running_mode=vision.RunningMode.VIDEO,
+        running_mode=mode,
         min_pose_detection_confidence=config.min_detection_confidence,
         min_pose_presence_confidence=config.min_presence_confidence,
         min_tracking_confidence=config.min_tracking_confidence,
@@ -289,12 +515,14 @@ def to_pose2d(found: Landmarks, image_size: tuple[int, int], fps: float, layout:
 
     A score is the least visibility of the landmarks a point is made of, less outside the picture. Where nobody was
     found the points go straight from the frame before to the frame after and have score 0. Reports as Notes when
-    nobody was found, and where left and right seem to change places. Raises UserError with fewer than two frames found.
+    nobody was found, where left and right seem to change places, where the person seems to be another, and where the
+    legs are out of the picture. Raises UserError where a person was found in hardly any frame.
     """
-    if found.found.sum() < 2:
-        seen = "nobody was" if not found.found.any() else "a person was only once"
+    frames, times = len(found.found), int(found.found.sum())
+    if times < max(2.0, min(_LEAST_FOUND_S * fps, frames / 2.0)):
+        seen = f"a person was found in {times} only" if times else "nobody was found"
         raise UserError(
-            f"In the {len(found.found)} frames of the video {seen} found.",
+            f"In the {frames} frames of the video {seen}.",
             "Choose a clip that shows one person's whole body, larger and well lit, or try the heavy model.",
         )
     _tell_gaps(found, report)
@@ -305,6 +533,7 @@ def to_pose2d(found: Landmarks, image_size: tuple[int, int], fps: float, layout:
     pose = Pose2D(layout, keypoints, scores, found.timestamps, image_size, fps)
     _tell_swaps(pose, found.found, report)
     _tell_jumps(pose, found.found, report)
+    _tell_cropped(found, image_size, report)
     return pose
 
 
@@ -348,6 +577,24 @@ def _tell_jumps(pose: Pose2D, found: NDArray[np.bool_], report: Report) -> None:
         times = _told([(time_s, time_s) for time_s in pose.timestamps[jumps].tolist()])
         what = f"The person found jumps across the picture at {times}: perhaps it is someone else from there on."
         report(Note(what, "jump"))
+
+
+def _tell_cropped(found: Landmarks, image_size: tuple[int, int], report: Report) -> None:
+    ankles, knees = (_out_of_picture(found, part, image_size) & found.found for part in ("ankle", "knee"))
+    share = ankles.sum() / found.found.sum()
+    if share > _CROPPED_SHARE:
+        parts = "feet and knees" if knees.sum() > 0.5 * ankles.sum() else "feet"
+        what = f"The {parts} are out of the picture or hidden in {share:.0%} of the frames: "
+        what += f"{_told(_spans(ankles, found.timestamps))}. Legs, floor and path are guessed there."
+        report(Note(what, "cropped"))
+
+
+def _out_of_picture(found: Landmarks, part: str, image_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """(T,): neither side's point is in the picture, by its place or by what MediaPipe says of its presence."""
+    sides = [_MEDIAPIPE.index(f"{side}_{part}") for side in ("left", "right")]
+    points = found.image[:, sides]
+    outside = ((points < 0.0) | (points > np.array(image_size))).any(-1)
+    return (outside | (found.presence[:, sides] < _CROPPED_PRESENCE)).all(-1)
 
 
 def _jumps(pose: Pose2D, found: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,12 +22,17 @@ from ..events import Event, Note, Progress, Report, ignore
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..shipped import shipped
-from .detect import DetectConfig, detect
+from .cut import CutConfig, takes
+from .detect import DetectConfig, Landmarks, boxes, landmarks, landmarks_near, to_pose2d
+from .follow import FollowConfig, chosen, must_follow, tracks
+from .follow import check as check_person
+from .follow import tell as tell_people
 from .ground import GroundConfig, focal_px, ground
 from .lift import LiftConfig, lift
-from .pose import LAYOUTS, Pose2D, Pose3D, evenly_spaced
+from .pose import LAYOUTS, Layout, Pose2D, Pose3D, evenly_spaced
 from .smooth import SmoothConfig, smooth
 from .solve import SolveConfig, solve
+from .steady import Background, SteadyConfig
 from .video import Video, VideoConfig, open_video
 
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
@@ -41,7 +47,10 @@ class CaptureConfig:
     weights: Path | None = None
     """the lifter's weights; those that came with STC Mocap by default"""
     video: VideoConfig = field(default_factory=VideoConfig)
+    cut: CutConfig = field(default_factory=CutConfig)
+    steady: SteadyConfig = field(default_factory=SteadyConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
+    follow: FollowConfig = field(default_factory=FollowConfig)
     lift: LiftConfig = field(default_factory=LiftConfig)
     smooth: SmoothConfig = field(default_factory=SmoothConfig)
     ground: GroundConfig = field(default_factory=GroundConfig)
@@ -49,17 +58,115 @@ class CaptureConfig:
 
 
 def capture(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> Motion:
-    """The motion of the person in a video. Raises UserError where video, weights or settings do not allow one."""
+    """The motion of the person in a video, in its longest take. Raises UserError as `captures` does."""
+    return longest(captures(path, config, report))[1]
+
+
+def captures(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> dict[str, Motion]:
+    """The motions of the person in a video, a take each, in order, by what their files' names have after the video's.
+
+    One named "" where there is but one; else "_take1", "_take2", …, numbered as they are in the video: a take that is
+    too short or without a person is left out and told. Raises UserError where video, weights or settings do not allow
+    any.
+    """
     config = config or CaptureConfig()
     report = clocked(report)
     model = load_checkpoint(config.weights or shipped(WEIGHTS))
     if model.config.layout not in LAYOUTS:
         raise UserError(f"{config.weights} was trained for the landmarks “{model.config.layout}”.", "Choose others.")
     video = open_video(path, config.video)
-    seen = detect(video, video.frames, video.image_size, video.fps, LAYOUTS[model.config.layout], config.detect, report)
+    seen = _seen(video, LAYOUTS[model.config.layout], config, report)
     for note in video.notes:
         report(Note(note))
-    return motion_of(seen, model, replace(config, ground=_with_focal(config.ground, video)), report)
+    config = replace(config, ground=_with_focal(config.ground, video))
+    focal = focal_px(config.ground, video.image_size, report)
+    config = replace(config, ground=replace(config.ground, focal_px=focal))
+    if len(seen) == 1:
+        return {name: motion_of(pose, model, config, report) for name, pose in seen.items()}
+    motions: dict[str, Motion] = {}
+    for name, pose in seen.items():
+        before, whole = (sum(len(seen[take].scores) for take in some) for some in (motions, seen))
+        part = _part(_of_take(name, report), before, len(pose.scores), whole)
+        motions[name] = motion_of(pose, model, config, part)
+    return motions
+
+
+def longest(motions: Mapping[str, Motion]) -> tuple[str, Motion]:
+    """The take that lasts longest, with its name."""
+    return max(motions.items(), key=lambda named: len(named[1].t_world_root) / named[1].fps)
+
+
+def _seen(video: Video, layout: Layout, config: CaptureConfig, report: Report) -> dict[str, Pose2D]:
+    """The person in every take of the video, by the takes' names; those with nobody, or too short, are told."""
+    found = _found(video, config, report)
+    if len(found) == 1:
+        return {"": to_pose2d(found[0], video.image_size, video.fps, layout, report)}
+    seen: dict[str, Pose2D] = {}
+    for number, take in enumerate(found, 1):
+        name, spoken = f"_take{number}", f"Take {number} ({_span(take, video.fps)})"
+        if take.timestamps[-1] - take.timestamps[0] + 1.0 / video.fps < config.cut.least_take_s:
+            report(Note(f"{spoken} is too short and is left out.", "cut"))
+            continue
+        try:
+            seen[name] = to_pose2d(take, video.image_size, video.fps, layout, _of_take(name, report))
+        except UserError as error:
+            report(Note(f"{spoken} is left out. {error.what}", "cut"))
+    if not seen:
+        what = f"{video.path} has {len(found) - 1} cuts, and no take between them shows a person long enough."
+        raise UserError(what, "Choose another clip, or add --no-takes to make one motion over the cuts.")
+    _tell_cuts(found, seen, report)
+    return seen if len(seen) > 1 else dict(zip([""], seen.values(), strict=True))
+
+
+def _found(video: Video, config: CaptureConfig, report: Report) -> list[Landmarks]:
+    """The landmarks of one person in every take of the video. Reports where the camera moves, and of several people."""
+    check_person(config.follow)
+    found: list[Landmarks] = []
+    count = 0
+    with closing(takes(video, config.cut)) as parts:
+        for part in parts:
+            background = Background(config.steady)
+            ahead = background.passing(part)
+            take = landmarks(ahead, video.frames, config.detect, _after(report, count, video.frames))
+            count += len(take.timestamps)
+            background.tell(take.timestamps, boxes(take), report)
+            found.append(_of_one(take, video, config, report))
+    if count < video.frames:
+        report(Progress("detect", count, count))
+    return found
+
+
+def _of_one(take: Landmarks, video: Video, config: CaptureConfig, report: Report) -> Landmarks:
+    """The take's landmarks of one person: as they are, or where they were of several people, seen again."""
+    people = tracks(take.timestamps, boxes(take), take.others)
+    if not people:
+        return take
+    track = chosen(people, video.image_size, take.timestamps[-1] - take.timestamps[0], config.follow)
+    tell_people(people, track, video.image_size, report)
+    if not must_follow(track, boxes(take)):
+        return take
+    times, slow = take.timestamps, config.video.slow_motion
+    span = replace(config.video, start_s=max(times[0] * slow - 1e-4, 0.0), end_s=times[-1] * slow + 1e-4)
+    again = open_video(video.path, span)
+    seen = (np.array(track.times), np.array(track.boxes))
+    return landmarks_near(again, len(times), seen, config.detect, report)
+
+
+def _tell_cuts(found: Sequence[Landmarks], seen: Mapping[str, Pose2D], report: Report) -> None:
+    cuts = ", ".join(f"{take.timestamps[0]:.2f} s" for take in found[1:])
+    if len(seen) == 1:
+        (pose,) = seen.values()
+        what = f"The video has cuts at {cuts}; the motion is of the one take at {pose.timestamps[0]:.2f} s."
+    else:
+        name = max(seen, key=lambda name: len(seen[name].timestamps))
+        what = (
+            f"The video has cuts at {cuts}: each take is a motion of its own, {', '.join(seen)}; {name} is the longest."
+        )
+    report(Note(what, "cut"))
+
+
+def _span(take: Landmarks, fps: float) -> str:
+    return f"{take.timestamps[0]:.2f}-{take.timestamps[-1] + 1.0 / fps:.2f} s"
 
 
 def motion_of(seen: Pose2D, model: Any, config: CaptureConfig, report: Report = ignore) -> Motion:
@@ -111,6 +218,40 @@ def clocked(report: Report) -> Report:
             rate = event.done / seconds if seconds > 0 else 0.0
             left = (event.total - event.done) / rate if rate else None
             event = replace(event, rate=round(rate, 2), seconds_left=None if left is None else round(left, 1))
+        report(event)
+
+    return passed
+
+
+def _after(report: Report, before: int, whole: int) -> Report:
+    """Passes on the progress of a count that goes on after `before`, of about `whole`."""
+
+    def passed(event: Event) -> None:
+        if isinstance(event, Progress):
+            event = replace(event, done=before + event.done, total=max(whole, before + event.done))
+        report(event)
+
+    return passed
+
+
+def _part(report: Report, before: int, frames: int, whole: int) -> Report:
+    """Passes on the progress in a take of so many frames as that in the whole video."""
+
+    def passed(event: Event) -> None:
+        if isinstance(event, Progress):
+            share = event.done / event.total if event.total else 1.0
+            event = replace(event, done=before + round(share * frames), total=whole)
+        report(event)
+
+    return passed
+
+
+def _of_take(name: str, report: Report) -> Report:
+    """Passes on notes as those of a take."""
+
+    def passed(event: Event) -> None:
+        if isinstance(event, Note) and name:
+            event = replace(event, message=f"Take {name.removeprefix('_take')}: {event.message}")
         report(event)
 
     return passed

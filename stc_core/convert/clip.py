@@ -90,8 +90,9 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
     stem = _short(Path(clip.name).name)
     made: dict[str, Path] = {}
     if MOTION in kinds:
-        motion = made[MOTION] = folder / f"{stem}.npz"
-        save_motion(_captured(clip, report), motion)
+        for take, captured in _captured(clip, report).items():
+            motion = made[MOTION + take] = folder / f"{stem}{take}.npz"
+            save_motion(captured, motion)
     if LOOK in kinds:
         made[LOOK] = folder / "look.json"
         look.save_look(_look(clip, motion, report), made[LOOK])
@@ -108,11 +109,12 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
     return made
 
 
-def _captured(clip: Clip, report: Report) -> Any:
-    from ..capture.pipeline import capture
+def _captured(clip: Clip, report: Report) -> dict[str, Any]:
+    """The motions of the clip's takes, by what their files' names have after the clip's."""
+    from ..capture.pipeline import captures
 
     assert clip.settings is not None
-    return capture(Path(clip.source), config_of(clip.settings), report)
+    return captures(Path(clip.source), config_of(clip.settings), report)
 
 
 def _look(clip: Clip, motion: Path, report: Report) -> look.Look:

@@ -8,6 +8,8 @@
 
 A result is made in work/, brought to the disk, then renamed to its place; then the record says so. It stands as long as
 the record names it, it has its size, and its input and settings are those it was made from: all else is made again.
+A video with cuts becomes several takes. Their results are named by kind and take, "motion_take1" or "bvh_take3"; those
+of a kind stand or fall together. The motions say which takes there are.
 Knows nothing of how a clip is converted (a Make does), nor of worker processes.
 """
 
@@ -22,7 +24,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +35,7 @@ from ..events import Event, Note, Progress, Report
 
 FOLDER = ".stc-mocap"
 MOTION, LOOK = "motion", "look"
+_TAKE = "_take"
 _FORMAT = 2
 _LEAST_FREE_BYTES = 16 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -65,10 +68,13 @@ class Clip:
         motion = () if self.settings is None else (MOTION,)
         return (*motion, *((LOOK,) if self.look else ()), *self.to)
 
-    def result(self, kind: str) -> Path:
+    def result(self, key: str) -> Path:
+        """Where a result goes: "bvh" to NAME.bvh, "bvh_take2" to NAME_take2.bvh, a motion to .npz."""
+        kind = kind_of(key)
+        take = key.removeprefix(kind)
         if kind == LOOK:
-            return Path(self.out) / FOLDER / "looks" / f"{_key(self.name)}.json"
-        return Path(self.out) / f"{self.name}.{'npz' if kind == MOTION else kind}"
+            return Path(self.out) / FOLDER / "looks" / f"{_key(self.name)}{take}.json"
+        return Path(self.out) / f"{self.name}{take}.{'npz' if kind == MOTION else kind}"
 
 
 @dataclass(frozen=True)
@@ -94,9 +100,9 @@ class Result:
 class Record:
     """How a clip stands. state: waiting, running, done or failed.
 
-    asked: fingerprint of all that was asked for. passing: the failure was the machine's (a full disk), not the clip's.
-    started: seconds since 1970. seconds: it took. stages: the seconds of each part. notes, seconds and stages
-    are of all runs that made what stands.
+    results: by kind, or by kind and take. asked: fingerprint of all that was asked for. passing: the failure was the
+    machine's (a full disk), not the clip's. started: seconds since 1970. seconds: it took. stages: the seconds of each
+    part. notes, seconds and stages are of all runs that made what stands.
     """
 
     clip: Clip
@@ -114,7 +120,18 @@ class Record:
 
 Make = Callable[[Clip, Sequence[str], Path, Path, Report], dict[str, Path]]
 """make(clip, kinds, motion, folder, report): make files of those kinds in the folder. motion: the motion file to make
-them of, unless the kinds begin with the motion itself. Raises UserError for what is the clip's fault."""
+them of, unless the motion itself is asked for; then alone, and where the video has cuts there is one for every take,
+under "motion_take1" and so on. Raises UserError for what is the clip's fault."""
+
+
+def kind_of(key: str) -> str:
+    """The kind of a result, whichever take it is of."""
+    return key.partition(_TAKE)[0]
+
+
+def take_of(key: str) -> str:
+    """The number of the take that a result is of, "" where it is the only one."""
+    return key.partition(_TAKE)[2]
 
 
 def to_plain(clip: Clip) -> dict[str, Any]:
@@ -225,7 +242,8 @@ def perform(clip: Clip, make: Make, report: Report) -> Record:
         record = _begin(record)
         if not record.results:
             clock.forget()
-        for kinds in _steps([kind for kind in clip.kinds if kind not in record.results]):
+        done = {kind_of(key) for key in record.results}
+        for kinds in _steps([kind for kind in clip.kinds if kind not in done]):
             results = {**record.results, **_made(record, kinds, make, clock)}
             record = clock.told(replace(record, results=results))
             save(record)
@@ -302,37 +320,62 @@ def _begin(record: Record) -> Record:
         record = replace(record, source=stamp(source))
     assert record.source is not None
     record = replace(record, asked=_asked(clip, record.source.sha256), source=_touched(source, record.source))
-    for kind, result in record.results.items():
-        if not _stands(clip, record, kind):
+    standing = [kind for kind in {kind_of(key) for key in record.results} if _stands(clip, record, kind)]
+    for key, result in record.results.items():
+        if kind_of(key) not in standing:
             (Path(clip.out) / result.path).unlink(missing_ok=True)
-    record = replace(record, results={k: r for k, r in record.results.items() if _stands(clip, record, k)})
+    record = replace(record, results={k: r for k, r in record.results.items() if kind_of(k) in standing})
     save(record)
     return record
 
 
 def _made(record: Record, kinds: Sequence[str], make: Make, report: Report) -> dict[str, Result]:
-    """Make results of some kinds, and put them in their places."""
+    """Make results of some kinds, of every take, and put them in their places."""
     clip, source = record.clip, record.source
     assert source is not None
-    motion = Path(clip.source) if clip.settings is None else clip.result(MOTION)
     work = Path(tempfile.mkdtemp(dir=Path(clip.out) / FOLDER / "work"))
     try:
-        files = make(clip, kinds, motion, work, report)
+        files: dict[str, Path] = {}
+        for take in [""] if MOTION in kinds else _takes(record):
+            motion = Path(clip.source) if clip.settings is None else clip.result(MOTION + take)
+            folder = Path(tempfile.mkdtemp(dir=work))
+            files |= {key + take: path for key, path in make(clip, kinds, motion, folder, report).items()}
         state = Path(clip.source).stat()
         if (state.st_size, state.st_mtime_ns) != (source.bytes, source.modified_ns):
             raise UserError(f"{clip.source} changed while it was read.", "Run the same again when it is whole.")
-        for picture in work.glob("textures/*"):  # what a result refers to, all clips of a rig to the same
+        for picture in work.glob("*/textures/*"):  # what a result refers to, all clips of a rig to the same
             _put(picture, clip.result(kinds[0]).parent / "textures" / picture.name)
-        return {kind: _published(clip, kind, files[kind], source.sha256) for kind in kinds}
+        _check_takes(clip, files)
+        return {key: _published(clip, key, file, source.sha256) for key, file in files.items()}
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _published(clip: Clip, kind: str, file: Path, sha256: str) -> Result:
-    content, target = stamp(file), clip.result(kind)
+def _check_takes(clip: Clip, keys: Iterable[str]) -> None:
+    """Raises UserError where a take would have the name of another clip's result, or the other way round."""
+    takes = {key.removeprefix(kind_of(key)) for key in keys} - {""}
+    base, _, number = clip.name.rpartition(_TAKE)
+    others = [clip.name + take for take in takes] + ([base] if base and number.isdecimal() else [])
+    for name in others:
+        record = load(replace(clip, name=name))
+        paths = {result.path for result in record.results.values()}
+        if record.clip.source != clip.source and any(
+            clip.result(key).relative_to(clip.out).as_posix() in paths for key in keys
+        ):
+            what = f"{clip.source} and {record.clip.source} would both have results of one name."
+            raise UserError(what, "Rename one, or convert them into two folders.")
+
+
+def _takes(record: Record) -> list[str]:
+    """What the takes' names have after the clip's; only "" where there was no cut, or no motion was made yet."""
+    return [key.removeprefix(MOTION) for key in record.results if kind_of(key) == MOTION] or [""]
+
+
+def _published(clip: Clip, key: str, file: Path, sha256: str) -> Result:
+    content, target = stamp(file), clip.result(key)
     _put(file, target)
     path = target.relative_to(clip.out).as_posix()
-    return Result(path, content.bytes, content.sha256, _made_of(clip, kind, sha256))
+    return Result(path, content.bytes, content.sha256, _made_of(clip, kind_of(key), sha256))
 
 
 def _put(path: Path, target: Path) -> None:
@@ -372,9 +415,15 @@ def _touched(path: Path, known: Stamp) -> Stamp:
 
 
 def _stands(clip: Clip, record: Record, kind: str) -> bool:
-    result = record.results.get(kind)
-    if result is None or record.source is None or result.made_of != _made_of(clip, kind, record.source.sha256):
+    """Whether the results of a kind stand, of every take that there is."""
+    if record.source is None:
         return False
+    made_of = _made_of(clip, kind, record.source.sha256)
+    results = [record.results.get(kind + take) for take in _takes(record)]
+    return all(result is not None and result.made_of == made_of and _is_whole(clip, result) for result in results)
+
+
+def _is_whole(clip: Clip, result: Result) -> bool:
     path = Path(clip.out) / result.path
     return path.is_file() and path.stat().st_size == result.bytes
 

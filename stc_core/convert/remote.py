@@ -214,12 +214,12 @@ def _with_files(clip: Clip, here: Clip, near: Path, fetched: Collection[str]) ->
         _get(clip.source, source) if _SOURCE in fetched else _shadow(clip.source, source)
         here = replace(here, source=str(source))
     known: _State = {}
-    for kind, result in jobs.load(here).results.items() if is_url(clip.out) else ():
+    for key, result in jobs.load(here).results.items() if is_url(clip.out) else ():
         path = near / result.path
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             url = f"{clip.out}/{result.path}"
-            _get(url, path) if kind in fetched else _shadow(url, path)
+            _get(url, path) if jobs.kind_of(key) in fetched else _shadow(url, path)
             known[path] = _state(path)
     return here, known
 

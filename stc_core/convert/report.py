@@ -18,7 +18,7 @@ from .. import __version__
 from ..errors import UserError
 from ..events import Note
 from . import jobs
-from .jobs import LOOK, MOTION, Clip, Record, Result
+from .jobs import LOOK, MOTION, Clip, Record, Result, kind_of, take_of
 from .look import Look, load_look
 
 NAME = "report.html"
@@ -33,7 +33,6 @@ WORDS = {
     "cropped": "legs out of the picture",
     "pictures": "no pictures",
 }
-_TAKE = "_take"
 
 
 @dataclass(frozen=True)
@@ -123,12 +122,8 @@ def _old_state(record: Record) -> str:
 
 
 def _lives(out: Path, record: Record) -> bool:
-    results = [out / result.path for key, result in record.results.items() if _kind(key) != LOOK]
+    results = [out / result.path for key, result in record.results.items() if kind_of(key) != LOOK]
     return any(path.is_file() for path in (Path(record.clip.source), *results))
-
-
-def _kind(key: str) -> str:
-    return key.partition(_TAKE)[0]
 
 
 def _row(out: Path, record: Record, state: str) -> Row:
@@ -155,7 +150,7 @@ def _takes(out: Path, results: dict[str, Result] | Any) -> tuple[Take, ...]:
     """The results by the take that they are of, motion first."""
     by_take: dict[str, dict[str, Result]] = {}
     for key, result in results.items():
-        by_take.setdefault(key.partition(_TAKE)[2], {})[_kind(key)] = result
+        by_take.setdefault(take_of(key), {})[kind_of(key)] = result
     takes = []
     for name, kinds in sorted(by_take.items(), key=lambda item: (len(item[0]), item[0])):
         look = load_look(out / kinds[LOOK].path) if LOOK in kinds else None

@@ -161,6 +161,26 @@ def test_a_jump_across_the_picture_is_told_as_someone_else():
     assert len(notes) == 1 and "1.33 s" in notes[0] and "someone else" in notes[0]
 
 
+def test_legs_out_of_the_picture_are_told():
+    found = standing()
+    down = np.where(np.arange(60) < 30, 0.0, 150.0)  # ankles at 550 of 480, knees at 480
+    image = found.image + down[:, None, None] * np.array([0.0, 1.0])
+    notes = told(replace(found, image=image))[1]
+    assert len(notes) == 1 and "50% of the frames: 1.00-1.97 s" in notes[0]
+    presence = found.presence.copy()
+    presence[:, [25, 26, 27, 28]] = 0.3
+    notes = told(replace(found, presence=presence))[1]
+    assert len(notes) == 1 and "feet and knees" in notes[0] and "100% of the frames" in notes[0]
+    presence[:, [26, 28]] = 1.0
+    assert told(replace(found, presence=presence))[1] == []
+
+
+@pytest.mark.parametrize("frames", [2, 3, 5])
+def test_a_person_for_a_blink_is_no_motion(frames):
+    with pytest.raises(UserError, match=f"a person was found in {frames} only"):
+        told(without(standing(), slice(frames, None)))
+
+
 # The reader thread.
 
 

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.pipeline import CaptureConfig, capture
+from stc_core.capture.cut import CutConfig
+from stc_core.capture.pipeline import CaptureConfig, capture, captures
 from stc_core.capture.pose import H36M17
-from stc_core.capture.video import VideoConfig
+from stc_core.capture.video import VideoConfig, open_video
 from stc_core.errors import UserError
+from stc_core.events import Event, Note, Progress
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
 from stc_core.motion.motion import Motion
 from stc_core.training.metrics import p_mpjpe
@@ -78,6 +81,61 @@ def test_published_weights_walk_the_whole_way(tmp_path: Path) -> None:
     motion = capture(SAMPLE, config)
     assert motion.landmark_names == H36M17.names and len(motion.t_world_root) == 30
     assert np.isfinite(motion.positions()).all()
+
+
+def cut_together(path: Path, *parts: list[np.ndarray]) -> Path:
+    """The pictures of the parts after each other, as a video."""
+    height, width = parts[0][0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (width, height))
+    for picture in (picture for part in parts for picture in part):
+        writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[np.ndarray]:
+    return [frame for _, frame in open_video(SAMPLE, VideoConfig(end_s=2.0))]
+
+
+def test_a_clip_with_cuts_becomes_a_motion_for_each_take_with_a_person(
+    pictures: list[np.ndarray], tmp_path: Path
+) -> None:
+    mirrored = [picture[:, ::-1].copy() for picture in pictures]
+    empty = [np.full_like(pictures[0], 128) for _ in range(20)]
+    path = cut_together(tmp_path / "clip.mp4", pictures[:20], mirrored[:10], empty, mirrored[10:40], pictures[:4])
+    events: list[Event] = []
+    motions = captures(path, CaptureConfig(), events.append)
+    assert {name: len(motion.t_world_root) for name, motion in motions.items()} == {"_take1": 20, "_take4": 30}
+    assert [motion.start_s for motion in motions.values()] == pytest.approx([0.0, 50 / 30.0])
+    assert np.array_equal(capture(path).t_world_root, motions["_take4"].t_world_root)
+    told = [event.message for event in events if isinstance(event, Note) and event.kind == "cut"]
+    assert any("Take 2 (0.67-1.00 s) is too short" in note for note in told)
+    assert any("Take 3 (1.00-1.67 s) is left out" in note and "nobody was found" in note for note in told)
+    assert "cuts at 0.67 s, 1.00 s, 1.67 s, 2.67 s" in told[-1] and "_take4 is the longest" in told[-1]
+    lens = [event for event in events if isinstance(event, Note) and "focal length" in event.message]
+    assert len(lens) == 1
+    for stage in ("detect", "lift", "smooth", "ground", "solve"):
+        done = [(event.done, event.total) for event in events if isinstance(event, Progress) and event.stage == stage]
+        assert done == sorted(done) and done[-1][0] == done[-1][1]
+
+
+def test_a_take_alone_has_the_motion_that_its_own_clip_would_have(pictures: list[np.ndarray], tmp_path: Path) -> None:
+    empty = [np.full_like(pictures[0], 128) for _ in range(20)]
+    notes: list[Event] = []
+    motions = captures(cut_together(tmp_path / "cut.mp4", empty, pictures[:40]), CaptureConfig(), notes.append)
+    assert list(motions) == [""] and any("the one take at 0.67 s" in n.message for n in notes if isinstance(n, Note))
+    alone = capture(cut_together(tmp_path / "alone.mp4", pictures[:40]))
+    assert np.abs(motions[""].positions() - alone.positions()).mean() < 0.01  # the encoder's bits differ
+
+
+def test_cuts_can_be_passed_over(pictures: list[np.ndarray], tmp_path: Path) -> None:
+    mirrored = [picture[:, ::-1].copy() for picture in pictures]
+    path = cut_together(tmp_path / "clip.mp4", pictures[:15], mirrored[:15])
+    motions = captures(path, CaptureConfig(cut=CutConfig(takes=False)))
+    assert len(motions[""].t_world_root) == 30
+    with pytest.raises(UserError, match=r"1 cuts, and no take .* --no-takes"):
+        captures(path, CaptureConfig(cut=CutConfig(least_take_s=3.0)))
 
 
 def test_missing_weights_are_named() -> None:

@@ -62,7 +62,7 @@ def blender(folder: Path, body: str, name: str = "python-with-bpy") -> str:
 
 
 def test_settings_there_and_back(tmp_path: Path) -> None:
-    config = CaptureConfig(tmp_path / "w.pth", VideoConfig(end_s=2.0), DetectConfig("heavy", tmp_path))
+    config = CaptureConfig(tmp_path / "w.pth", VideoConfig(end_s=2.0), detect=DetectConfig("heavy", tmp_path))
     assert one.config_of(json.loads(json.dumps(one.settings_of(config)))) == config
     assert one.config_of(one.settings_of(CaptureConfig())) == CaptureConfig()
 

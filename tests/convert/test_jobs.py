@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,14 @@ from stc_core.events import Note, Progress, Report, ignore
 
 
 class Maker:
-    """Makes text of the source and remembers what it was asked for; "no KIND" in the source: it fails there."""
+    """Makes text of the source and remembers what it was asked for; "no KIND" in the source: it fails there.
 
-    def __init__(self) -> None:
+    takes: into which the source is cut.
+    """
+
+    def __init__(self, takes: Sequence[int] = ()) -> None:
         self.asked: list[str] = []
+        self._takes = takes
 
     def __call__(self, clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: Report) -> dict[str, Path]:
         self.asked += kinds
@@ -28,7 +33,11 @@ class Maker:
         for kind in kinds:
             if text == f"no {kind}":
                 raise UserError(f"No {kind} can be made.", "Give up.")
-            (folder / kind).write_text(f"{kind} of {text} {clip.settings} {clip.skeleton}")
+            (folder / kind).write_text(f"{kind} of {text} {clip.settings} {clip.skeleton} {motion.name}")
+        if self._takes and "motion" in kinds:
+            return {
+                f"motion_take{take}": Path(shutil.copy(folder / "motion", folder / f"{take}")) for take in self._takes
+            }
         return {kind: folder / kind for kind in kinds}
 
 
@@ -41,8 +50,8 @@ def clip(tmp_path: Path) -> Clip:
     return Clip(str(tmp_path / "walk.mp4"), str(out), "takes/walk", ("bvh", "fbx"), {"smooth": 1.0})
 
 
-def performed(clip: Clip) -> tuple[Record, list[str]]:
-    maker = Maker()
+def performed(clip: Clip, takes: Sequence[int] = ()) -> tuple[Record, list[str]]:
+    maker = Maker(takes)
     return jobs.perform(clip, maker, ignore), maker.asked
 
 
@@ -62,6 +71,47 @@ def test_the_record_has_input_settings_state_and_times(clip: Clip) -> None:
     assert [note.message for note in record.notes] == ["made motion", "made bvh", "made fbx"]
     assert jobs.results(Path(clip.out)) == {clip.result(kind) for kind in clip.kinds}
     assert clip.result("motion") == Path(clip.out) / "takes" / "walk.npz" and clip.result("motion").is_file()
+
+
+def test_a_clip_with_cuts_has_results_of_every_take(clip: Clip) -> None:
+    record, asked = performed(clip, takes=(1, 3))
+    assert asked == ["motion", "bvh", "bvh", "fbx", "fbx"] and jobs.standing(clip) == "done"
+    keys = [f"{kind}_take{take}" for kind in clip.kinds for take in (1, 3)]
+    assert list(record.results) == keys and record == jobs.load(clip)
+    assert jobs.results(Path(clip.out)) == {clip.result(key) for key in keys}
+    assert clip.result("bvh_take3") == Path(clip.out) / "takes" / "walk_take3.bvh"
+    assert clip.result("bvh_take3").read_text().endswith("walk_take3.npz")
+    assert not clip.result("bvh").exists()
+    assert performed(replace(clip, to=("bvh", "glb")), takes=(1, 3))[1] == ["glb", "glb"]
+
+
+@pytest.mark.parametrize("kind", ["motion", "bvh"])
+def test_the_takes_of_a_kind_stand_or_fall_together(clip: Clip, kind: str) -> None:
+    performed(clip, takes=(1, 2))
+    clip.result(f"{kind}_take2").unlink()
+    assert jobs.standing(clip) == "waiting"
+    assert set(performed(clip, takes=(1, 2))[1]) == {kind} and jobs.standing(clip) == "done"
+    assert all(clip.result(f"{kind}_take{take}").is_file() for take in (1, 2))
+
+
+@pytest.mark.parametrize("cut_first", [True, False])
+def test_a_take_never_writes_over_another_clips_result(clip: Clip, cut_first: bool) -> None:
+    Path(clip.source).with_name("walk_take1.mp4").write_text("another")
+    other = replace(clip, source=str(Path(clip.source).with_name("walk_take1.mp4")), name="takes/walk_take1")
+    first, second = ((clip, (1, 2)), (other, ())) if cut_first else ((other, ()), (clip, (1, 2)))
+    assert performed(*first)[0].state == "done"
+    kept = clip.result("motion_take1").read_text()
+    record, _ = performed(*second)
+    assert record.state == "failed" and "results of one name. Rename one" in record.error
+    assert clip.result("motion_take1").read_text() == kept and jobs.standing(first[0]) == "done"
+
+
+def test_other_settings_leave_no_take_of_the_former_behind(clip: Clip) -> None:
+    performed(clip, takes=(1, 2))
+    record, _ = performed(replace(clip, settings={"smooth": 0.0}))
+    assert set(record.results) == set(clip.kinds)
+    files = {path for path in (Path(clip.out) / "takes").iterdir()}
+    assert files == {clip.result(kind) for kind in clip.kinds}
 
 
 def test_another_format_is_made_of_the_motion_that_is_there(clip: Clip) -> None:
