@@ -20,6 +20,7 @@ _LOG_LINES = 6
 _STAGES = {
     "": "Starting",
     "detect": "Finding the person",
+    "follow": "Following the person",
     "lift": "Lifting into 3D",
     "smooth": "Smoothing",
     "ground": "Standing on the floor",

@@ -33,7 +33,7 @@ STALLED_S = 60.0
 """an engine not heard of for so long may hang"""
 KILL_AFTER_S = 5.0
 """how long a cancelled process may take to end by itself"""
-CAPTURE_STAGES = {"detect": 0.82, "lift": 0.12, "smooth": 0.01, "ground": 0.03, "solve": 0.02}
+CAPTURE_STAGES = {"detect": 0.82, "follow": 0.0, "lift": 0.12, "smooth": 0.01, "ground": 0.03, "solve": 0.02}
 """the share of the whole time that each stage of a capture takes"""
 
 _MODELS = {"fast": "full", "best": "heavy"}

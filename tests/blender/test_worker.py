@@ -88,6 +88,8 @@ def test_the_fraction_and_the_time_left_are_those_of_the_whole_work() -> None:
     assert worker.overall(Progress("detect", 7, 0, 5.0, None), stages) == (0.0, None)
     assert worker.overall(Progress("detect", 100, 100, 5.0, 0.0), stages) == (pytest.approx(0.8), None)
     assert worker.overall(Progress("detect", 500, 100, 5.0, 0.0), stages)[0] == pytest.approx(0.8)
+    followed = worker.overall(Progress("follow", 50, 100), worker.CAPTURE_STAGES)  # only where there are several people
+    assert followed == worker.overall(Progress("lift", 0, 100), worker.CAPTURE_STAGES)
 
 
 def test_an_error_is_the_engines_own_sentence(capture: Callable[..., Job]) -> None:
