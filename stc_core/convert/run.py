@@ -31,6 +31,7 @@ from .remote import gave_up, is_url, load, perform, standing
 _STARTING_S = 120.0
 _LOOK_EVERY_S = 0.25
 _TRIES = 2
+_EVERY_CORE = 4
 _CANCEL = (signal.SIGINT, signal.SIGTERM)
 # One thread each for the network: its sums, and so the last bits of results, depend on their number. More workers use
 # more cores better: detection, four fifths of the work, gains nothing from these.
@@ -42,7 +43,8 @@ class RunConfig:
     """How the work is done; nothing here changes the results."""
 
     workers: int = 0
-    """processes; 0 for one on every two processor cores; with --scheduler the most clips at once, 0 for no bound"""
+    """processes; 0 for one a processor core up to four, then one for every two cores; with --scheduler the most clips
+    at once, 0 for no bound"""
     retry: bool = False
     """also try the clips again that failed before"""
     stall_s: float = 600.0
@@ -119,7 +121,7 @@ class _Crew:
     def __init__(self, clips: Sequence[Clip], config: RunConfig, make: Make, tally: Tally):
         self._waiting = deque(clips)
         self._stall_s, self._make, self._tally = config.stall_s, make, tally
-        self._count = min(config.workers or max(1, cores() // 2), len(clips))
+        self._count = min(config.workers or max(min(cores(), _EVERY_CORE), cores() // 2), len(clips))
         self._scratch = bool(clips) and is_url(clips[0].out)
         self._logs = Path(clips[0].out if clips else "") / FOLDER
         if self._scratch:  # what workers' libraries say cannot be written to a URL

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from stc_core.convert.inputs import VIDEOS
+from stc_core.convert.report import NAME
 from stc_core.convert.run import cores
 from stc_core.motion.motion import load_motion
 
@@ -49,7 +50,8 @@ def frames(out: Path) -> int:
 
 
 def results(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    """What lies there, but for the report, which tells times."""
+    return {path.name: path.read_bytes() for path in out.iterdir() if path.is_file() and path.name != NAME}
 
 
 def apart_m(one: Path, other: Path) -> float:
