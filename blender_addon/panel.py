@@ -170,6 +170,7 @@ class STC_MOCAP_PT_options(_Child, bpy.types.Panel):
         column = layout.column()
         _draw_if_known(column, settings, "Field of View", "use_view", "view_deg")
         _draw_if_known(column, settings, "Camera Tilt", "use_tilt", "tilt_deg")
+        column.prop(settings, "person")
         column.row().prop(settings, "rate", expand=True)
         column.prop(settings, "start_frame")
         column.prop(settings, "scene_range")

@@ -132,6 +132,16 @@ class Settings(bpy.types.PropertyGroup):
             ("never", "Never", "Leave the feet as they were seen"),
         ),
     )
+    person: EnumProperty(
+        name="Person",
+        items=(
+            ("MAIN", "Largest", "Follow the one who is largest and longest to be seen"),
+            ("left", "Left", "Follow the one who is at the left when people are first seen"),
+            ("middle", "Middle", "Follow the one who is in the middle when people are first seen"),
+            ("right", "Right", "Follow the one who is at the right when people are first seen"),
+        ),
+        description="Whom to follow where the video shows several people",
+    )
     use_height: BoolProperty(name="Body Height", description="Tell how tall the person is; else 1.70 m is assumed")
     height_m: FloatProperty(
         name="Body Height", min=0.3, max=3.0, default=1.7, precision=2, step=1, description="Metres, without shoes"
@@ -205,6 +215,7 @@ class Settings(bpy.types.PropertyGroup):
             weights=absolute(self.weights) if self.weights else None,
             view_deg=self.view_deg if self.use_view else None,
             tilt_deg=self.tilt_deg if self.use_tilt else None,
+            person="" if self.person == "MAIN" else self.person,
         )
 
     def apply_options(self, name: str) -> ApplyOptions:

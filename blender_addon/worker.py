@@ -67,6 +67,8 @@ class Request:
     """the lens: field of view across the picture's longer side; None: not known"""
     tilt_deg: float | None = None
     """how far the camera looks down; None: found from the motion"""
+    person: str = ""
+    """whom to follow of several: left, middle or right; "": the one who is largest and longest to be seen"""
 
     def flags(self, out: Path) -> list[str]:
         """The words after `stc_core capture`; `out` is the motion file to write."""
@@ -77,6 +79,7 @@ class Request:
         words += [] if self.height_m is None else ["--height", str(self.height_m)]
         words += [] if self.view_deg is None else ["--assumed-fov-deg", str(self.view_deg)]
         words += [] if self.tilt_deg is None else ["--pitch-deg", str(self.tilt_deg)]
+        words += ["--person", self.person] if self.person else []
         return words + ([] if self.weights is None else ["--weights", str(self.weights)])
 
 

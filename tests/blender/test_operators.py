@@ -75,6 +75,9 @@ def test_the_request_is_what_the_panel_says(office, settings):  # noqa: F811
     assert request.smoothing == 0.25 and request.height_m == pytest.approx(1.8) and request.weights == VIDEO
     settings.use_view, settings.view_deg, settings.use_tilt, settings.tilt_deg = True, 72.0, True, -4.0
     assert (settings.request().view_deg, settings.request().tilt_deg) == (72.0, -4.0)
+    assert settings.request().person == ""
+    settings.person = "left"
+    assert settings.request().person == "left"
     settings.use_range = settings.use_height = settings.use_view = settings.use_tilt = False
     request = settings.request()
     assert request.view_deg is None and request.tilt_deg is None
