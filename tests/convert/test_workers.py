@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -182,7 +182,15 @@ def wait_for(done: Callable[[], bool], longest_s: float = 20.0) -> bool:
     return done()
 
 
-def test_a_cancellation_waits_until_a_worker_has_started() -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT interrupts, also where who started the tests has it ignored, as a shell does with jobs behind it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_cancellation_waits_until_a_worker_has_started(interruptible: None) -> None:
     steps = []
     with pytest.raises(KeyboardInterrupt):
         with run._uninterrupted():
