@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--subject", default="cmu_expmap_basketball_signal")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, default=shipped(WEIGHTS))
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--threads", type=int, default=2)
     flags = parser.parse_args()
     torch.manual_seed(5)
