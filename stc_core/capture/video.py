@@ -148,7 +148,7 @@ def _check_range(path: Path, config: VideoConfig, timing: _Timing) -> None:
         if time_s > length_s + 0.05:
             raise UserError(
                 f"The {word} at {time_s:g} s lies beyond the end of {path}, which is {length_s:.2f} s long.",
-                f"Choose a {word} inside the video.",
+                f"Choose another {word}, inside the video.",
             )
 
 

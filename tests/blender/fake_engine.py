@@ -21,6 +21,8 @@ FRAMES = 40
 def engine(folder: Path) -> Path:
     """An executable in the folder that runs this file in the Python that asks."""
     path = folder / "python"
+    if path.exists():  # perhaps a shell is just reading it
+        return path
     path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" "$@"\n')
     path.chmod(0o755)
     return path

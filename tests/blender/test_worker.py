@@ -227,7 +227,9 @@ def test_a_moved_folder_still_holds_its_motion(capture: Callable[..., Job], tmp_
 def test_jobs_are_named_after_the_video_and_never_overwritten(capture: Callable[..., Job]) -> None:
     jobs = [capture("good") for _ in range(3)]
     assert [job.name for job in jobs] == ["good", "good-2", "good-3"]
-    assert all(over(job).files["motion"].parent == job.folder for job in jobs)
+    ends = [over(job) for job in jobs]
+    assert [end.state for end in ends] == ["done"] * 3, ends
+    assert all(end.files["motion"].parent == job.folder for end, job in zip(ends, jobs, strict=True))
     (jobs[0].folder.parent / "not a job").mkdir()
     (jobs[1].folder / "job.json").write_text('{"torn')
     assert [job.name for job in worker.find(jobs[0].folder.parent)] == ["good-3", "good"]
