@@ -29,7 +29,7 @@ from .cameras import CameraConfig, NoiseConfig, look
 from .captured import prepare_captured
 from .feeds import BodyFeed, BodyFeedConfig, Pair, feed, measure
 from .recordings import Recordings, load_recordings, windows_around
-from .train import in_bfloat16
+from .train import in_bfloat16, mean_distance
 
 WEIGHTS = "body27.safetensors"
 _GROUPS = {"embedding": "pose_emb.", "blocks": "stcformer.stc_block.", "head": "regress_head."}
@@ -203,10 +203,7 @@ def _one(
     """One step."""
     inputs, truth = _batch(config, model, shown, bodies, base)
     model.train()
-    bfloat16 = in_bfloat16(config.precision, inputs.device)
-    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bfloat16):
-        answer = model(inputs)
-    loss = (answer.float() - truth).norm(dim=-1).mean()
+    loss = mean_distance(model, inputs, truth, in_bfloat16(config.precision, inputs.device))
     if base is None:
         pairs = zip(model.parameters(), old.parameters(), strict=True)
         loss = loss + config.hold * sum(((new - start) ** 2).sum() for new, start in pairs)

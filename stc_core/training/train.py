@@ -118,9 +118,7 @@ class Run:
         inputs, truth = self._batch()
         torch.manual_seed(_seed(self.config.seed, self.step, -1))  # what is dropped is the same in every process
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            answer = self.network(inputs)
-        loss = (answer.float() - truth).norm(dim=-1).mean()
+        loss = mean_distance(self.network, inputs, truth, self.bfloat16)
         self.model.zero_grad()
         loss.backward()
         if self.config.clip:
@@ -263,6 +261,13 @@ def _optimisers(config: TrainConfig, model: STCFormer) -> list[torch.optim.Optim
     rest = [value for value in model.parameters() if id(value) not in turned]
     muon = torch.optim.Muon(matrices, rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
     return [muon, torch.optim.AdamW(rest, rate, weight_decay=decay)]
+
+
+def mean_distance(network: nn.Module, inputs: Tensor, truth: Tensor, bfloat16: bool) -> Tensor:
+    """The loss: mean distance of the answer's joints from the truth (B, T, K, 3), metres."""
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bfloat16):
+        answer = network(inputs)
+    return (answer.float() - truth).norm(dim=-1).mean()
 
 
 def in_bfloat16(precision: str, device: torch.device) -> bool:
