@@ -42,6 +42,7 @@ _STOPPING_S = 5.0
 _RETURNS = 20
 _GUILTY = 2
 _GPU = "GPU"
+_STARTS, _RAISED = "", "raised"
 
 
 @dataclass
@@ -164,7 +165,7 @@ class Cluster:
         free = min(set(range(1, len(self._numbers) + 2)) - set(self._numbers.values()))
         job.number = self._numbers.setdefault(address, free)
         if event is None:
-            self._starts[job.clip.name] += 1
+            self._starts[job.clip.name] += 1 if line == _STARTS else -1
         else:
             self._tally.told(job.number, job.clip.name, event)
 
@@ -192,7 +193,7 @@ class Cluster:
         self._tally.settle(job.clip, end.message if isinstance(end, Failed) else "")
 
     def _innocent(self, clip: Clip) -> bool:
-        """Whether workers died that a clip was given to, but over another one before its turn came."""
+        """Whether workers died that a clip was given to, but over another one, before its turn came or after it."""
         self._killed[clip.name] += 1
         return self._starts[clip.name] < _GUILTY and self._killed[clip.name] <= _GUILTY
 
@@ -315,8 +316,12 @@ def _convert(plain: dict[str, Any], make: Make, run: str, mark: str, version: st
         worker.log_event(run, [str(worker.get_current_task()), worker.address, line])
 
     with _alone(run):
-        say("")
-        record = perform(clip, make, lambda event: say(to_line(event)))
+        say(_STARTS)
+        try:
+            record = perform(clip, make, lambda event: say(to_line(event)))
+        except Exception:
+            say(_RAISED)  # the worker lives: what it dies of later is not this clip
+            raise
     done = Done({kind: result.path for kind, result in record.results.items()})
     return to_line(done if record.state == "done" else Failed(record.error))
 

@@ -148,6 +148,9 @@ def test_a_clip_that_waited_behind_one_that_crashes_workers_is_not_blamed(tmp_pa
     with jobs.opened(tmp_path / "out"):
         for worker in "abcd":
             work._hear("1", worker, "")
+        for worker in "abc":  # it raised, and Dask tried it again
+            work._hear("2", worker, "")
+            work._hear("2", worker, "raised")
         work._hear("2", "d", "")
         work._settle("1")
         work._settle("2")
