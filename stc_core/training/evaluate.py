@@ -19,7 +19,7 @@ from typing import Any, Literal
 import tyro
 from tqdm import tqdm
 
-from ..capture.detect import DetectConfig
+from ..capture.detect import DetectConfig, Network
 from ..capture.lift import LiftConfig
 from ..capture.pipeline import WEIGHTS, CaptureConfig
 from ..errors import UserError
@@ -72,7 +72,7 @@ class EvaluateConfig:
     way: Literal["auto", "centre", "blended"] = "auto"
     """views: `centre`, a window around every frame, as published; `blended`, as `capture` lifts, many times faster"""
     ask: AskConfig = field(default_factory=AskConfig)
-    detector: Literal["full", "heavy"] = "full"
+    detector: Network = "full"
     """MediaPipe's network, for clips"""
     true_focal: bool = False
     """tell the pipeline the lens of the clips"""
@@ -190,10 +190,10 @@ def markdown(result: Plain) -> str:
     parts = [f"Weights: {result['weights']}"]
     parts += [_table("source", {name: source["mean"] for name, source in result["sources"].items()})]
     for name, source in result["sources"].items():
-        groups = source["actions"] or source["subjects"]
-        what = "action" if source["actions"] else "subject"
+        what = next(kind for kind in ("actions", "clips", "subjects") if source[kind])
+        groups = source[what]
         mean = f"**mean of {source['mean_of']}**"
-        parts += [f"### {name}", _table(what, groups | {mean: source["mean"]})]
+        parts += [f"### {name}", _table(what.removesuffix("s"), groups | {mean: source["mean"]})]
     parts += ["### Error by joint, mm", _joint_table(result["sources"])]
     if "clips" in result:
         parts += ["### The whole way, from video to motion", judge.markdown(result["clips"]["clips"])]

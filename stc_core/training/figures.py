@@ -116,10 +116,15 @@ def figures(found: Errors, which: Flags, joints: list[int]) -> Plain:
 
 
 def grouped(asked: Answers, mean_of_actions: bool) -> Plain:
-    """All groupings of one source, JSON-able. mean_of_actions: the mean takes each action as heavy as another."""
+    """All groupings of one source, JSON-able. mean_of_actions: the mean takes each action as heavy as another.
+
+    By clip only where neither actions nor subjects tell the clips apart.
+    """
     found, joints = errors(asked), pck_joints(asked.names)
     everything = np.ones(len(asked.clip), bool)
     actions = _by(found, asked, joints, lambda about: about.action.split(" ")[0])
+    subjects = _by(found, asked, joints, lambda about: about.subject)
+    alike = not actions and len(subjects) < 2
     of_actions = mean_of_actions and bool(actions)
     overall = figures(found, everything, joints)
     return {
@@ -127,7 +132,8 @@ def grouped(asked: Answers, mean_of_actions: bool) -> Plain:
         "mean": _mean(actions) | {"frames": overall["frames"]} if of_actions else overall,
         "frames": overall,
         "actions": actions,
-        "subjects": _by(found, asked, joints, lambda about: about.subject),
+        "subjects": subjects,
+        "clips": _by(found, asked, joints, lambda about: about.name) if alike else {},
         "joints": dict(zip(asked.names, (MM * found.joint.mean(0)).tolist(), strict=True)),
         "azimuth": _binned(np.abs(found.azimuth), found.p1, np.arange(0.0, 181.0, 30.0)),
         "elevation": _binned(found.elevation, found.p1, np.arange(-90.0, 91.0, 15.0)),

@@ -155,7 +155,7 @@ def _body(clip: Body, fps: float) -> Clip:
     """A clip at the wanted rate, starting over the world's origin."""
     joints = resample(clip.landmarks, clip.fps, fps)
     joints = joints - joints[0, BODY27.index("pelvis")] * [1.0, 1.0, 0.0]
-    return Clip(clip.name, clip.subject, fps, joints)
+    return Clip(clip.name, clip.subject, fps, joints, clip.action)
 
 
 def resample(landmarks: NDArray[np.float32], fps: float, to_fps: float) -> Array:

@@ -46,6 +46,7 @@ class Clip:
     subject: str
     fps: float
     landmarks: NDArray[np.float32]
+    action: str = ""
 
     def __post_init__(self) -> None:
         assert self.landmarks.shape[1:] == (len(BODY27.names), 3) and self.landmarks.dtype == np.float32
@@ -144,9 +145,10 @@ def cmu_expmap(path: Path) -> Iterator[Clip]:
     motion = _read_expmap(path, _expmap_tree(path.parents[2]))
     standing = forward_kinematics(motion.skeleton, motion.t_world_root[:1], motion.q_parent_joint[:1])[1][0]
     name = f"{path.parent.parent.name}_{path.parent.name}_{path.stem}"
-    action = "expmap_" + path.parent.name.removesuffix("_extra")
+    action = path.parent.name.removesuffix("_extra")
     landmarks = carry(motion, standing, _EXPMAP, path)[1:]
-    yield from sound_parts(name, f"cmu_{_EXPMAP_SUBJECTS.get(name, action)}", motion.fps, landmarks)
+    subject = f"cmu_{_EXPMAP_SUBJECTS.get(name, f'expmap_{action}')}"
+    yield from sound_parts(name, subject, motion.fps, landmarks, action=action)
 
 
 def _subjects(first: str, *subjects: str) -> dict[str, str]:
@@ -356,6 +358,20 @@ def _standing(motion: Motion, path: Path) -> Array:
     return standing
 
 
+_PRMD_ACTIONS = {
+    "m01": "deep_squat",
+    "m02": "hurdle_step",
+    "m03": "inline_lunge",
+    "m04": "side_lunge",
+    "m05": "sit_to_stand",
+    "m06": "leg_raise",
+    "m07": "shoulder_abduction",
+    "m08": "shoulder_extension",
+    "m09": "shoulder_rotation",
+    "m10": "shoulder_scaption",
+}
+
+
 def ui_prmd(path: Path) -> Iterator[Clip]:
     """Clips of UI-PRMD's Vicon part, from surface markers in the file ui_prmd.npz, named mMM_sSS_eEE[_inc].
 
@@ -376,7 +392,8 @@ def ui_prmd(path: Path) -> Iterator[Clip]:
     for name, subject, at, sound in takes:
         if sound.any():
             pitch = float(np.median(pitches.get(subject, [0.0])))
-            yield from sound_parts(name, subject, fps, joint_centres(at, pitch), sound)
+            action = _PRMD_ACTIONS.get(name.split("_")[0], "")
+            yield from sound_parts(name, subject, fps, joint_centres(at, pitch), sound, action)
 
 
 PRMD_MARKERS = tuple(
@@ -535,7 +552,9 @@ _SHORTEST_S = 0.5
 _SUNKEN_M = 0.15  # below this the take's floor was elsewhere, not a foot pressed in
 
 
-def sound_parts(name: str, subject: str, fps: float, landmarks: Array, sound: Flags | None = None) -> Iterator[Clip]:
+def sound_parts(
+    name: str, subject: str, fps: float, landmarks: Array, sound: Flags | None = None, action: str = ""
+) -> Iterator[Clip]:
     """The parts of a take between glitches (and where `sound` (T,) is true), each half a second or longer.
 
     A take whose floor lies far below zero is lifted onto it.
@@ -550,7 +569,8 @@ def sound_parts(name: str, subject: str, fps: float, landmarks: Array, sound: Fl
         part = landmarks[a:b]
         floor = np.percentile(part[..., 2].min(1), 5)
         part = part - [0.0, 0.0, floor if floor < -_SUNKEN_M else 0.0]
-        yield Clip(name if len(parts) == 1 else f"{name}_part{number}", subject, fps, part.astype(np.float32))
+        part_name = name if len(parts) == 1 else f"{name}_part{number}"
+        yield Clip(part_name, subject, fps, part.astype(np.float32), action)
 
 
 @dataclass(frozen=True)

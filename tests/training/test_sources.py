@@ -191,6 +191,7 @@ def test_exponential_maps_of_row_vectors_become_a_person(tmp_path: Path) -> None
         "cmu_expmap_walking",
         FRAMES - 1,
     )
+    assert clip.action == "walking"
     _assert_a_person_facing(clip.landmarks, TURN)
     leg = _at(clip, "left_ankle") - _at(clip, "left_hip")
     np.testing.assert_allclose(leg, np.tile([0.0, 0.0, -14.8 * 0.056444], (len(leg), 1)), atol=1e-4)
@@ -439,6 +440,9 @@ def test_prepare_writes_what_is_there_at_one_rate(tmp_path: Path) -> None:
     assert prmd.joints.dtype == np.float32 and prmd.joints.shape == (108, 27, 3) and prmd.valid.all()
     assert [(row.start, row.frames) for row in prmd.clips] == [(0, 54), (54, 54)]  # 89 steps at 50 Hz are 53.4
     assert [(row.subject, row.fps) for row in prmd.clips] == [("prmd_s03", 30.0), ("prmd_s04", 30.0)]
+    assert {row.action for row in prmd.clips} == {"deep_squat", "hurdle_step"} and {
+        row.action for row in daz.clips
+    } == {""}
     assert "Public Domain" in prmd.licence
     for row in prmd.clips:
         np.testing.assert_allclose(prmd.joints[row.start, 0], [0.0, 0.0, 0.95], atol=0.01)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from stc_core.capture.pipeline import CaptureConfig
 from stc_core.capture.pose import BODY27
 from stc_core.motion import rotation
 from stc_core.motion.steadiness import foot_slide
 
-from . import acting
+from . import acting, failures
 from .known import read_known
 from .table import COMMON, FEET, Points, figures, markdown, true_points
 
@@ -76,3 +78,12 @@ def test_planting_levels_a_sloping_floor_and_stops_creeping_feet():
     middle = stands & (abs(t % 1 - 0.5) < 0.25)[:, None]
     assert abs(planted[..., 2][middle]).max() < 0.01
     assert foot_slide(planted, middle) < 0.3 * foot_slide(feet, middle)
+
+
+def test_the_worst_frame_is_shown_beside_its_truth(tmp_path):
+    failure = failures.worst(read_known(SAMPLE), CaptureConfig())
+    found = np.linalg.norm(failure.ours - failure.truth, axis=-1).mean() * 1000.0
+    assert found == pytest.approx(failure.pa_mm) and 30.0 < failure.pa_mm < 200.0
+    failures.draw([failure], tmp_path / "worst.png")
+    picture = cv2.imread(str(tmp_path / "worst.png"))
+    assert picture.shape[1] == 750 and (picture < 60).all(-1).any()  # the truth's black lines
