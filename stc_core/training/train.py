@@ -30,6 +30,9 @@ from ..model.stcformer import STCFormer, STCFormerConfig
 from .feeds import BODY_NETWORK, BodyFeed, BodyFeedConfig, Feed, RecordedFeed, RecordedFeedConfig, measure
 
 
+_WRITES = ("stc_att.proj.", "mlp.fc2.")  # what a block adds with
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """One run."""
@@ -42,7 +45,7 @@ class TrainConfig:
     """what the network is shown: bodies before virtual cameras, or recorded pairs"""
     network: STCFormerConfig = BODY_NETWORK
     start: Path | None = None
-    """weights of that network to start from, in place of random ones"""
+    """weights to start from, in place of random ones: of that network, or of one with a half, a third, … of its blocks"""
     phases: tuple[tuple[int, int, float], ...] = ((3, 96, 5000), (9, 32, 6000), (27, 10, 4000))
     """(frames, windows a step, steps) one after another; the network takes any length, short windows teach faster"""
     epochs: bool = False
@@ -235,9 +238,28 @@ def _begin_from(path: Path, model: STCFormer) -> None:
     """Raises UserError where the weights are of another network."""
     found = load_checkpoint(path)
     try:
-        model.load_state_dict(found.state_dict())
+        model.load_state_dict(_deepened(found, len(model.blocks)))
     except RuntimeError:
         raise UserError(f"{path} holds another network.", "Give its width, blocks and layout.") from None
+
+
+def _deepened(model: STCFormer, blocks: int) -> dict[str, Tensor]:
+    """The weights of a network of so many blocks that answers as `model` does (Chen et al., Net2Net, ICLR 2016).
+
+    Each block is followed by copies of itself that add nothing until they are taught. Fewer blocks, or a number that is
+    no multiple, give the weights as they are.
+    """
+    state, times = model.state_dict(), blocks // len(model.blocks)
+    if times * len(model.blocks) != blocks:
+        return state
+    name = "stcformer.stc_block."
+    new = {key: value for key, value in state.items() if not key.startswith(name)}
+    for key, value in state.items():
+        if key.startswith(name):
+            number, _, rest = key.removeprefix(name).partition(".")
+            silent = torch.zeros_like(value) if rest.startswith(_WRITES) else value
+            new |= {f"{name}{int(number) * times + i}.{rest}": silent if i else value for i in range(times)}
+    return new
 
 
 def learning_rate(config: TrainConfig, step: int, total: int, phases: tuple[tuple[int, int, int], ...]) -> float:

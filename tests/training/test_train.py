@@ -334,6 +334,21 @@ def test_it_can_start_from_weights(data: Path, tmp_path: Path) -> None:
         train(replace(tiny(data, tmp_path / "b"), network=BODY_NETWORK, start=weights))
 
 
+def test_a_deeper_network_starts_as_the_shallower_one_that_it_grows_from(data: Path, tmp_path: Path) -> None:
+    config = tiny(data, tmp_path / "a")
+    train(config)
+    start = tmp_path / "a" / "weights.safetensors"
+    deeper = replace(config, out=tmp_path / "b", start=start, network=replace(config.network, blocks=2))
+    run = Run(deeper, BodyFeed(BodyFeedConfig(), deeper.network, data, CPU), CPU)
+    x = torch.randn(2, 5, 27, 3, generator=torch.Generator().manual_seed(1))
+    assert len(run.model.blocks) == 2 * len(load_checkpoint(start).blocks)
+    assert torch.equal(run.model.eval()(x), load_checkpoint(start).eval()(x))
+    before = [parameter.clone() for parameter in run.model.blocks[1].parameters()]
+    for _ in range(2):
+        run.advance()
+    assert all(not torch.equal(old, new) for old, new in zip(before, run.model.blocks[1].parameters(), strict=True))
+
+
 def test_the_mirror_of_training_is_the_mirror_of_lifting() -> None:
     joints = np.random.default_rng(0).normal(size=(2, 27, 3))
     sign = torch.tensor([-1.0, 1.0, 1.0])
