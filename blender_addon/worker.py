@@ -36,7 +36,6 @@ KILL_AFTER_S = 5.0
 CAPTURE_STAGES = {"detect": 0.82, "follow": 0.0, "lift": 0.12, "smooth": 0.01, "ground": 0.03, "solve": 0.02}
 """the share of the whole time that each stage of a capture takes"""
 
-_MODELS = {"fast": "full", "best": "heavy"}
 _FORMAT = 1
 _READ_AT_ONCE = 1 << 19
 _LONGEST_LINE = 1 << 16
@@ -53,8 +52,8 @@ class Request:
     start_s: float = 0.0
     end_s: float | None = None
     """None: to the video's end"""
-    quality: str = "fast"
-    """fast or best"""
+    quality: str = "good"
+    """fast, good or best"""
     smoothing: float = 1.0
     """0 is off, 1 the default"""
     feet: str = "auto"
@@ -72,7 +71,7 @@ class Request:
 
     def flags(self, out: Path) -> list[str]:
         """The words after `stc_core capture`; `out` is the motion file to write."""
-        words = [str(self.video), "--out", str(out), "--events", "--raw", "--model", _MODELS[self.quality]]
+        words = [str(self.video), "--out", str(out), "--events", "--raw", "--quality", self.quality]
         words += ["--smoothing", str(self.smoothing), "--feet", self.feet]
         words += ["--start", str(self.start_s)] if self.start_s else []
         words += [] if self.end_s is None else ["--end", str(self.end_s)]

@@ -60,17 +60,15 @@ def _device() -> tuple[bool, str]:
 
 
 def _weights() -> Iterator[tuple[bool, str]]:
-    from .capture.detect import DetectConfig, check_model
-    from .capture.pipeline import WEIGHTS
+    from .capture.detect import check_model
+    from .capture.pipeline import QUALITIES, CaptureConfig, detector_of, weights_of
     from .model.checkpoint import load_checkpoint
-    from .shipped import shipped
 
-    for what, check in (
-        ("the lifter's weights", lambda: load_checkpoint(shipped(WEIGHTS))),
-        ("MediaPipe's model", lambda: check_model(DetectConfig())),
-    ):
+    for quality in QUALITIES:
+        config = CaptureConfig(quality=quality)
         try:
-            check()
-            yield True, f"{what} can be read"
+            load_checkpoint(weights_of(config))
+            check_model(detector_of(config))
+            yield True, f"the networks of quality {quality} can be read"
         except UserError as error:
             yield False, str(error)

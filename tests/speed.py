@@ -1,6 +1,7 @@
 """What the whole way costs: `python -m tests.speed [VIDEO]`.
 
-Prints frames a second of every stage and of the whole way beside MediaPipe's detection alone, all in one run, and the
+Prints frames a second of every stage and of the whole way for each quality, beside the detection alone of MediaPipe's
+full model, all in one run (lift: the network over the whole clip, mirrored and overlapping windows included), and the
 peak memory of `stc-mocap capture` for a short clip and for a long one made by repeating it.
 """
 
@@ -18,34 +19,37 @@ import cv2
 
 from stc_core.capture.detect import DetectConfig, landmarks
 from stc_core.capture.lift import LiftConfig
-from stc_core.capture.pipeline import CaptureConfig, capture
+from stc_core.capture.pipeline import QUALITIES, CaptureConfig, Quality, capture
 from stc_core.capture.video import VideoConfig, open_video
 from stc_core.events import Event, Progress, ignore
 
 SAMPLE = Path(__file__).parent / "truth" / "sample.mp4"
 
 
-def stages(path: Path, threads: int) -> None:
-    """Seconds of each stage by the times at which it reports its first and last frame."""
+def alone_s(path: Path) -> float:
+    """Seconds of detection by MediaPipe's full model, and nothing else."""
+    video = open_video(path, VideoConfig())
+    began = time.perf_counter()
+    landmarks(video, video.frames, DetectConfig(), ignore)
+    return time.perf_counter() - began
+
+
+def stages(path: Path, threads: int, quality: Quality, alone: float) -> None:
+    """Frames a second of each stage, by the times at which it reports its first and last frame."""
     seen: dict[str, list[float]] = {}
 
     def note(event: Event) -> None:
         if isinstance(event, Progress):
             seen.setdefault(event.stage, []).append(time.perf_counter())
 
-    config = CaptureConfig(lift=LiftConfig(threads=threads))
-    capture(path, config)  # libraries loaded, files in memory
-    rows: list[tuple[str, float]] = []
+    config = CaptureConfig(quality=quality, lift=LiftConfig(threads=threads))
     video = open_video(path, VideoConfig())
-    began = time.perf_counter()
-    landmarks(video, video.frames, DetectConfig(), ignore)
-    alone = time.perf_counter() - began
     began = time.perf_counter()
     capture(path, config, note)
     whole = time.perf_counter() - began
     rows = [(stage, times[-1] - times[0]) for stage, times in seen.items()]
-    print(f"{path.name}: {video.frames} frames, {video.image_size[0]}x{video.image_size[1]}, {threads} thread(s)")
-    for stage, seconds in [("MediaPipe alone", alone), *rows, ("whole way", whole)]:
+    print(f"{quality}:")
+    for stage, seconds in [*rows, ("whole way", whole)]:
         rate = video.frames / max(seconds, 1e-9)
         print(f"  {stage:<16} {rate:10.1f} frames/s   {seconds / alone:6.3f} x detection alone")
 
@@ -86,7 +90,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory", type=float, nargs=2, default=(10.0, 300.0), metavar=("SHORT_S", "LONG_S"))
     asked = parser.parse_args()
-    stages(asked.video, asked.threads)
+    capture(asked.video, CaptureConfig())  # libraries loaded, files in memory
+    alone = alone_s(asked.video)
+    width, height = open_video(asked.video, VideoConfig()).image_size
+    print(f"{asked.video.name}: {width}x{height}, {asked.threads} thread(s); full model alone {alone:.2f} s")
+    for quality in QUALITIES:
+        stages(asked.video, asked.threads, quality, alone)
     if asked.memory[1]:
         memory(asked.video, *asked.memory)
 

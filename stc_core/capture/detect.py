@@ -63,23 +63,32 @@ _SPANS_TOLD = 8
 _NOISE = re.compile(r"(WARNING|INFO|[IW]\d{4,8} )")
 
 
+Network = Literal["lite", "full", "heavy"]
+
+
 @dataclass(frozen=True)
 class DetectConfig:
     """Which of MediaPipe's networks, and how sure it must be.
 
+    model: the network; None takes full, or what the quality of a capture says.
     model_dir: the folder of the pose_landmarker_*.task files; None finds the ones that came with STC Mocap.
     time_stretch: MediaPipe smooths over time and so lags; it is told that time runs this much slower than it does,
     which makes it smooth less. Measured on rendered clips of known truth; our own filter comes later and does not lag.
     look_around_s: how often it is looked for other people, four times as often once there are; 0 for never.
     """
 
-    model: Literal["full", "heavy"] = "full"
+    model: Network | None = None
     model_dir: Path | None = None
     min_detection_confidence: float = 0.5
     min_presence_confidence: float = 0.5
     min_tracking_confidence: float = 0.5
     time_stretch: float = 20.0
     look_around_s: float = 2.0
+
+    @property
+    def network(self) -> Network:
+        """MediaPipe's network that is used."""
+        return self.model or "full"
 
 
 @dataclass(frozen=True)
@@ -398,7 +407,7 @@ def _landmarker(config: DetectConfig, mode: Any = vision.RunningMode.VIDEO) -> A
 
 def _model_file(config: DetectConfig) -> Path:
     """The network's file: in the folder asked for, or the one that came with STC Mocap."""
-    name = f"pose_landmarker_{config.model}.task"
+    name = f"pose_landmarker_{config.network}.task"
     if config.model_dir is None:
         return shipped(name)
     if not (config.model_dir / name).is_file():

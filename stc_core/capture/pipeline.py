@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..shipped import shipped
 from .cut import CutConfig, takes
-from .detect import DetectConfig, Landmarks, boxes, landmarks, landmarks_near, to_pose2d
+from .detect import DetectConfig, Landmarks, Network, boxes, landmarks, landmarks_near, to_pose2d
 from .follow import FollowConfig, chosen, must_follow, tracks
 from .follow import check as check_person
 from .follow import tell as tell_people
@@ -36,7 +36,13 @@ from .steady import Background, SteadyConfig
 from .video import Video, VideoConfig, open_video
 
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
-WEIGHTS = "body27.safetensors"
+WEIGHTS, FAST_WEIGHTS = "body27.safetensors", "body27_fast.safetensors"
+Quality = Literal["fast", "good", "best"]
+QUALITIES: dict[Quality, tuple[str, Network]] = {
+    "fast": (FAST_WEIGHTS, "lite"),
+    "good": (WEIGHTS, "full"),
+    "best": (WEIGHTS, "heavy"),
+}
 T = TypeVar("T")
 
 
@@ -45,7 +51,9 @@ class CaptureConfig:
     """Everything that decides what a video becomes."""
 
     weights: Path | None = None
-    """the lifter's weights; those that came with STC Mocap by default"""
+    """the lifter's weights; those of the quality by default"""
+    quality: Quality = "good"
+    """fast, good or best: which of the networks that came with STC Mocap find the body and lift it"""
     video: VideoConfig = field(default_factory=VideoConfig)
     cut: CutConfig = field(default_factory=CutConfig)
     steady: SteadyConfig = field(default_factory=SteadyConfig)
@@ -55,6 +63,16 @@ class CaptureConfig:
     smooth: SmoothConfig = field(default_factory=SmoothConfig)
     ground: GroundConfig = field(default_factory=GroundConfig)
     solve: SolveConfig = field(default_factory=SolveConfig)
+
+
+def weights_of(config: CaptureConfig) -> Path:
+    """The lifter's weights: those asked for, else those of the quality. Raises UserError where these did not come."""
+    return config.weights or shipped(QUALITIES[config.quality][0])
+
+
+def detector_of(config: CaptureConfig) -> DetectConfig:
+    """How the body is found, with MediaPipe's network named: that asked for, else that of the quality."""
+    return replace(config.detect, model=config.detect.model or QUALITIES[config.quality][1])
 
 
 def capture(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> Motion:
@@ -70,8 +88,8 @@ def captures(path: Path, config: CaptureConfig | None = None, report: Report = i
     any.
     """
     config = config or CaptureConfig()
-    report = clocked(report)
-    model = load_checkpoint(config.weights or shipped(WEIGHTS))
+    config, report = replace(config, detect=detector_of(config)), clocked(report)
+    model = load_checkpoint(weights_of(config))
     if model.config.layout not in LAYOUTS:
         raise UserError(f"{config.weights} was trained for the landmarks “{model.config.layout}”.", "Choose others.")
     video = open_video(path, config.video)
@@ -277,7 +295,8 @@ def _settings(config: CaptureConfig) -> dict[str, Any]:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    settings = asdict(config) | {"weights": (config.weights or shipped(WEIGHTS)).name, "versions": versions}
+    chosen = {"weights": weights_of(config).name, "detect": asdict(detector_of(config))}
+    settings = asdict(config) | chosen | {"versions": versions}
     return {key: _plain(value) for key, value in settings.items()}
 
 

@@ -21,7 +21,6 @@ from ..errors import UserError
 from ..events import Done, Failed, Report, from_line
 from ..motion.bvh import write_bvh
 from ..motion.motion import load_motion, save_motion
-from ..shipped import shipped
 from . import look, remote
 from .inputs import Input
 from .jobs import LOOK, MOTION, Clip, stamp
@@ -55,9 +54,9 @@ def clips(
 
     Raises UserError where weights, rig or map are not there.
     """
-    from ..capture.pipeline import WEIGHTS
+    from ..capture.pipeline import weights_of
 
-    named = {"weights": config.weights or shipped(WEIGHTS), "rig": options.rig, "bone_map": options.bone_map}
+    named = {"weights": weights_of(config), "rig": options.rig, "bone_map": options.bone_map}
     hashes = {what: stamp(path).sha256 for what, path in named.items() if path is not None}
     texts = {
         "rig": _absolute(options.rig),

@@ -118,7 +118,7 @@ def figures(found: Errors, which: Flags, joints: list[int]) -> Plain:
 def grouped(asked: Answers, mean_of_actions: bool) -> Plain:
     """All groupings of one source, JSON-able. mean_of_actions: the mean takes each action as heavy as another.
 
-    By clip only where neither actions nor subjects tell the clips apart.
+    By clip only where neither actions nor subjects tell the clips apart; a window's name ends in its middle frame.
     """
     found, joints = errors(asked), pck_joints(asked.names)
     everything = np.ones(len(asked.clip), bool)
@@ -133,7 +133,7 @@ def grouped(asked: Answers, mean_of_actions: bool) -> Plain:
         "frames": overall,
         "actions": actions,
         "subjects": subjects,
-        "clips": _by(found, asked, joints, lambda about: about.name) if alike else {},
+        "clips": _by(found, asked, joints, lambda about: about.name.rsplit(" ", 1)[0]) if alike else {},
         "joints": dict(zip(asked.names, (MM * found.joint.mean(0)).tolist(), strict=True)),
         "azimuth": _binned(np.abs(found.azimuth), found.p1, np.arange(0.0, 181.0, 30.0)),
         "elevation": _binned(found.elevation, found.p1, np.arange(-90.0, 91.0, 15.0)),

@@ -19,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..capture import detect
-from ..capture.pipeline import WEIGHTS, CaptureConfig, motion_of
+from ..capture.pipeline import CaptureConfig, detector_of, motion_of, weights_of
 from ..capture.pose import BODY27, LAYOUTS, Pose2D
 from ..events import ignore
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..motion.steadiness import foot_slide, jitter
-from ..shipped import shipped
 from . import metrics
 from .known import Array, Known, mediapipe
 
@@ -146,12 +145,13 @@ def contact_f1(estimate: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 
 def walk(clip: Known, config: CaptureConfig, true_focal: bool = False) -> Walk:
     """Detect, lift, smooth, ground and solve one clip; true_focal: told the camera's focal length."""
-    model = load_checkpoint(config.weights or shipped(WEIGHTS))
-    found = mediapipe(clip, config.detect)
+    model = load_checkpoint(weights_of(config))
+    detector = detector_of(config)
+    found = mediapipe(clip, detector)
     seen = detect.to_pose2d(found, clip.camera.image_size, clip.fps, LAYOUTS[model.config.layout], ignore)
     if true_focal:
         config = replace(config, ground=replace(config.ground, focal_px=float(clip.camera.K[0, 0])))
-    as_it_comes = mediapipe(clip, replace(config.detect, time_stretch=1.0))
+    as_it_comes = mediapipe(clip, replace(detector, time_stretch=1.0))
     return Walk(clip, seen, motion_of(seen, model, config), detect.own_joints(as_it_comes, BODY27))
 
 

@@ -1,10 +1,12 @@
-"""Pictures of an evaluation: error by joint, by camera angle, by score, and the PCK curve.
+"""Pictures of an evaluation (error by joint, by camera angle, by score, and the PCK curve) and of a training run.
 
-Knows the report that `evaluate` writes; not how its figures came about. One picture a question, a line or bar a source.
+Knows the report that `evaluate` writes and the log that `train` writes; not how their figures came about. One picture a
+question, a line or bar a source.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,30 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1])
     return paths
+
+
+def draw_curves(log: Path, picture: Path) -> None:
+    """The loss, and the errors on held-out people, over the steps of a run's log.jsonl."""
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    losses = [(row["step"], row["loss_mm"]) for row in rows if "loss_mm" in row]
+    measured: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for name in row.keys() - {"step", "loss_mm", "steps_per_s"}:
+            measured.setdefault(name, []).append((row["step"], row[name]))
+    figure = Figure((10.0, 3.6), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    if losses:
+        left.plot(*zip(*losses, strict=True), color=_COLOURS[0], linewidth=1.0)
+    for name, style in _styles({name: {} for name in sorted(measured)}).items():
+        right.plot(*zip(*measured[name], strict=True), marker=".", label=name, **style)
+    left.set(xlabel="step", ylabel="loss in training, mm")
+    right.set(xlabel="step", ylabel="held-out people, mm")
+    for axes in (left, right):
+        _finish(axes)
+    if measured:
+        right.legend(fontsize=8, frameon=False)
+    figure.savefig(picture)
 
 
 def _finish(axes: Axes) -> None:

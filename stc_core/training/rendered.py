@@ -44,7 +44,7 @@ def plans(folder: Path, config: DetectConfig | None = None) -> list[Plan]:
     pairs = [(truth, video) for truth, video in pairs if video.is_file()]
     if not pairs:
         raise UserError(f"{folder} holds no NAME.mp4 beside a NAME.npz.", "Give a folder of rendered clips.")
-    info = Info("rendered", "our own", BODY27.name, "views", {"detector": f"MediaPipe {config.model}"})
+    info = Info("rendered", "our own", BODY27.name, "views", {"detector": f"MediaPipe {config.network}"})
 
     def takes() -> list[Take]:
         return [lenient(Take(t.stem, partial(_read, t, v, config), stamp(t, v))) for t, v in pairs]

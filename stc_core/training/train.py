@@ -1,8 +1,8 @@
 """The training loop: `python -m stc_core.training.train shipped --data DIR --out DIR` (or paper-27, paper-81, …).
 
 Interrupted at any moment it goes on from the last saved state to the same curve; on several GPUs or machines start it
-by `torchrun`. Writes OUT/weights.safetensors, OUT/log.jsonl and TensorBoard's files. Knows how the network is taught;
-what it is shown comes from `feeds`.
+by `torchrun`. Writes OUT/weights.safetensors, OUT/log.jsonl, OUT/curves.png and TensorBoard's files. Knows how the
+network is taught; what it is shown comes from `feeds`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..errors import UserError
 from ..model.checkpoint import load_checkpoint, save_checkpoint
 from ..model.stcformer import STCFormer, STCFormerConfig
 from .feeds import BODY_NETWORK, BodyFeed, BodyFeedConfig, Feed, RecordedFeed, RecordedFeedConfig, measure
-
+from .plots import draw_curves
 
 _WRITES = ("stc_att.proj.", "mlp.fc2.")  # what a block adds with
 
@@ -45,7 +45,7 @@ class TrainConfig:
     """what the network is shown: bodies before virtual cameras, or recorded pairs"""
     network: STCFormerConfig = BODY_NETWORK
     start: Path | None = None
-    """weights to start from, in place of random ones: of that network, or of one with a half, a third, … of its blocks"""
+    """weights to start from, not random ones: of that network, or of one with a half or a third of its blocks"""
     phases: tuple[tuple[int, int, float], ...] = ((3, 96, 5000), (9, 32, 6000), (27, 10, 4000))
     """(frames, windows a step, steps) one after another; the network takes any length, short windows teach faster"""
     epochs: bool = False
@@ -187,6 +187,7 @@ def train(config: TrainConfig) -> None:
         if _rank()[0] == 0:
             about = {"steps": run.step, "errors_mm": measure(run.averaged, tests), "settings": _settings(config)}
             save_checkpoint(run.averaged, config.out / "weights.safetensors", about)
+            draw_curves(config.out / "log.jsonl", config.out / "curves.png")
 
 
 def open_feed(config: TrainConfig, device: torch.device) -> Feed:

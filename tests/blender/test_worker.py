@@ -242,10 +242,10 @@ def test_names_that_file_systems_refuse_are_mended() -> None:
 
 def test_the_request_becomes_the_flags_that_a_person_types(tmp_path: Path) -> None:
     plain = Request(Path("walk.mp4")).flags(Path("o/walk.npz"))
-    assert plain == ("walk.mp4 --out o/walk.npz --events --raw --model full --smoothing 1.0 --feet auto".split())
+    assert plain == ("walk.mp4 --out o/walk.npz --events --raw --quality good --smoothing 1.0 --feet auto".split())
     whole = Request(Path("walk.mp4"), 1.5, 3.0, "best", 0.0, "never", 1.8, Path("w.safetensors"), 72.0, -4.0, "left")
     assert " ".join(whole.flags(Path("o.npz"))[4:]) == (
-        "--raw --model heavy --smoothing 0.0 --feet never --start 1.5 --end 3.0 --height 1.8 "
+        "--raw --quality best --smoothing 0.0 --feet never --start 1.5 --end 3.0 --height 1.8 "
         "--assumed-fov-deg 72.0 --pitch-deg -4.0 --person left --weights w.safetensors"
     )
 

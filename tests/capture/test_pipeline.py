@@ -1,5 +1,6 @@
 """The whole way on a rendered clip whose every joint is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,8 @@ import pytest
 import torch
 
 from stc_core.capture.cut import CutConfig
-from stc_core.capture.pipeline import CaptureConfig, capture, captures
+from stc_core.capture.detect import DetectConfig
+from stc_core.capture.pipeline import CaptureConfig, Quality, capture, captures, detector_of, weights_of
 from stc_core.capture.pose import H36M17
 from stc_core.capture.video import VideoConfig, open_video
 from stc_core.errors import UserError
@@ -136,6 +138,26 @@ def test_cuts_can_be_passed_over(pictures: list[np.ndarray], tmp_path: Path) -> 
     assert len(motions[""].t_world_root) == 30
     with pytest.raises(UserError, match=r"1 cuts, and no take .* --no-takes"):
         captures(path, CaptureConfig(cut=CutConfig(least_take_s=3.0)))
+
+
+@pytest.mark.parametrize(
+    ("quality", "weights", "network"),
+    [
+        ("fast", "body27_fast.safetensors", "lite"),
+        ("good", "body27.safetensors", "full"),
+        ("best", "body27.safetensors", "heavy"),
+    ],
+)
+def test_a_quality_picks_the_networks(quality: Quality, weights: str, network: str) -> None:
+    config = CaptureConfig(quality=quality)
+    assert (weights_of(config).name, detector_of(config).network) == (weights, network)
+    settings = capture(SAMPLE, replace(config, video=VideoConfig(end_s=0.3))).settings
+    assert (settings["weights"], settings["detect"]["model"], settings["quality"]) == (weights, network, quality)
+
+
+def test_networks_asked_for_go_before_those_of_the_quality() -> None:
+    config = CaptureConfig(Path("mine.safetensors"), "fast", detect=DetectConfig("heavy"))
+    assert (weights_of(config), detector_of(config).network) == (Path("mine.safetensors"), "heavy")
 
 
 def test_missing_weights_are_named() -> None:

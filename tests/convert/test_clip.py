@@ -62,9 +62,17 @@ def blender(folder: Path, body: str, name: str = "python-with-bpy") -> str:
 
 
 def test_settings_there_and_back(tmp_path: Path) -> None:
-    config = CaptureConfig(tmp_path / "w.pth", VideoConfig(end_s=2.0), detect=DetectConfig("heavy", tmp_path))
+    config = CaptureConfig(tmp_path / "w.pth", video=VideoConfig(end_s=2.0), detect=DetectConfig("heavy", tmp_path))
     assert one.config_of(json.loads(json.dumps(one.settings_of(config)))) == config
     assert one.config_of(one.settings_of(CaptureConfig())) == CaptureConfig()
+
+
+def test_the_quality_decides_which_weights_a_clip_stands_on(motion: Path) -> None:
+    found = [inputs.Input(motion.with_suffix(".mp4"), "kick")]
+    configs = CaptureConfig(quality="fast"), CaptureConfig(quality="good"), CaptureConfig(quality="best")
+    made = [one.clips(found, motion.parent, ("bvh",), config, one.Options())[0] for config in configs]
+    fast, good, best = (clip.hashes["weights"] for clip in made)
+    assert fast != good == best and made[1].settings != made[2].settings
 
 
 def test_clips_of_inputs_know_the_hashes_of_what_they_stand_on(motion: Path) -> None:

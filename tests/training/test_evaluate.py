@@ -178,7 +178,7 @@ def made(action: str, count: int, error_m: float, first: int = 0) -> tuple[About
     truth = in_room(1, count).astype(float)
     truth -= truth[:, :1]
     estimate = truth + [error_m, 0.0, 0.0]
-    return About(f"clip {first}", "s", action, 50.0), estimate, truth
+    return About(f"clip{first} 27", "s", action, 50.0), estimate, truth
 
 
 def asked(*parts: tuple[About, np.ndarray, np.ndarray], frames: list[np.ndarray] | None = None) -> Answers:
@@ -193,7 +193,7 @@ def asked(*parts: tuple[About, np.ndarray, np.ndarray], frames: list[np.ndarray]
 
 def test_clips_are_told_apart_only_where_nothing_else_tells_them_apart() -> None:
     alike = figures.grouped(asked(made("", 30, 0.011), made("", 10, 0.033, first=1)), False)
-    assert {name: round(row["p1_mm"]) for name, row in alike["clips"].items()} == {"clip 0": 11, "clip 1": 33}
+    assert {name: round(row["p1_mm"]) for name, row in alike["clips"].items()} == {"clip0": 11, "clip1": 33}
     assert not figures.grouped(asked(made("a", 30, 0.011), made("b", 10, 0.033)), False)["clips"]
 
 

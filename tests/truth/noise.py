@@ -126,7 +126,7 @@ def observe(clip: Known, config: DetectConfig) -> Observed:
 
 def _found(clip: Known, config: DetectConfig) -> Landmarks:
     """What MediaPipe finds, from the file of an earlier run where it is newer than the video."""
-    kept = clip.video.with_suffix(f".{config.model}.found")
+    kept = clip.video.with_suffix(f".{config.network}.found")
     if kept.exists() and kept.stat().st_mtime > clip.video.stat().st_mtime:
         with np.load(kept, allow_pickle=False) as file:
             return Landmarks(**{field.name: file[field.name] for field in fields(Landmarks)})

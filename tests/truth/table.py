@@ -23,12 +23,13 @@ __all__ = ["COMMON", "FEET", "Points", "figures", "markdown", "true_points"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--clips", type=Path, default=Path("tests/truth"), help="folder of NAME.mp4 and NAME.npz")
-    parser.add_argument("--weights", type=Path, help="the lifter's; those that came with STC Mocap where absent")
-    parser.add_argument("--model", choices=["full", "heavy"], default="full", help="MediaPipe's network")
+    parser.add_argument("--quality", choices=["fast", "good", "best"], default="good", help="which networks")
+    parser.add_argument("--weights", type=Path, help="the lifter's; those of the quality where absent")
+    parser.add_argument("--model", choices=["lite", "full", "heavy"], help="MediaPipe's network; that of the quality")
     parser.add_argument("--true-focal", action="store_true", help="tell us the camera's focal length")
     parser.add_argument("--json", type=Path)
     flags = parser.parse_args()
-    config = CaptureConfig(weights=flags.weights, detect=DetectConfig(model=flags.model))
+    config = CaptureConfig(flags.weights, flags.quality, detect=DetectConfig(model=flags.model))
     rows = {clip.name: judge(walk(clip, config, flags.true_focal)) for clip in all_known(flags.clips)}
     print(markdown(rows))
     for name, row in rows.items():
