@@ -30,7 +30,7 @@ from distributed import Client, Future, KilledWorker, Worker, get_worker
 from .. import __version__
 from ..errors import UserError
 from ..events import Done, Event, Failed, Note, from_line, to_line
-from .jobs import Clip, Make, from_plain, to_plain
+from .jobs import WORK, Clip, Make, from_plain, to_plain
 from .remote import gave_up, marked, perform, seen, standing
 from .run import RunConfig, Tally
 
@@ -297,7 +297,7 @@ def _unfit(mark: str, version: str) -> str:
         there = seen(mark)
     except (UserError, OSError) as error:
         return f"cannot look at the job folder ({error})"
-    return "" if there else f"does not see the job folder {mark.rpartition('/work/')[0]}, or sees another"
+    return "" if there else f"does not see the job folder {mark.rpartition(f'/{WORK}/')[0]}, or sees another"
 
 
 def _convert(plain: dict[str, Any], make: Make, run: str, mark: str, version: str) -> str:

@@ -33,7 +33,7 @@ from .. import __version__
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report
 
-FOLDER = ".stc-mocap"
+FOLDER, WORK = ".stc-mocap", "work"
 MOTION, LOOK = "motion", "look"
 _TAKE = "_take"
 _FORMAT = 2
@@ -162,13 +162,13 @@ def opened(out: Path) -> Iterator[None]:
 
 def _prepared(folder: Path) -> IO[bytes] | None:
     """The job folder's lock, or None where another process has it."""
-    for part in ("clips", "work"):
+    for part in ("clips", WORK):
         (folder / part).mkdir(parents=True, exist_ok=True)
     lock = (folder / "lock").open("a+b")
     if not _locked(lock.fileno()):
         lock.close()
         return None
-    for left in (folder / "work").iterdir():
+    for left in (folder / WORK).iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     return lock
 
@@ -212,7 +212,7 @@ def save(record: Record) -> None:
     """Write a record whole or not at all. Raises OSError."""
     path = record_path(record.clip)
     text = json.dumps({"format": _FORMAT, **asdict(record)}, indent=1)
-    handle, name = tempfile.mkstemp(".json", dir=path.parents[1] / "work")
+    handle, name = tempfile.mkstemp(".json", dir=path.parents[1] / WORK)
     try:
         with open(handle, "w", encoding="ascii") as file:
             file.write(text)
@@ -333,7 +333,7 @@ def _made(record: Record, kinds: Sequence[str], make: Make, report: Report) -> d
     """Make results of some kinds, of every take, and put them in their places."""
     clip, source = record.clip, record.source
     assert source is not None
-    work = Path(tempfile.mkdtemp(dir=Path(clip.out) / FOLDER / "work"))
+    work = Path(tempfile.mkdtemp(dir=Path(clip.out) / FOLDER / WORK))
     try:
         files: dict[str, Path] = {}
         for take in [""] if MOTION in kinds else _takes(record):

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from ..errors import UserError
 from ..events import Report
 from . import jobs
-from .jobs import FOLDER, LOOK, MOTION, Clip, Make, Record
+from .jobs import FOLDER, LOOK, MOTION, WORK, Clip, Make, Record
 
 _State = dict[Path, tuple[int, int]]
 _SOURCE = "source"
@@ -87,7 +87,7 @@ def opened(out: str) -> Iterator[None]:
 @contextlib.contextmanager
 def marked(out: str) -> Iterator[str]:
     """A mark in the job folder by which a worker sees that it looks at the same one. Raises UserError: cannot write."""
-    mark = f"{out}/{FOLDER}/work/{uuid.uuid4().hex}.here"
+    mark = f"{out}/{FOLDER}/{WORK}/{uuid.uuid4().hex}.here"
     if not is_url(out):
         Path(mark).touch()
         try:
@@ -190,7 +190,7 @@ def _scratch() -> Iterator[Path]:
     """A job folder of our own, which goes with all that is in it."""
     with tempfile.TemporaryDirectory(prefix="stc-mocap-") as name:
         near = Path(name) / "out"
-        for part in ("clips", "work"):
+        for part in ("clips", WORK):
             (near / FOLDER / part).mkdir(parents=True)
         yield near
 
@@ -233,7 +233,7 @@ def _put_back(clip: Clip, record: Record, here: Clip, known: _State) -> None:
     if system.exists(path):
         system.rm_file(path)
     near = Path(here.out)
-    ours = {near / FOLDER / part for part in ("clips", "work")}
+    ours = {near / FOLDER / part for part in ("clips", WORK)}
     made = [path for path in near.rglob("*") if path.is_file() and not ours.intersection(path.parents)]
     for file in made:
         if known.get(file) != _state(file):

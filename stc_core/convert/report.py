@@ -92,7 +92,7 @@ def write_report(out: Path, clips: Sequence[Clip]) -> Path:
 
     The file appears whole or not at all. The job folder must be held. Raises UserError where it cannot be written.
     """
-    path, partial = out / NAME, out / jobs.FOLDER / "work" / NAME
+    path, partial = out / NAME, out / jobs.FOLDER / jobs.WORK / NAME
     text = page(rows(out, clips), out.absolute().name)
     try:
         partial.write_bytes(text.encode("utf-8", errors="replace"))  # a file's name need not be text

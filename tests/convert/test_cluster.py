@@ -252,7 +252,9 @@ def test_workers_that_see_another_folder_or_have_another_version_say_so(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = folder_of(tmp_path / "in", a="well")
-    monkeypatch.setattr(cluster, "marked", lambda out: contextlib.nullcontext(f"{tmp_path}/elsewhere/work/1.here"))
+    monkeypatch.setattr(
+        cluster, "marked", lambda out: contextlib.nullcontext(f"{tmp_path}/elsewhere/{jobs.WORK}/1.here")
+    )
     with pytest.raises(
         UserError, match=r"The worker tcp://.* does not see the job folder .*elsewhere, or sees another"
     ):

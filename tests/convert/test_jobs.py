@@ -248,9 +248,9 @@ def test_a_full_disk_is_said_before_the_work(clip: Clip, monkeypatch: pytest.Mon
 def test_a_disk_that_fills_up_is_the_machines_fault(clip: Clip) -> None:
     def make(*_: object) -> dict[str, Path]:
         try:
-            raise OSError(28, "No space left on device", "/deep/in/work/walk.npz")
+            raise OSError(28, "No space left on device", "/deep/inside/walk.npz")
         except OSError:
-            raise UserError("/deep/in/work/walk.npz cannot be written.", "Choose another place.") from None
+            raise UserError("/deep/inside/walk.npz cannot be written.", "Choose another place.") from None
 
     record = jobs.perform(clip, make, ignore)
     assert record.error == "The disk is full. Make room and run the same again." and jobs.standing(clip) == "waiting"
