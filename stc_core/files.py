@@ -1,0 +1,63 @@
+"""Files that appear whole or not at all. Standard library only: every room and the add-on may use it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import UserError
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path`, of the same suffix, to write a file to; rename that file to `path` at the end.
+
+    The bytes are on the disk before the name is, so neither a full disk, a kill nor a power cut leaves half a file
+    under it. Where the block raises, `path` stays as it was. Raises UserError where the file cannot be written.
+    """
+    partial = path.with_name(f".{secrets.token_hex(6)}.partial{path.suffix}")  # hidden: folders given as input skip it
+    try:
+        yield partial
+        sync_file(partial)
+        os.replace(partial, path)
+    except OSError as error:
+        if error.filename not in (None, str(partial)):
+            raise  # of another file, which the block was reading
+        raise cannot_write(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all. Raises UserError where it cannot be written."""
+    with atomic_write(path) as partial:
+        partial.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file with "\\n" line ends, whole or not at all. Raises UserError where it cannot be written."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file's bytes are on the disk. Raises OSError, also one that was held back, as of a full disk."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error is that the disk, or the user's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in _NO_SPACE
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """The sentence for a file that could not be written."""
+    remedy = "Make room and run the same again." if is_disk_full(error) else "Choose a place that can be written to."
+    return UserError(f"{path} cannot be written ({error.strerror or error}).", remedy)
