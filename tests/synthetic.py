@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from stc_core.capture.landmark_map import BODY27, Layout, Pose2D, Pose3D
+from stc_core.capture.layout import BODY27, Layout
+from stc_core.capture.pose import Pose2D, Pose3D
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera, Motion
@@ -78,8 +79,15 @@ def views(motion: Motion, camera: Camera, layout: Layout = BODY27) -> tuple[Pose
     seen = world @ camera.R.T + camera.t
     scores = np.ones(world.shape[:2])
     times = np.arange(len(world)) / motion.fps
-    flat = Pose2D(layout, camera.project(world), scores, times, camera.image_size, motion.fps)
-    return flat, Pose3D(layout, seen - seen[:, :1], scores, motion.fps)
+    flat = Pose2D(
+        layout=layout,
+        keypoints=camera.project(world),
+        scores=scores,
+        timestamps=times,
+        image_size=camera.image_size,
+        fps=motion.fps,
+    )
+    return flat, Pose3D(layout=layout, joints=seen - seen[:, :1], scores=scores, fps=motion.fps)
 
 
 def walk(fps=30.0, seconds=4.0, speed_m_s=0.8, heading_deg=0.0, turn_deg_per_s=0.0) -> Motion:

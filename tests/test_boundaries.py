@@ -16,7 +16,7 @@ UNPICKLERS = {"cPickle", "dill", "joblib", "shelve", "marshal"}
 UNPICKLER = ROOT / "stc_core/datasets/safe_unpickle.py"  # Human3.6M and MPI-INF-3DHP are published pickled only
 DETECTORS = {ROOT / "stc_core/capture/detect.py"}
 SHARED = ("errors", "events", "files", "plain_values")  # beside the rooms: standard library only, for all of them
-NOT_STAGES = {"landmark_map", "pipeline"}
+NOT_STAGES = {"layout", "pose", "pipeline"}
 TO_BE_UNTIED = {  # imports that break law 6; each must go, and may not stay here when it has gone
     ("stc_core.evaluation.detector_errors", "stc_core.training.augment.detector_noise"),
     ("stc_core.evaluation.detector_errors", "stc_core.training.augment.occlusion"),
@@ -104,7 +104,7 @@ def test_imports_are_read_wherever_and_however_they_are_written():
     source = """
 import os.path as p
 from ...geometry import rotation
-from .. import landmark_map as q
+from .. import layout as q
 def later():
     import torch
     from ..detect import detect
@@ -112,7 +112,7 @@ def later():
 """
     assert imports_of(source, "stc_core.capture.ik.solve") == {
         *("os.path", "stc_core.geometry", "stc_core.geometry.rotation", "stc_core.capture"),
-        *("stc_core.capture.landmark_map", "torch", "stc_core.capture.detect", "stc_core.capture.detect.detect", "bpy"),
+        *("stc_core.capture.layout", "torch", "stc_core.capture.detect", "stc_core.capture.detect.detect", "bpy"),
     }
     assert imports_of("from .a import b", "pack", is_package=True) == {"pack.a", "pack.a.b"}
     assert within({"bpy_types", "bpy.props", "bpy"}, "bpy") == {"bpy.props", "bpy"}

@@ -28,7 +28,9 @@ from numpy.typing import NDArray
 from ..assets import shipped
 from ..errors import UserError
 from ..events import Note, Progress, Report
-from .landmark_map import Layout, Pose2D, runs
+from ..geometry.intervals import find_runs
+from .layout import Layout
+from .pose import Pose2D
 
 Array = NDArray[np.float64]
 Frame = NDArray[np.uint8]
@@ -539,7 +541,9 @@ def to_pose2d(found: Landmarks, image_size: tuple[int, int], fps: float, layout:
     keypoints = _across_gaps(np.einsum("kl,tlc->tkc", weights, found.image), found.found, found.timestamps)
     visible = np.where(weights[None] != 0.0, found.visibility[:, None, :], 1.0).min(-1)
     scores = visible * _inside_share(keypoints, image_size) * found.found[:, None]
-    pose = Pose2D(layout, keypoints, scores, found.timestamps, image_size, fps)
+    pose = Pose2D(
+        layout=layout, keypoints=keypoints, scores=scores, timestamps=found.timestamps, image_size=image_size, fps=fps
+    )
     _tell_swaps(pose, found.found, report)
     _tell_jumps(pose, found.found, report)
     _tell_cropped(found, image_size, report)
@@ -640,7 +644,7 @@ def _swapped(pose: Pose2D) -> NDArray[np.bool_]:
 
 def _spans(flags: NDArray[np.bool_], timestamps: Array) -> list[tuple[float, float]]:
     """First and last time of each run of flagged frames."""
-    return [(float(timestamps[a]), float(timestamps[b - 1])) for a, b in runs(flags)]
+    return [(float(timestamps[a]), float(timestamps[b - 1])) for a, b in find_runs(flags)]
 
 
 def _told(spans: list[tuple[float, float]]) -> str:

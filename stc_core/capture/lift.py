@@ -18,7 +18,8 @@ from ..errors import UserError
 from ..events import Progress, Report, ignore
 from ..model.normalization import along_ray, in_image
 from ..model.stcformer import STCFormer, flipped_mean
-from .landmark_map import Array, Pose2D, Pose3D, between_frames
+from .layout import Array
+from .pose import Pose2D, Pose3D, interpolate_frames
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -56,11 +57,11 @@ def lift(
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     times, wanted = _times(len(pose.scores), pose.fps, model.config.rate_hz)
-    keypoints, scores = (between_frames(v, times, wanted) for v in (pose.keypoints, pose.scores))
+    keypoints, scores = (interpolate_frames(v, times, wanted) for v in (pose.keypoints, pose.scores))
     model = model.to(device, _PRECISIONS[config.precision])
     joints = _lift_even(model, keypoints, scores, focal_px, pose.image_size, config, report)
     joints = _spline(joints, wanted, times)
-    return Pose3D(pose.layout, joints - joints[:, :1], pose.scores, pose.fps)
+    return Pose3D(layout=pose.layout, joints=joints - joints[:, :1], scores=pose.scores, fps=pose.fps)
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -26,8 +26,9 @@ from .camera_motion import Background, SteadyConfig
 from .detect import DetectConfig, Landmarks, Network, boxes, landmarks, landmarks_near, to_pose2d
 from .ground.ground import GroundConfig, focal_px, ground
 from .ik.solve import SolveConfig, solve
-from .landmark_map import LAYOUTS, Layout, Pose2D, Pose3D, evenly_spaced
+from .layout import LAYOUTS, Layout
 from .lift import LiftConfig, lift
+from .pose import Pose2D, Pose3D, resample_evenly
 from .shots import CutConfig, takes
 from .smooth import SmoothConfig, smooth
 from .tracking import FollowConfig, chosen, must_follow, tracks
@@ -189,7 +190,7 @@ def _span(take: Landmarks, fps: float) -> str:
 
 def motion_of(seen: Pose2D, model: Any, config: CaptureConfig, report: Report = ignore) -> Motion:
     """The motion of landmarks seen in the image: every stage after detection."""
-    even = evenly_spaced(seen)
+    even = resample_evenly(seen)
     if even is not seen:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))
     focal = focal_px(config.ground, even.image_size, report)
@@ -204,8 +205,15 @@ def unsmoothed(motion: Motion, config: CaptureConfig) -> Motion:
     layout = next(layout for layout in LAYOUTS.values() if layout.names == motion.landmark_names)
     scores, keypoints = motion.landmarks["landmark_scores"], motion.landmarks["landmarks_2d"]
     times = motion.start_s + np.arange(len(scores)) / motion.fps
-    seen = Pose2D(layout, keypoints, scores, times, motion.camera.image_size, motion.fps)
-    raw = Pose3D(layout, motion.landmarks["landmarks_raw"], scores, motion.fps)
+    seen = Pose2D(
+        layout=layout,
+        keypoints=keypoints,
+        scores=scores,
+        timestamps=times,
+        image_size=motion.camera.image_size,
+        fps=motion.fps,
+    )
+    raw = Pose3D(layout=layout, joints=motion.landmarks["landmarks_raw"], scores=scores, fps=motion.fps)
     ground_config = replace(config.ground, focal_px=float(motion.camera.K[0, 0]))
     config = replace(config, ground=ground_config, smooth=replace(config.smooth, strength=0.0))
     return _standing(seen, raw, config, ignore)

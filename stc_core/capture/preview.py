@@ -24,7 +24,7 @@ from ..events import Progress, Report
 from ..geometry import rotation
 from ..motion.motion import Camera, Motion
 from ..motion.skeleton import forward_kinematics
-from .landmark_map import LAYOUTS
+from .layout import LAYOUTS
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]

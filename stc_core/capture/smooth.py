@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import solveh_banded
 
-from .landmark_map import Array, Layout, Pose3D
+from .layout import Array, Layout
+from .pose import Pose3D
 
 ORDER = 3
 _DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..capture.landmark_map import BODY27
+from ..capture.layout import BODY27
 from ..errors import UserError
 from ..geometry import rotation
 from ..geometry.rotation import Array, normalise

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..capture.landmark_map import H36M17
+from ..capture.layout import H36M17
 from ..errors import UserError
 from ..geometry.rotation import Array
 from .safe_unpickle import read_pickled

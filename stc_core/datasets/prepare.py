@@ -24,7 +24,7 @@ import tyro
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..capture.landmark_map import BODY27
+from ..capture.layout import BODY27
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report
 from ..geometry.rotation import Array

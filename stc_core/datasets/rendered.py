@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..capture.detect import DetectConfig, detect
-from ..capture.landmark_map import BODY27
+from ..capture.layout import BODY27
 from ..capture.video import VideoConfig, open_video
 from ..errors import UserError
 from ..events import ignore

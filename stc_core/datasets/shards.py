@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..capture.landmark_map import LAYOUTS
+from ..capture.layout import LAYOUTS
 from ..errors import UserError
 from ..events import Note, Progress, Report, ignore
 

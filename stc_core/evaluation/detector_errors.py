@@ -29,8 +29,9 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from ..capture.detect import DetectConfig, Landmarks, _weights, to_pose2d
-from ..capture.landmark_map import BODY27, runs
+from ..capture.layout import BODY27
 from ..events import ignore
+from ..geometry.intervals import find_runs
 from ..training.augment.detector_noise import (
     BURST_LIMIT,
     CONSTANT_S,
@@ -76,7 +77,7 @@ class Observed:
     half: Tensor
     fps: float
 
-    def mirrored(self) -> Observed:
+    def mirror_landmarks(self) -> Observed:
         joints, keypoints = self.joints[:, MIRROR].clone(), self.keypoints[:, MIRROR].clone()
         joints[..., 0] *= -1.0
         keypoints[..., 0] *= -1.0
@@ -164,7 +165,7 @@ class Rest:
 
 def fit(clips: list[Observed]) -> dict[str, Any]:
     """The figures of `Errors`, as JSON."""
-    both = [mirrored for clip in clips for mirrored in (clip, clip.mirrored())]
+    both = [mirrored for clip in clips for mirrored in (clip, clip.mirror_landmarks())]
     bias, lag_s, pull = constant_part(both)
     rests = [_rest(clip, bias, lag_s, pull) for clip in both]
     growth = with_speed(rests, sizes(rests))
@@ -461,7 +462,7 @@ def gaps(clips: list[Observed]) -> list[float]:
 
 def _spells_of(flags: list[Tensor], clips: list[Observed]) -> list[float]:
     """How often a second, and how long in seconds, the flags (T,) of the clips are set; three frames where never."""
-    begun = sum(len(runs(flag.numpy())) for flag in flags)
+    begun = sum(len(find_runs(flag.numpy())) for flag in flags)
     lasted = sum(float(flag.sum()) / clip.fps for flag, clip in zip(flags, clips, strict=True))
     seconds = sum(len(flag) / clip.fps for flag, clip in zip(flags, clips, strict=True))
     return [round(begun / max(seconds, 1e-9), 4), round(lasted / begun, 4) if begun else 0.1]
@@ -481,7 +482,7 @@ def drawn(clip: Observed, errors: Errors, times: int, seed: int) -> list[Observe
 
 def statistics(clips: list[Observed]) -> dict[str, Any]:
     """What is compared, left and right together. Errors as they come, constant part and all, torsos; far: over half."""
-    clips = [both for clip in clips for both in (clip, clip.mirrored())]
+    clips = [both for clip in clips for both in (clip, clip.mirror_landmarks())]
     size = torch.cat([clip.offset.norm(dim=-1) for clip in clips])
     states, score = torch.cat([clip.states for clip in clips]), torch.cat([clip.visibility for clip in clips])
     found = torch.cat([clip.found for clip in clips])[:, None]

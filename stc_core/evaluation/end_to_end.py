@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..capture import detect
-from ..capture.landmark_map import BODY27, LAYOUTS, Pose2D
+from ..capture.layout import BODY27, LAYOUTS
 from ..capture.pipeline import CaptureConfig, detector_of, motion_of, weights_of
+from ..capture.pose import Pose2D
 from ..events import ignore
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion

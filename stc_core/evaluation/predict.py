@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..capture.landmark_map import LAYOUTS, Pose2D, between_frames
+from ..capture.layout import LAYOUTS
 from ..capture.lift import LiftConfig, choose_device, lift
+from ..capture.pose import Pose2D, interpolate_frames
 from ..datasets.shards import Row, Shards
 from ..events import Progress, Report
 from ..model.normalization import along_ray, in_image
@@ -144,7 +145,14 @@ def blended(source: Shards, rows: Sequence[Row], model: STCFormer, config: AskCo
     for row in rows:
         view = _View.read(source, row, columns)
         times = np.arange(row.frames) / row.fps
-        pose = Pose2D(layout, view.keypoints, view.scores, times, view.image_size, row.fps)
+        pose = Pose2D(
+            layout=layout,
+            keypoints=view.keypoints,
+            scores=view.scores,
+            timestamps=times,
+            image_size=view.image_size,
+            fps=row.fps,
+        )
         joints = lift(pose, model, float(view.K[0, 0]), how).joints
         frame = np.flatnonzero(view.valid)
         parts.append(_part(view, row, frame, joints[frame], model))
@@ -297,7 +305,7 @@ def _windows_of(
         row, middle = rows[chosen], int(place - ends[chosen]) + rows[chosen].frames
         at = middle + (np.arange(frames) - frames // 2) * _steps(row.fps, rate_hz)
         joints = np.asarray(source.joints[row.start : row.start + row.frames], float)
-        cut = between_frames(joints, np.arange(float(row.frames)), np.clip(at, 0, row.frames - 1))
+        cut = interpolate_frames(joints, np.arange(float(row.frames)), np.clip(at, 0, row.frames - 1))
         bodies.append(cut @ _about_z(number * _GOLDEN).T)
         abouts.append(About(f"{row.name} {middle}", row.subject, row.action, rate_hz))
     return torch.tensor(np.stack(bodies), dtype=torch.float32), tuple(abouts)

@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..capture.landmark_map import BODY27
+from ..capture.layout import BODY27
 from ..errors import UserError
 from ..model.normalization import along_ray
 from ..model.stcformer import STCFormer, STCFormerConfig, flipped_mean

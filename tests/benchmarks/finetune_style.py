@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from stc_core.assets import shipped
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.datasets import shards
 from stc_core.events import Event, Note, Progress
 from stc_core.model.checkpoint import load_checkpoint

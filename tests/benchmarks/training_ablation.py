@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.model.checkpoint import load_checkpoint
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
 from stc_core.training.augment.virtual_camera import CameraConfig, NoiseConfig

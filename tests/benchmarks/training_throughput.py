@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from stc_core.capture.landmark_map import BODY27, H36M17
+from stc_core.capture.layout import BODY27, H36M17
 from stc_core.datasets import shards
 from stc_core.training.batches import BODY_NETWORK, BodyFeed, BodyFeedConfig, RecordedFeed, RecordedFeedConfig
 from stc_core.training.train import PRESETS

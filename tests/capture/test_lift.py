@@ -1,11 +1,14 @@
 """Lifting brings any clip through a network of another rate and window, and back to its own frames."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.landmark_map import BODY27, H36M17, Layout, Pose2D, evenly_spaced
+from stc_core.capture.layout import BODY27, H36M17, Layout
 from stc_core.capture.lift import LiftConfig, choose_device, lift
+from stc_core.capture.pose import Pose2D, resample_evenly
 from stc_core.errors import UserError
 from stc_core.events import Progress
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
@@ -31,7 +34,14 @@ def waving(seconds: float, fps: float, layout: Layout = BODY27) -> Pose2D:
     places = rng.uniform(-100, 100, (len(layout.names), 2))
     swing = 10 * np.sin(2 * np.pi * 0.7 * times[:, None, None] + rng.uniform(0, 6, (1, len(layout.names), 2)))
     keypoints = places - places.mean(0) + swing + (640.0, 360.0)
-    return Pose2D(layout, keypoints, np.ones(keypoints.shape[:2]), times, (1280, 720), fps)
+    return Pose2D(
+        layout=layout,
+        keypoints=keypoints,
+        scores=np.ones(keypoints.shape[:2]),
+        timestamps=times,
+        image_size=(1280, 720),
+        fps=fps,
+    )
 
 
 def shape(joints: np.ndarray) -> np.ndarray:
@@ -90,9 +100,7 @@ def test_a_clip_of_another_place_in_the_picture_is_the_same_clip_seen_along_anot
     """Shifted to the picture's edge, the person's answer is the same turned by the angle between the rays."""
     pose = waving(2.0, 30.0)
     middle = lift(pose, plate(), 4000.0, LiftConfig(flip=False)).joints
-    shifted = Pose2D(
-        pose.layout, pose.keypoints + (500.0, 0.0), pose.scores, pose.timestamps, pose.image_size, pose.fps
-    )
+    shifted = replace(pose, keypoints=pose.keypoints + (500.0, 0.0))
     edge = lift(shifted, plate(), 4000.0, LiftConfig(flip=False)).joints
     angle = np.arctan2(500.0, 4000.0)
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
@@ -117,12 +125,14 @@ def test_a_missing_device_is_said() -> None:
 
 def test_uneven_frames_are_read_at_an_even_rate_and_even_ones_left_alone() -> None:
     even = waving(2.0, 30.0)
-    assert evenly_spaced(even) is even
+    assert resample_evenly(even) is even
     keep = np.sort(np.random.default_rng(1).choice(60, 45, replace=False))
     keep[0], keep[-1] = 0, 59
     fps = (len(keep) - 1) / (even.timestamps[keep][-1])
-    uneven = Pose2D(BODY27, even.keypoints[keep], even.scores[keep], even.timestamps[keep], even.image_size, fps)
-    mended = evenly_spaced(uneven)
+    uneven = replace(
+        even, keypoints=even.keypoints[keep], scores=even.scores[keep], timestamps=even.timestamps[keep], fps=fps
+    )
+    mended = resample_evenly(uneven)
     assert np.abs(np.diff(mended.timestamps) - 1 / fps).max() < 1e-9
     truth = np.stack([np.interp(mended.timestamps, even.timestamps, even.keypoints[:, 5, i]) for i in (0, 1)], -1)
     assert np.abs(mended.keypoints[:, 5] - truth).max() < 0.6

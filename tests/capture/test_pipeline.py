@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stc_core.capture.detect import DetectConfig
-from stc_core.capture.landmark_map import H36M17
+from stc_core.capture.layout import H36M17
 from stc_core.capture.pipeline import CaptureConfig, Quality, capture, captures, detector_of, weights_of
 from stc_core.capture.shots import CutConfig
 from stc_core.capture.video import VideoConfig, open_video

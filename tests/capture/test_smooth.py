@@ -1,9 +1,12 @@
 """Smoothing: the response it states, no delay, peaks kept, jitter gone, the same at any frame rate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from stc_core.capture.landmark_map import BODY27, H36M17, Pose3D
+from stc_core.capture.layout import BODY27, H36M17
+from stc_core.capture.pose import Pose3D
 from stc_core.capture.smooth import SmoothConfig, cutoffs_hz, lowpass, smooth
 from tests import synthetic
 
@@ -12,7 +15,7 @@ WRIST = BODY27.index("left_wrist")
 
 def pose_of(motion, layout=BODY27, scores=None):
     pose = synthetic.views(motion, synthetic.look_at_camera(), layout)[1]
-    return pose if scores is None else Pose3D(layout, pose.joints, scores, pose.fps)
+    return pose if scores is None else replace(pose, scores=scores)
 
 
 def waving(fps, hertz, amplitude_m=0.15, seconds=4.0):
@@ -20,7 +23,7 @@ def waving(fps, hertz, amplitude_m=0.15, seconds=4.0):
     joints = np.zeros((len(time), 27, 3))
     joints[..., 0] = np.arange(27) * 0.05
     joints[:, WRIST, 0] += amplitude_m * np.cos(2 * np.pi * hertz * (time - seconds / 2))
-    return Pose3D(BODY27, joints, np.ones((len(time), 27)), fps)
+    return Pose3D(layout=BODY27, joints=joints, scores=np.ones((len(time), 27)), fps=fps)
 
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 60.0, 120.0])
@@ -64,7 +67,7 @@ def test_a_clap_still_touches(fps):
 def test_jitter_falls_and_motion_stays():
     truth = pose_of(synthetic.walk(60.0))
     noise = np.random.default_rng(0).normal(0, 0.02, truth.joints.shape)
-    got = smooth(Pose3D(BODY27, truth.joints + noise, truth.scores, truth.fps), SmoothConfig()).joints
+    got = smooth(replace(truth, joints=truth.joints + noise), SmoothConfig()).joints
     jerk = lambda joints: np.linalg.norm(np.diff(joints, 3, axis=0), axis=-1).mean()  # noqa: E731
     assert jerk(got - truth.joints) < 0.03 * jerk(noise)
     assert np.abs(got - truth.joints).mean() < 0.6 * np.abs(noise).mean()
@@ -81,7 +84,7 @@ def test_an_outlier_leaves_no_trace():
     pose = pose_of(synthetic.walk())
     broken = pose.joints.copy()
     broken[50, WRIST] += [0.4, -0.2, 0.5]
-    got = smooth(Pose3D(BODY27, broken, pose.scores, pose.fps), SmoothConfig()).joints
+    got = smooth(replace(pose, joints=broken), SmoothConfig()).joints
     assert np.linalg.norm(got - smooth(pose, SmoothConfig()).joints, axis=-1).max() < 0.005
 
 
@@ -89,7 +92,7 @@ def test_what_was_not_seen_follows_what_was():
     pose = pose_of(synthetic.walk())
     scores, joints = np.ones(pose.scores.shape), pose.joints.copy()
     joints[40:46, WRIST], scores[40:46, WRIST] = joints[39, WRIST], 0.0
-    got = smooth(Pose3D(BODY27, joints, scores, pose.fps), SmoothConfig()).joints
+    got = smooth(Pose3D(layout=BODY27, joints=joints, scores=scores, fps=pose.fps), SmoothConfig()).joints
     before, after = (np.linalg.norm(x[40:46, WRIST] - pose.joints[40:46, WRIST], axis=-1).max() for x in (joints, got))
     assert after < 0.6 * before
 
@@ -103,7 +106,7 @@ def test_straight_motion_is_untouched_up_to_the_ends():
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
 def test_short_clips_pass(frames):
     joints = np.random.default_rng(1).normal(0, 1, (frames, 17, 3))
-    got = smooth(Pose3D(H36M17, joints, np.ones((frames, 17)), 30.0), SmoothConfig()).joints
+    got = smooth(Pose3D(layout=H36M17, joints=joints, scores=np.ones((frames, 17)), fps=30.0), SmoothConfig()).joints
     assert got.shape == joints.shape and np.isfinite(got).all()
 
 

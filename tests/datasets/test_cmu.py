@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.datasets import cmu as sources
 from stc_core.datasets.cmu import PRMD_MARKERS, SOURCES, Clip, joint_centres
 from stc_core.datasets.prepare import PrepareConfig, prepare, resample

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.datasets import corrections as captured
 from stc_core.datasets.shards import Shards, open_shards
 from stc_core.errors import UserError

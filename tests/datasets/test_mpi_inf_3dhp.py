@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stc_core.capture.landmark_map import H36M17
+from stc_core.capture.layout import H36M17
 from stc_core.datasets import mpi_inf_3dhp as mpi
 from stc_core.datasets.shards import Plan, Shards, open_shards, write_takes
 from stc_core.errors import UserError

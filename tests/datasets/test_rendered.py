@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stc_core.capture.landmark_map import BODY27, Pose2D
+from stc_core.capture.layout import BODY27
+from stc_core.capture.pose import Pose2D
 from stc_core.datasets import rendered
 from stc_core.datasets.shards import open_shards, write_takes
 from stc_core.errors import UserError
@@ -30,7 +31,14 @@ def perfect(frames, total, image_size, fps, layout, config, report) -> Pose2D:
     scores = np.ones(seen.shape[:2])
     scores[2] = 0.0
     times = np.arange(len(seen)) / 30.0
-    return Pose2D(layout, pixels[..., :2] / pixels[..., 2:], scores, times, image_size, fps)
+    return Pose2D(
+        layout=layout,
+        keypoints=pixels[..., :2] / pixels[..., 2:],
+        scores=scores,
+        timestamps=times,
+        image_size=image_size,
+        fps=fps,
+    )
 
 
 def sample(folder: Path, name: str = "turn", **changes) -> Path:

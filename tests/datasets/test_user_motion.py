@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.datasets import user_motion as bones
 from stc_core.datasets.asf import read_amc
 from stc_core.errors import UserError

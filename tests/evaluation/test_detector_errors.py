@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.evaluation import detector_errors as noise
 from stc_core.evaluation.ground_truth import read_known
 from stc_core.training.augment.detector_noise import CONSTANT_S, SEEN, Errors, measured
@@ -102,6 +102,6 @@ def test_exchanged_legs_are_told_and_left_out(known_errors: Errors) -> None:
 
 def test_a_mirrored_clip_errs_alike(known_errors: Errors) -> None:
     clip = noise.drawn(bare(2.0), known_errors, 1, seed=2)[0]
-    again = clip.mirrored()
+    again = clip.mirror_landmarks()
     assert torch.allclose(again.offset[:, TWIN] * torch.tensor([-1.0, 1.0]), clip.offset[:, ANKLE], atol=1e-5)
     assert torch.equal(again.states, clip.states[:, noise.MIRROR])

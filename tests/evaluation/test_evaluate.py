@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.landmark_map import BODY27, H36M17
+from stc_core.capture.layout import BODY27, H36M17
 from stc_core.datasets import h36m, mpi_inf_3dhp, shards
 from stc_core.errors import UserError
 from stc_core.evaluation import aggregate as figures

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.datasets import shards
 from stc_core.errors import UserError
 from stc_core.events import Done, Failed, Note, from_line, ignore

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.landmark_map import BODY27, H36M17, mirrored
+from stc_core.capture.layout import BODY27, H36M17, mirror_landmarks
 from stc_core.datasets import shards
 from stc_core.errors import UserError
 from stc_core.model.checkpoint import load_checkpoint, read_about
@@ -352,4 +352,4 @@ def test_a_deeper_network_starts_as_the_shallower_one_that_it_grows_from(data: P
 def test_the_mirror_of_training_is_the_mirror_of_lifting() -> None:
     joints = np.random.default_rng(0).normal(size=(2, 27, 3))
     sign = torch.tensor([-1.0, 1.0, 1.0])
-    assert np.allclose(mirrored(joints, BODY27), torch.tensor(joints)[:, list(BODY27.mirror)] * sign)
+    assert np.allclose(mirror_landmarks(joints, BODY27), torch.tensor(joints)[:, list(BODY27.mirror)] * sign)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.capture.pipeline import CaptureConfig
 from stc_core.evaluation.ground_truth import read_known
 from stc_core.geometry import rotation

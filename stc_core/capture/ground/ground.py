@@ -25,9 +25,11 @@ from scipy.optimize import least_squares
 
 from ...errors import UserError
 from ...events import Note, Report, ignore
+from ...geometry.intervals import find_runs
 from ...geometry.rotation import normalise
 from ...motion.motion import Camera
-from ..landmark_map import Array, Layout, Pose2D, Pose3D, WorldPose, runs
+from ..layout import Array, Layout
+from ..pose import Pose2D, Pose3D, WorldPose
 
 Mask = NDArray[np.bool_]
 
@@ -133,7 +135,9 @@ def ground(pose3d: Pose3D, pose2d: Pose2D, config: GroundConfig, report: Report 
     held = still if config.feet != "never" else np.zeros_like(still)
     world = _settle_feet(world, held, feet, pose3d.layout, fps, config)
     contacts = np.stack([held[:, feet.side == side].any(1) for side in (0, 1)], 1)
-    return WorldPose(pose3d.layout, world, pose3d.scores, contacts, camera, fps)
+    return WorldPose(
+        layout=pose3d.layout, joints=world, scores=pose3d.scores, contacts=contacts, camera=camera, fps=fps
+    )
 
 
 def _check(config: GroundConfig) -> None:
@@ -300,7 +304,7 @@ def _places(points: Array, still: Mask) -> Array:
     """Points (T, P, 3) with each run of `still` (T, P) at its mean."""
     places = points.copy()
     for p in range(still.shape[1]):
-        for start, end in runs(still[:, p]):
+        for start, end in find_runs(still[:, p]):
             places[start:end, p] = points[start:end, p].mean(0)
     return places
 
@@ -403,24 +407,24 @@ def _each(of_point: Callable[..., Mask], sure: Mask, held: Mask, drifts: Array, 
 def _held(sure: Mask, held: Mask, drifts: Array, fps: float, config: GroundConfig) -> Mask:
     """Runs of `held` (T,) that are `sure` somewhere: short gaps closed, what drifts and short runs dropped."""
     still = np.zeros(len(held), bool)
-    stands = [run for run in runs(held) if sure[slice(*run)].any()]
+    stands = [run for run in find_runs(held) if sure[slice(*run)].any()]
     for (_, end), (start, _) in pairwise(stands):
         still[end:start] = (start - end) / fps <= config.contact_gap_s
     for start, end in stands:
         still[start:end] = True
     half = max(1, round(config.drift_window_s * fps / 2.0))
-    for start, end in runs(still):
+    for start, end in find_runs(still):
         if end - start > 2 * half:  # windows stay inside the run: what came before and after it is no drift
             inside = np.clip(np.arange(start, end), start + half, end - 1 - half)
             still[start:end] = drifts[inside] < config.drift_speed_m_s
-    for start, end in runs(still):
+    for start, end in find_runs(still):
         still[start:end] = (end - start) / fps >= min(config.contact_min_s, len(still) / fps)
     return still
 
 
 def _stances(points: Array, still: Mask, feet: _Feet) -> tuple[Array, Array]:
     """The mean place (S, 3) of each contact of each foot point, and how high over the floor it should be (S,)."""
-    rows = [(p, run) for p in range(still.shape[1]) for run in runs(still[:, p])]
+    rows = [(p, run) for p in range(still.shape[1]) for run in find_runs(still[:, p])]
     places = np.array([points[slice(*run), p].mean(0) for p, run in rows]).reshape(-1, 3)
     return places, feet.clearance[[p for p, _ in rows]]
 
@@ -429,7 +433,7 @@ def _floor_height(body: Array, up: Array, still: Mask, feet: _Feet) -> float:
     """The floor's height along `up`: the median over contacts, or just under the lowest landmarks."""
     places, clearances = _stances(body[:, feet.index], still, feet)
     if len(places):
-        lengths = [end - start for p in range(still.shape[1]) for start, end in runs(still[:, p])]
+        lengths = [end - start for p in range(still.shape[1]) for start, end in find_runs(still[:, p])]
         return float(np.median(np.repeat(places @ up - clearances, lengths)))
     return float(np.percentile((body @ up).min(1), 10)) - float(feet.clearance.min())
 
@@ -576,7 +580,7 @@ def _pin(points: Array, held: Mask, height: float, fps: float, config: GroundCon
     height: where a run stands over the floor; NaN keeps its own. Between runs the last shift of the one before fades
     into the first shift of the next.
     """
-    stands, frames = np.array(runs(held)), np.arange(len(points))
+    stands, frames = np.array(find_runs(held)), np.arange(len(points))
     if len(stands) == 0:
         return np.zeros(len(points)), np.zeros(points.shape)
     places = _places(points[:, None], held[:, None])[:, 0]

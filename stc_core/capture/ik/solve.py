@@ -19,7 +19,8 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter1d, maximum_fil
 from ...geometry import rotation
 from ...motion.motion import Motion
 from ...motion.skeleton import HUMANOID, Skeleton
-from ..landmark_map import Array, WorldPose
+from ..layout import Array
+from ..pose import WorldPose
 
 
 @dataclass(frozen=True)

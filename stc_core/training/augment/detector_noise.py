@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...capture.landmark_map import BODY27
+from ...capture.layout import BODY27
 from .occlusion import along_segments, torso_axes, torso_length
 
 MEASURED = Path(__file__).with_name("detector_errors.json")

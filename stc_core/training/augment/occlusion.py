@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ...capture.landmark_map import BODY27
+from ...capture.layout import BODY27
 
 TORSO_M = 0.47  # of the body that the radii below belong to
 _KINDS = {name: name.rpartition("_")[2] for name in BODY27.names}

@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ...capture.landmark_map import BODY27
+from ...capture.layout import BODY27
 from .detector_noise import HIDDEN, OUTSIDE, SEEN, Errors, distort, measured, middles, spells
 from .occlusion import hidden_by_body
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...capture.landmark_map import BODY27
+from ...capture.layout import BODY27
 from ...datasets.shards import open_shards
 from ...errors import UserError
 

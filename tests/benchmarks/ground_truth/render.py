@@ -25,7 +25,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.bvh import read_bvh

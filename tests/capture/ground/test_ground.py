@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from stc_core.capture.ground.ground import GroundConfig, body_height_m, ground, tilt_deg
-from stc_core.capture.landmark_map import BODY27, H36M17, Pose2D, Pose3D
+from stc_core.capture.layout import BODY27, H36M17
+from stc_core.capture.pose import Pose3D
 from stc_core.capture.smooth import SmoothConfig, smooth
 from stc_core.errors import UserError
 from stc_core.geometry.rotation import from_axis_angle, rotate
@@ -206,10 +207,14 @@ def test_a_frame_that_shows_someone_else_does_not_move_the_path():
 @LAYOUTS
 def test_short_clips_pass(frames, layout):
     flat, pose = synthetic.views(synthetic.walk(), LEVEL, layout)
-    cut = Pose2D(
-        layout, flat.keypoints[:frames], flat.scores[:frames], flat.timestamps[:frames], flat.image_size, flat.fps
+    cut = replace(
+        flat, keypoints=flat.keypoints[:frames], scores=flat.scores[:frames], timestamps=flat.timestamps[:frames]
     )
-    world = ground(Pose3D(layout, pose.joints[:frames], pose.scores[:frames], pose.fps), cut, settings(LEVEL))
+    world = ground(
+        Pose3D(layout=layout, joints=pose.joints[:frames], scores=pose.scores[:frames], fps=pose.fps),
+        cut,
+        settings(LEVEL),
+    )
     assert world.joints.shape == (frames, len(layout.names), 3)
 
 

@@ -8,7 +8,8 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from stc_core.capture.ik.solve import SolveConfig, fit_skeleton, solve
-from stc_core.capture.landmark_map import BODY27, H36M17, WorldPose, mirrored
+from stc_core.capture.layout import BODY27, H36M17, mirror_landmarks
+from stc_core.capture.pose import WorldPose
 from stc_core.geometry import rotation
 from stc_core.motion.motion import Motion
 from stc_core.motion.skeleton import HUMANOID, Skeleton, forward_kinematics
@@ -63,7 +64,14 @@ def bodily(frames=120, seed=0, least_bend=0.4, skeleton=HUMANOID, fps=30.0) -> M
 
 def seen(motion: Motion, layout=BODY27) -> WorldPose:
     points = landmarks(motion, layout)
-    return WorldPose(layout, points, np.ones(points.shape[:2]), motion.contacts, look_at_camera(), motion.fps)
+    return WorldPose(
+        layout=layout,
+        joints=points,
+        scores=np.ones(points.shape[:2]),
+        contacts=motion.contacts,
+        camera=look_at_camera(),
+        fps=motion.fps,
+    )
 
 
 def noisy(motion: Motion, metres: float, seed=0) -> WorldPose:
@@ -201,7 +209,7 @@ def test_a_mirrored_person_gets_the_mirrored_motion(layout):
     shaken = world.joints + 0.01 * np.random.default_rng(1).normal(size=world.joints.shape)
     world = replace(world, joints=shaken, contacts=np.arange(240).reshape(120, 2) % 50 < 20)
     a = solve(world)
-    b = solve(replace(world, joints=mirrored(shaken, layout), contacts=world.contacts[:, ::-1]))
+    b = solve(replace(world, joints=mirror_landmarks(shaken, layout), contacts=world.contacts[:, ::-1]))
     swap = {"left": "right", "right": "left"}
     twins = [at("_".join(swap.get(word, word) for word in name.split("_"))) for name in HUMANOID.joint_names]
     expected = replace(a, q_parent_joint=a.q_parent_joint[:, twins] * (1.0, 1.0, -1.0, -1.0))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.capture.pipeline import CaptureConfig
 from stc_core.capture.video import VideoConfig
 from stc_core.convert import convert_clip as one

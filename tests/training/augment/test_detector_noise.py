@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stc_core.capture.landmark_map import BODY27
+from stc_core.capture.layout import BODY27
 from stc_core.training.augment import detector_noise as noise
 from stc_core.training.augment.detector_noise import CONSTANT_S, HIDDEN, OUTSIDE, SEEN, Errors
 from stc_core.training.augment.occlusion import directions, hidden_by_body, torso_length
