@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
+from stc_core.geometry.intervals import find_runs
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion
 
@@ -114,9 +115,9 @@ def _least(frames: Array, scores: Array, start: float, end: float) -> float:
 
 def _runs(frames: Array, low: np.ndarray, gap: float, least: float) -> list[tuple[float, float]]:
     """First and last frame of the runs of `low`, joined over less than `gap`, without those under `least`."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], low, [False]]).astype(int)))
     runs: list[tuple[float, float]] = []
-    for first, last in zip(edges[0::2], edges[1::2] - 1, strict=True):
+    for first, after in find_runs(low):
+        last = after - 1
         if runs and frames[first] - runs[-1][1] <= gap:
             runs[-1] = (runs[-1][0], float(frames[last]))
         else:

@@ -12,14 +12,13 @@ from typing import Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
 from stc_core.geometry import rotation
+from stc_core.geometry.euler import to_continuous_euler
 from stc_core.geometry.rotation import Array
 from stc_core.motion.retarget.rest_pose import Clip
 
 _LINEAR, _CONSTANT = 1, 0  # bpy.types.Keyframe.interpolation by number
-_LOCKED = 5e-5  # below this cosine of the middle angle only the sum, or difference, of the outer two is known
 
 
 def write(
@@ -214,47 +213,8 @@ def _euler(q: Array, mode: str) -> Array:
     where the middle angle locks, the outer two share the step.
     """
     order = mode[::-1]  # rotation.py names the factors from the left, Blender the axes as they are turned about
-    triples = rotation.to_euler(q, order)
-    locked = np.abs(np.cos(triples[..., 1])) < _LOCKED
-    angles = _continuous(_carried(triples, ~locked))
-    sign = 1.0 if order in ("XYZ", "YZX", "ZXY") else -1.0
-    for frame, bone in np.argwhere(locked):
-        before = angles[frame - 1, bone] if frame else np.zeros(3)
-        angles[frame, bone] = _shared(triples[frame, bone], before, sign)
+    angles = to_continuous_euler(q, order)
     return angles[..., [order.index(axis) for axis in "XYZ"]]
-
-
-def _carried(values: Array, known: NDArray[np.bool_]) -> Array:
-    """Values (T, B, 3), those not known replaced by the last known before them, or by zeros."""
-    rows = np.where(known, np.arange(1, len(values) + 1)[:, None], 0)
-    padded = np.concatenate([np.zeros_like(values[:1]), values])
-    return np.take_along_axis(padded, np.maximum.accumulate(rows, 0)[..., None], 0)
-
-
-def _continuous(triples: Array) -> Array:
-    """Triples (T, B, 3) or their twins, (a, b, c) or (a + pi, pi - b, c + pi), without leaps.
-
-    A triple is as far from another as their twins are, so where to change between the two does not depend on the past.
-    """
-    triples = np.concatenate([np.zeros_like(triples[:1]), triples])
-    twins = np.stack([triples[..., 0] + np.pi, np.pi - triples[..., 1], triples[..., 2] + np.pi], -1)
-    steps = [np.square(_nearest_turn(other[1:] - triples[:-1])).sum(-1) for other in (triples, twins)]
-    aside = np.cumsum(steps[1] < steps[0], axis=0) % 2 == 1
-    chosen = np.where(aside[..., None], twins[1:], triples[1:])
-    return np.unwrap(np.concatenate([triples[:1], chosen]), axis=0)[1:]
-
-
-def _nearest_turn(angle: Array) -> Array:
-    """The same angle between -pi and pi."""
-    return angle - 2.0 * np.pi * np.round(angle / (2.0 * np.pi))
-
-
-def _shared(triple: Array, before: Array, sign: float) -> Array:
-    """A locked triple (3,) of the same turn whose outer angles share the step."""
-    middle = before[1] + _nearest_turn(triple[1] - before[1])
-    side = sign * np.sign(np.sin(middle))
-    half = _nearest_turn(triple[0] + side * triple[2] - before[0] - side * before[2]) / 2.0
-    return np.array([before[0] + half, middle, before[2] + side * half])
 
 
 def _in_location_axes(bone: bpy.types.Bone, places: Array) -> Array:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from ..assets import shipped
 from ..errors import UserError
 from ..events import Note, Progress, Report
-from ..geometry.intervals import find_runs
+from ..geometry.intervals import fill_gaps, find_runs
 from .layout import Layout
 from .pose import Pose2D
 
@@ -538,7 +538,7 @@ def to_pose2d(found: Landmarks, image_size: tuple[int, int], fps: float, layout:
         )
     _tell_gaps(found, report)
     weights = _weights(layout)
-    keypoints = _across_gaps(np.einsum("kl,tlc->tkc", weights, found.image), found.found, found.timestamps)
+    keypoints = fill_gaps(np.einsum("kl,tlc->tkc", weights, found.image), found.found, found.timestamps)
     visible = np.where(weights[None] != 0.0, found.visibility[:, None, :], 1.0).min(-1)
     scores = visible * _inside_share(keypoints, image_size) * found.found[:, None]
     pose = Pose2D(
@@ -555,13 +555,6 @@ def own_joints(found: Landmarks, layout: Layout) -> Array:
     world = np.einsum("kl,tlc->tkc", _weights(layout), found.world)
     known = np.flatnonzero(found.found)
     return world[known[np.abs(np.arange(len(world))[:, None] - known).argmin(1)]]
-
-
-def _across_gaps(points: Array, found: NDArray[np.bool_], timestamps: Array) -> Array:
-    """Points (T, K, 2) with the frames not found on straight lines between the neighbours, held at the ends."""
-    flat = points.reshape(len(points), -1)
-    filled = [np.interp(timestamps, timestamps[found], column[found]) for column in flat.T]
-    return np.stack(filled, -1).reshape(points.shape)
 
 
 def _inside_share(keypoints: Array, image_size: tuple[int, int]) -> Array:

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..events import Progress, Report, ignore
+from ..geometry.intervals import interpolate
 from ..model.normalization import along_ray, in_image
 from ..model.stcformer import STCFormer, flipped_mean
 from .layout import Array
-from .pose import Pose2D, Pose3D, interpolate_frames
+from .pose import Pose2D, Pose3D
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -57,7 +58,7 @@ def lift(
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     times, wanted = _times(len(pose.scores), pose.fps, model.config.rate_hz)
-    keypoints, scores = (interpolate_frames(v, times, wanted) for v in (pose.keypoints, pose.scores))
+    keypoints, scores = (interpolate(v, times, wanted) for v in (pose.keypoints, pose.scores))
     model = model.to(device, _PRECISIONS[config.precision])
     joints = _lift_even(model, keypoints, scores, focal_px, pose.image_size, config, report)
     joints = _spline(joints, wanted, times)

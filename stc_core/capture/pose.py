@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.intervals import interpolate
 from ..motion.motion import Camera
 from .layout import Array, Layout
 
@@ -111,13 +112,5 @@ def resample_evenly(pose: Pose2D) -> Pose2D:
         return pose
     span_s = pose.timestamps[-1] - pose.timestamps[0]
     times = pose.timestamps[0] + np.arange(1 + round(span_s * pose.fps)) / pose.fps
-    keypoints, scores = (interpolate_frames(v, pose.timestamps, times) for v in (pose.keypoints, pose.scores))
+    keypoints, scores = (interpolate(v, pose.timestamps, times) for v in (pose.keypoints, pose.scores))
     return replace(pose, keypoints=keypoints, scores=scores, timestamps=times)
-
-
-def interpolate_frames(values: Array, times: Array, new_times: Array) -> Array:
-    """Values (T, ...) at times (T,) interpolated linearly at new times (S,), constant beyond the ends: (S, ...)."""
-    position = np.interp(new_times, times, np.arange(len(times)))
-    low = np.floor(position).astype(int)
-    fraction = (position - low).reshape(-1, *[1] * (values.ndim - 1))
-    return values[low] * (1 - fraction) + values[np.minimum(low + 1, len(values) - 1)] * fraction

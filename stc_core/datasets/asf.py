@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..geometry import rotation
+from ..geometry.axes import from_y_up, rotation_from_y_up
 from ..geometry.rotation import Array
 from ..motion.motion import Motion
 from ..motion.skeleton import Skeleton
@@ -145,11 +146,11 @@ def _motion(bones: dict[str, _Bone], parents: dict[str, str], frames: dict[str, 
     skeleton = Skeleton(
         tuple(names),
         tuple(joints[parents[name]] if parents[name] else -1 for name in names),
-        _to_world(offsets),
-        _to_world(np.where(leaves, ends, 0.0)),
+        from_y_up(offsets),
+        from_y_up(np.where(leaves, ends, 0.0)),
     )
-    turns = rotation.unroll(rotation.normalise(np.concatenate([q[..., :1], _to_world(q[..., 1:])], -1)))
-    return Motion(skeleton, _to_world(t_root), turns, np.zeros((count, 2), bool), np.ones(q.shape[:2]), FPS)
+    turns = rotation.unroll(rotation.normalise(rotation_from_y_up(q)))
+    return Motion(skeleton, from_y_up(t_root), turns, np.zeros((count, 2), bool), np.ones(q.shape[:2]), FPS)
 
 
 def _parents_first(parents: dict[str, str]) -> list[str]:
@@ -181,7 +182,3 @@ def _turn(angles: Array, order: str) -> Array:
     for angle, axis in zip(angles, order, strict=False):
         q = rotation.mul(rotation.from_axis_angle(np.eye(3)["XYZ".index(axis)], np.array(angle)), q)
     return q
-
-
-def _to_world(v: Array) -> Array:
-    return np.stack([v[..., 0], -v[..., 2], v[..., 1]], -1)

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from ..capture.layout import BODY27
 from ..errors import UserError
 from ..geometry import rotation
+from ..geometry.axes import from_y_up
+from ..geometry.intervals import fill_gaps, find_runs
 from ..geometry.rotation import Array, normalise
 from ..motion.bvh import read_bvh
 from ..motion.motion import Motion
@@ -214,7 +216,7 @@ def _expmap_tree(folder: Path) -> _Tree:
     if path is None:
         raise UserError(f"There is no {name} in {folder} or beside it.", "Copy it from where the archive came from.")
     fields = json.loads(path.read_text())
-    offsets = _from_y_up(np.array(fields["offsets"], float)) * fields["unit_m"]
+    offsets = from_y_up(np.array(fields["offsets"], float)) * fields["unit_m"]
     skeleton = Skeleton(tuple(_EXPMAP_NAMES), tuple(fields["parents"]), offsets, np.zeros_like(offsets))
     return _Tree(skeleton, np.array(fields["rotation_columns"]), fields["unit_m"], fields["fps"])
 
@@ -227,14 +229,10 @@ def _read_expmap(path: Path, tree: _Tree) -> Motion:
         values = np.zeros((0, 0))
     if values.shape[1:] != (3 + tree.columns.size,) or len(values) < 2:
         raise UserError(f"{path} is not a table of {3 + tree.columns.size} columns.", "Unpack the archive again.")
-    t_root = _from_y_up(values[:, :3]) * tree.unit_m
-    q = rotation.exp(-_from_y_up(values[:, tree.columns]))
+    t_root = from_y_up(values[:, :3]) * tree.unit_m
+    q = rotation.exp(-from_y_up(values[:, tree.columns]))
     frames, joints = q.shape[:2]
     return Motion(tree.skeleton, t_root, q, np.zeros((frames, 2), bool), np.ones((frames, joints)), tree.fps)
-
-
-def _from_y_up(v: Array) -> Array:
-    return np.stack([v[..., 0], -v[..., 2], v[..., 1]], -1)
 
 
 def carry(motion: Motion, q_world_standing: Array, rig: Carriers, path: Path) -> Array:
@@ -423,10 +421,8 @@ def _filled(at: Markers, longest_gap: int) -> tuple[Markers, Flags]:
         known = values.any(-1)
         if not known.any():
             return at, np.zeros(frames, bool)
-        times = np.flatnonzero(known)
-        filled[name] = np.stack([np.interp(np.arange(frames), times, values[known, i]) for i in range(3)], -1)
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], ~known, [0]]))).reshape(-1, 2)
-        for begin, end in edges:
+        filled[name] = fill_gaps(values, known)
+        for begin, end in find_runs(~known):
             sound[begin:end] &= end - begin < longest_gap and begin > 0 and end < frames
     return filled, sound
 
@@ -563,8 +559,7 @@ def sound_parts(
     acceleration = np.linalg.norm(np.diff(landmarks, 2, axis=0), axis=-1).max(-1, initial=0.0) * fps**2
     for shift in range(3):
         sound[shift : len(landmarks) - 2 + shift] &= acceleration < _GLITCH_M_S2
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], sound, [0]])))
-    parts = [(a, b) for a, b in edges.reshape(-1, 2) if b - a >= _SHORTEST_S * fps]
+    parts = [(a, b) for a, b in find_runs(sound) if b - a >= _SHORTEST_S * fps]
     for number, (a, b) in enumerate(parts):
         part = landmarks[a:b]
         floor = np.percentile(part[..., 2].min(1), 5)

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from ..capture.layout import BODY27
-from ..capture.pose import interpolate_frames
 from ..errors import UserError
-from ..evaluation.metrics import align
 from ..events import Report
 from ..geometry import rotation
+from ..geometry.alignment import align
+from ..geometry.intervals import interpolate
 from ..geometry.rotation import Array
 from ..motion.motion import Camera, Motion, load_motion
 from ..motion.skeleton import forward_kinematics
@@ -121,7 +121,7 @@ def _at_times(values: Array, motion: Motion, times: Array) -> tuple[Array, NDArr
     """Values (T, ...) of a motion's frames at other times (S,), and which of these (S,) it covers."""
     own = motion.start_s + np.arange(len(values)) / motion.fps
     slack = 0.5 / motion.fps
-    return interpolate_frames(values, own, times), (times >= own[0] - slack) & (times <= own[-1] + slack)
+    return interpolate(values, own, times), (times >= own[0] - slack) & (times <= own[-1] + slack)
 
 
 def _followed(capture: Motion, corrected: Motion, path: Path) -> Array:
@@ -167,7 +167,7 @@ def _optical(folder: Path, seen: _Seen) -> tuple[Array, NDArray[np.bool_], tuple
     there = (seen.times >= own[0]) & (seen.times <= own[-1])
     if there.sum() < _LEAST_FRAMES:
         raise UserError(f"{path} and the video share no time.", f"Write the recording's start into {SYNC}.")
-    joints = interpolate_frames(landmarks, own, seen.times)
+    joints = interpolate(landmarks, own, seen.times)
     note = _better_shift(landmarks, own, seen, folder)
     return _placed(joints, there, seen), there, note
 
@@ -206,7 +206,7 @@ def _better_shift(landmarks: Array, own: Array, seen: _Seen, folder: Path) -> tu
     """A sentence where recording and capture agree much better when one is shifted in time."""
     misses = []
     for shift in _SHIFTS_S:
-        joints = interpolate_frames(landmarks, own + shift, seen.times)[:, _MAIN]
+        joints = interpolate(landmarks, own + shift, seen.times)[:, _MAIN]
         flat, points = joints.reshape(-1, 3), seen.points[:, _MAIN].reshape(-1, 3)
         misses.append(np.linalg.norm(align(flat, points, with_scale=False).apply(flat) - points, axis=-1).mean())
     best = int(np.argmin(misses))

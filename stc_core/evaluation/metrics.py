@@ -10,10 +10,11 @@ them; the published code aligns a batch as a whole and books its mean P-MPJPE to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..geometry.alignment import Similarity, align
 
 Array = NDArray[np.float64]
 
@@ -21,36 +22,6 @@ _TINY = 1e-12
 MM = 1000.0
 PCK_M = 0.150
 AUC_M = np.arange(31) * 0.005  # 0, 5, …, 150 mm, as MPI-INF-3DHP's own evaluation
-
-
-@dataclass(frozen=True)
-class Similarity:
-    """b = scale * R @ a + t, for leading dimensions (...): scale (...), R (..., 3, 3), t (..., 3)."""
-
-    scale: Array
-    R: Array
-    t: Array
-
-    def apply(self, points: Array) -> Array:
-        """Points (..., N, 3) moved."""
-        return self.scale[..., None, None] * points @ np.swapaxes(self.R, -1, -2) + self.t[..., None, :]
-
-
-def align(source: Array, target: Array, with_scale: bool = True, with_shift: bool = True) -> Similarity:
-    """The similarity that brings points (..., N, 3) nearest to their targets, in least squares (Umeyama 1991).
-
-    A proper rotation always; without scale it is 1, without shift the origin stays where it is.
-    """
-    source, target = np.asarray(source, float), np.asarray(target, float)
-    zero = np.zeros(source.shape[:-2] + (3,))
-    mean_s, mean_t = (source.mean(-2), target.mean(-2)) if with_shift else (zero, zero)
-    s, t = source - mean_s[..., None, :], target - mean_t[..., None, :]
-    u, d, vt = np.linalg.svd(np.swapaxes(t, -1, -2) @ s)
-    signs = np.ones(d.shape)
-    signs[..., 2] = np.where(np.linalg.det(u @ vt) < 0.0, -1.0, 1.0)
-    turn = (u * signs[..., None, :]) @ vt
-    scale = (d * signs).sum(-1) / np.maximum((s**2).sum((-1, -2)), _TINY) if with_scale else np.ones(d.shape[:-1])
-    return Similarity(scale, turn, mean_t - scale[..., None] * np.einsum("...ij,...j->...i", turn, mean_s))
 
 
 def distances(estimate: Array, truth: Array) -> Array:

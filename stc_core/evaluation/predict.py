@@ -18,9 +18,10 @@ from torch import Tensor
 
 from ..capture.layout import LAYOUTS
 from ..capture.lift import LiftConfig, choose_device, lift
-from ..capture.pose import Pose2D, interpolate_frames
+from ..capture.pose import Pose2D
 from ..datasets.shards import Row, Shards
 from ..events import Progress, Report
+from ..geometry.intervals import interpolate
 from ..model.normalization import along_ray, in_image
 from ..model.stcformer import STCFormer, flipped_mean
 from ..training.augment.virtual_camera import CameraConfig, NoiseConfig, Views, look
@@ -305,7 +306,7 @@ def _windows_of(
         row, middle = rows[chosen], int(place - ends[chosen]) + rows[chosen].frames
         at = middle + (np.arange(frames) - frames // 2) * _steps(row.fps, rate_hz)
         joints = np.asarray(source.joints[row.start : row.start + row.frames], float)
-        cut = interpolate_frames(joints, np.arange(float(row.frames)), np.clip(at, 0, row.frames - 1))
+        cut = interpolate(joints, np.arange(float(row.frames)), np.clip(at, 0, row.frames - 1))
         bodies.append(cut @ _about_z(number * _GOLDEN).T)
         abouts.append(About(f"{row.name} {middle}", row.subject, row.action, rate_hz))
     return torch.tensor(np.stack(bodies), dtype=torch.float32), tuple(abouts)

@@ -1,1 +1,1 @@
-"""Rotations and other geometry on whole arrays: numpy only."""
+"""Geometry on whole arrays, numpy only: rotations, Euler angles, alignment, two-bone inverse kinematics, easing."""

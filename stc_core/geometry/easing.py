@@ -1,12 +1,15 @@
-"""Easing: transitions between 0 and 1 without a jump in speed."""
+"""Easing: smooth transitions between two values."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from .rotation import Array
 
 
-def smoothstep(x: ArrayLike, low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
-    """0 below `low`, 1 above `high`, between them the cubic 3 t^2 - 2 t^3 whose slope is 0 at both ends."""
-    t: NDArray[np.float64] = np.clip((np.asarray(x, np.float64) - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+def smoothstep(x: ArrayLike, low: float = 0.0, high: float = 1.0) -> Array:
+    """Return 0 for x (...) below `low`, 1 above `high`, and the cubic with level ends between them (Perlin 1985)."""
+    t = np.clip((np.asarray(x) - low) / (high - low), 0.0, 1.0)
+    eased: Array = t * t * (3.0 - 2.0 * t)
+    return eased

@@ -1,12 +1,35 @@
-"""Intervals of frames: the runs in which a flag holds."""
+"""Intervals of frames and samples between frames: runs of True, linear interpolation over time."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from .rotation import Array
 
 
-def find_runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Start and end (exclusive) of each run of True in flags (T,), in order."""
+def find_runs(flags: ArrayLike) -> list[tuple[int, int]]:
+    """Find the runs of True in flags (T,): the first frame and the frame after the last, in order."""
+    flags = np.asarray(flags, bool)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+
+
+def interpolate(values: Array, times: Array, new_times: Array) -> Array:
+    """Interpolate values (T, ...) given at rising times (T,) linearly at new times (S,): (S, ...), held at the ends."""
+    index = np.interp(new_times, times, np.arange(len(times)))
+    low = np.floor(index).astype(int)
+    fraction = (index - low).reshape(-1, *[1] * (values.ndim - 1))
+    mixed: Array = values[low] * (1 - fraction) + values[np.minimum(low + 1, len(values) - 1)] * fraction
+    return mixed
+
+
+def fill_gaps(values: Array, known: NDArray[np.bool_], times: Array | None = None) -> Array:
+    """Fill values (T, ...) that are not known (T,) on straight lines between those that are, held at the ends.
+
+    times (T,) are rising; without them frames are evenly spaced. At least one frame must be known.
+    """
+    at = np.arange(len(values), dtype=float) if times is None else times
+    columns = values[known].reshape(int(known.sum()), -1).T
+    filled = [np.interp(at, at[known], column) for column in columns]
+    return np.stack(filled, -1).reshape(values.shape)

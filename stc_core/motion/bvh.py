@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..geometry import rotation
+from ..geometry import axes, rotation
+from ..geometry.euler import to_continuous_euler
 from ..geometry.rotation import Array
 from .motion import Motion
 from .skeleton import Skeleton
 
 _REMEDY = "Choose a whole BVH file, or export it again."
 _ORDER = "ZXY"  # how we write turns: only deep bends of hips and knees come near the lock of its middle angle
-_LOCKED = 5e-5  # below this cosine of the middle angle only the sum, or difference, of the others is known
 _MOVING_UNITS = 0.1  # a joint that shifts more than this against its parent travels; less is the file's rounding
 
 
@@ -53,7 +53,7 @@ def read_bvh(path: Path, unit_m: float = 0.01) -> Motion:
         raise UserError(f"{path} is not a BVH file, or is damaged.", _REMEDY) from None
     _check(path, header, frames, frame_time_s, values)
     positions, q = _channels(header, values.reshape(frames, -1))
-    return _motion(header, _to_world(positions) * unit_m, _turns_to_world(q), unit_m, 1.0 / frame_time_s)
+    return _motion(header, axes.from_y_up(positions) * unit_m, axes.rotation_from_y_up(q), unit_m, 1.0 / frame_time_s)
 
 
 def _lines(path: Path) -> list[str]:
@@ -123,9 +123,9 @@ def _channels(header: _Header, values: Array) -> tuple[Array, Array]:
     frames, joints = len(values), len(header.names)
     positions = np.tile(np.array(header.offsets), (frames, 1, 1))
     q = np.tile(rotation.IDENTITY, (frames, joints, 1))
-    for axes, columns, members in _rotation_groups(header):
+    for order, columns, members in _rotation_groups(header):
         angles = np.radians(values[:, columns])
-        turns = [rotation.from_axis_angle(np.eye(3)["XYZ".index(a)], angles[..., i]) for i, a in enumerate(axes)]
+        turns = [rotation.from_axis_angle(np.eye(3)["XYZ".index(a)], angles[..., i]) for i, a in enumerate(order)]
         for turn in turns:
             q[:, members] = rotation.mul(q[:, members], turn)
     for column, (joint, channel) in enumerate(header.channels):
@@ -143,24 +143,18 @@ def _rotation_groups(header: _Header) -> list[tuple[str, Array, list[int]]]:
     groups: dict[str, list[int]] = {}
     for joint, pairs in turns.items():
         groups.setdefault("".join(axis for axis, _ in pairs), []).append(joint)
-    return [(axes, np.array([[c for _, c in turns[j]] for j in members]), members) for axes, members in groups.items()]
-
-
-def _to_world(v: Array) -> Array:
-    return np.stack([v[..., 0], -v[..., 2], v[..., 1]], -1)
-
-
-def _turns_to_world(q: Array) -> Array:
-    return np.concatenate([q[..., :1], _to_world(q[..., 1:])], -1)
+    return [
+        (order, np.array([[c for _, c in turns[j]] for j in members]), members) for order, members in groups.items()
+    ]
 
 
 def _motion(header: _Header, positions: Array, q: Array, unit_m: float, fps: float) -> Motion:
     names, parents = header.names, header.parents
     tips = np.zeros((len(names), 3))
     tips[list(header.tips)] = np.array(list(header.tips.values())).reshape(-1, 3)
-    tips = _to_world(tips) * unit_m
+    tips = axes.from_y_up(tips) * unit_m
     offsets = np.median(positions, 0)
-    offsets[0] = _to_world(np.array(header.offsets[0])) * unit_m
+    offsets[0] = axes.from_y_up(np.array(header.offsets[0])) * unit_m
     t_root = positions[:, 0]
     while parents.count(0) == 1 and np.ptp(positions[:, 1], axis=0).max() > _MOVING_UNITS * unit_m:
         t_root = t_root + rotation.rotate(q[:, 0], positions[:, 1])
@@ -194,8 +188,8 @@ def _text(motion: Motion) -> str:
     lines = ["HIERARCHY"]
     order: list[int] = []
     _write_joint(motion.skeleton, 0, 0, lines, order)
-    places = _from_world(motion.t_world_root) * 100.0
-    angles = np.degrees(_continuous_euler(_turns_from_world(motion.q_parent_joint[:, np.array(order)])))
+    places = axes.to_y_up(motion.t_world_root) * 100.0
+    angles = np.degrees(to_continuous_euler(axes.rotation_to_y_up(motion.q_parent_joint[:, np.array(order)]), _ORDER))
     values = np.concatenate([places, angles.reshape(len(angles), -1)], 1)
     row = " ".join(["%.6f"] * values.shape[1])
     lines += ["MOTION", f"Frames: {len(values)}", f"Frame Time: {1.0 / motion.fps:.12f}"]
@@ -222,43 +216,4 @@ def _write_joint(skeleton: Skeleton, joint: int, depth: int, lines: list[str], o
 
 
 def _numbers(offset: Array) -> str:
-    return " ".join(f"{value:.6f}" for value in np.round(_from_world(offset) * 100.0, 6) + 0.0)
-
-
-def _from_world(v: Array) -> Array:
-    return np.stack([v[..., 0], v[..., 2], -v[..., 1]], -1)
-
-
-def _turns_from_world(q: Array) -> Array:
-    return np.concatenate([q[..., :1], _from_world(q[..., 1:])], -1)
-
-
-def _continuous_euler(q: Array) -> Array:
-    """Angles (T, J, 3), radians, of turns (T, J, 4) in the order Z X Y, each as near its frame before as can be.
-
-    Of the two triples that make a turn, (a, b, c) and (a + pi, pi - b, c + pi), and their whole turns, the nearest is
-    taken, the first frame's nearest to zero. Where the middle angle locks, the step is shared between the outer two.
-    """
-    angles = rotation.to_euler(q, _ORDER)
-    before = np.zeros(angles.shape[1:])
-    for frame, triple in enumerate(angles):
-        twin = np.stack([triple[:, 0] + np.pi, np.pi - triple[:, 1], triple[:, 2] + np.pi], -1)
-        triple, twin = _nearest_turn(triple, before), _nearest_turn(twin, before)
-        closer = np.square(twin - before).sum(-1) < np.square(triple - before).sum(-1)
-        triple = np.where(closer[:, None], twin, triple)
-        triple = np.where(np.abs(np.cos(triple[:, 1:2])) < _LOCKED, _shared(triple, before), triple)
-        angles[frame] = before = triple
-    return angles
-
-
-def _nearest_turn(angle: Array, before: Array) -> Array:
-    return angle - 2.0 * np.pi * np.round((angle - before) / (2.0 * np.pi))
-
-
-def _shared(triple: Array, before: Array) -> Array:
-    """A locked triple with the same turn and its outer angles' step shared equally (in the order Z X Y)."""
-    side = np.sign(np.sin(triple[:, 1]))
-    total = triple[:, 0] + side * triple[:, 2]
-    total_before = before[:, 0] + side * before[:, 2]
-    half = (_nearest_turn(total, total_before) - total_before) / 2.0
-    return np.stack([before[:, 0] + half, triple[:, 1], before[:, 2] + side * half], -1)
+    return " ".join(f"{value:.6f}" for value in np.round(axes.to_y_up(offset) * 100.0, 6) + 0.0)

@@ -23,6 +23,7 @@ from stc_core.capture.video import VideoConfig, open_video
 from stc_core.evaluation import metrics
 from stc_core.evaluation.end_to_end import COMMON, skeleton_points, walk
 from stc_core.evaluation.ground_truth import Array, Known, all_known
+from stc_core.geometry import alignment
 
 _SIDES = ("left", "right")
 BONES = tuple(
@@ -58,7 +59,7 @@ def worst(clip: Known, config: CaptureConfig) -> Failure:
     estimate, truth = skeleton_points(walk(clip, config).motion).common, clip.rows(COMMON)
     errors = metrics.MM * metrics.p_mpjpe_each(estimate, truth)
     frame = int(errors.argmax())
-    ours = metrics.align(estimate[frame], truth[frame]).apply(estimate[frame])
+    ours = alignment.align(estimate[frame], truth[frame]).apply(estimate[frame])
     seen = [(points - truth[frame, 0]) @ clip.camera.R.T for points in (truth[frame], ours)]
     return Failure(clip, frame, float(errors[frame]), *seen)
 

@@ -13,7 +13,7 @@ from stc_core.capture.layout import BODY27
 from stc_core.datasets import user_motion as bones
 from stc_core.datasets.asf import read_amc
 from stc_core.errors import UserError
-from stc_core.geometry import rotation
+from stc_core.geometry import euler, rotation
 from stc_core.motion.bvh import write_bvh
 from stc_core.motion.motion import Motion, save_motion
 from stc_core.motion.rig_mapping.bone_map_io import guess, save_map
@@ -213,13 +213,13 @@ def acclaim(motion: Motion, unit: float) -> tuple[str, str]:
                 f"    direction {numbers(offset / length)}",
             ]
             asf += [f"    length {length:.9g}", f"    axis {numbers(angles)} XYZ", "    dof rx ry rz", "  end"]
-            own = rotation.from_euler(np.radians(angles[::-1]), "ZYX")
+            own = euler.from_euler(np.radians(angles[::-1]), "ZYX")
             q = rotation.mul(rotation.mul(to_file, motion.q_parent_joint[:, joint]), rotation.inv(to_file))
             local = rotation.mul(rotation.mul(rotation.inv(own), q), own)
-            columns[names[joint]] = np.degrees(rotation.to_euler(local, "ZYX"))[:, ::-1]
+            columns[names[joint]] = np.degrees(euler.to_euler(local, "ZYX"))[:, ::-1]
             hierarchy.append(f"    {names.get(parent, 'root')} {names[joint]}")
     q = rotation.mul(rotation.mul(to_file, motion.q_parent_joint[:, 0]), rotation.inv(to_file))
-    root = [rotation.rotate(to_file, motion.t_world_root) / unit, np.degrees(rotation.to_euler(q, "ZYX"))[:, ::-1]]
+    root = [rotation.rotate(to_file, motion.t_world_root) / unit, np.degrees(euler.to_euler(q, "ZYX"))[:, ::-1]]
     lines = ["#!made", ":FULLY-SPECIFIED", ":DEGREES"]
     for frame in range(len(rows)):
         lines += [str(frame + 1), "root " + numbers(np.concatenate([part[frame] for part in root]))]

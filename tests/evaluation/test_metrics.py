@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stc_core.evaluation import metrics
-from stc_core.geometry import rotation
+from stc_core.geometry import alignment, rotation
 
 PARITY = Path(__file__).parents[3] / "shared" / "parity" / "windows_metrics.npz"
 FIXTURE = Path(__file__).with_name("figures.npz")  # made poses; errors by scipy's Kabsch and plain loops, not by us
@@ -58,7 +58,7 @@ def test_mpjpe_is_the_mean_distance(clip):
 
 def test_align_finds_the_similarity_it_was_made_with(clip):
     moved = turned(clip, (0.3, -1.0, 2.0), 1.7, (1, 2, 3))
-    found = metrics.align(clip[3], moved[3])
+    found = alignment.align(clip[3], moved[3])
     assert found.scale == pytest.approx(1.7)
     np.testing.assert_allclose(found.apply(clip[3]), moved[3], atol=1e-9)
 

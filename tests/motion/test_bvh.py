@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stc_core.errors import UserError
-from stc_core.geometry import rotation
+from stc_core.geometry import euler, rotation
 from stc_core.motion.bvh import read_bvh, write_bvh
 from stc_core.motion.motion import Motion
 from stc_core.motion.skeleton import HUMANOID, Skeleton
@@ -201,7 +201,7 @@ def test_angles_run_on_through_whole_turns_and_through_the_lock(tmp_path: Path, 
 def test_smooth_motion_has_no_jump_of_half_a_turn(tmp_path: Path) -> None:
     motion = _smooth_motion(frames=300, amplitude=0.9)
     write_bvh(motion, tmp_path / "out.bvh")
-    wrapped = np.abs(np.diff(np.degrees(rotation.to_euler(motion.q_parent_joint, "ZXY")), axis=0)).max()
+    wrapped = np.abs(np.diff(np.degrees(euler.to_euler(motion.q_parent_joint, "ZXY")), axis=0)).max()
     assert wrapped > 300.0  # so the test can fail
     assert np.abs(np.diff(_angles(tmp_path / "out.bvh"), axis=0)).max() < 60.0
 
@@ -219,7 +219,7 @@ def test_turns_held_at_the_lock_stay_still_and_true(tmp_path: Path) -> None:
 def test_angles_that_come_to_the_lock_and_leave_it_come_back_as_they_were(tmp_path: Path) -> None:
     bend = np.concatenate([np.linspace(80, 90, 11), np.full(10, 90.0), np.linspace(90, 80, 11)])
     angles = np.stack([np.linspace(20, 30, 32), bend, np.linspace(40, 50, 32)], -1)
-    w, x, y, z = np.moveaxis(rotation.from_euler(np.radians(angles), "ZXY"), -1, 0)
+    w, x, y, z = np.moveaxis(euler.from_euler(np.radians(angles), "ZXY"), -1, 0)
     written = _written_angles(tmp_path, np.stack([w, x, -z, y], -1))
     np.testing.assert_allclose(written, angles, atol=0.01)
 

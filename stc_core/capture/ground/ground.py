@@ -25,8 +25,10 @@ from scipy.optimize import least_squares
 
 from ...errors import UserError
 from ...events import Note, Report, ignore
+from ...geometry.easing import smoothstep
 from ...geometry.intervals import find_runs
 from ...geometry.rotation import normalise
+from ...geometry.two_bone_ik import solve_triangle
 from ...motion.motion import Camera
 from ..layout import Array, Layout
 from ..pose import Pose2D, Pose3D, WorldPose
@@ -592,14 +594,9 @@ def _pin(points: Array, held: Mask, height: float, fps: float, config: GroundCon
     since = np.where(after > 0, np.maximum(frames - last, 0) / ease, np.inf)
     until = np.where(after < len(stands), (first - frames) / ease, np.inf)
     share = np.where(np.isinf(since), 0.0, 1.0 / (1.0 + since / np.maximum(until, 1e-9)))[:, None]
-    led = _ramp(share) * shift[last] + (1.0 - _ramp(share)) * shift[first]
-    amount = 1.0 - _ramp(np.clip(np.minimum(since, until), 0.0, 1.0))
+    led = smoothstep(share) * shift[last] + (1.0 - smoothstep(share)) * shift[first]
+    amount = 1.0 - smoothstep(np.minimum(since, until))
     return np.where(held, 1.0, amount), np.where(held[:, None], shift, led)
-
-
-def _ramp(x: Array) -> Array:
-    """From 0 to 1 without a jerk, for x from 0 to 1."""
-    return x * x * (3.0 - 2.0 * x)
 
 
 def _move_leg(world: Array, layout: Layout, side: str, index: NDArray[np.int_], placed: Array) -> None:
@@ -619,9 +616,9 @@ def _move_leg(world: Array, layout: Layout, side: str, index: NDArray[np.int_], 
     bend = (k - a) - ((k - a) * before).sum(-1, keepdims=True) * before
     bend = bend + 0.01 * _forward(world, layout)
     bend = normalise(bend - (bend * along).sum(-1, keepdims=True) * along)
-    part = np.clip((thigh**2 - shin**2 + reach**2) / (2.0 * reach), -thigh, thigh)
+    part, aside = solve_triangle(thigh, shin, np.maximum(reach, np.abs(thigh - shin)))
     moved = np.linalg.norm(new - old, axis=-1, keepdims=True) > 1e-9
-    world[:, knee] = np.where(moved, a + part * along + np.sqrt(thigh**2 - part**2) * bend, k)
+    world[:, knee] = np.where(moved, a + part * along + aside * bend, k)
 
 
 def _forward(world: Array, layout: Layout) -> Array:

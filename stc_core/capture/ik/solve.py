@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 from scipy.ndimage import distance_transform_edt, gaussian_filter1d, maximum_filter1d
 
-from ...geometry import rotation
+from ...geometry import rotation, swing_twist, two_bone_ik
+from ...geometry.alignment import nearest_rotation
+from ...geometry.easing import smoothstep
 from ...motion.motion import Motion
 from ...motion.skeleton import HUMANOID, Skeleton
 from ..layout import Array
@@ -324,7 +326,7 @@ def _steady_line(points: _Points, part: str) -> Array:
     line = points[f"left_{part}"] - points[f"right_{part}"]
     length = np.linalg.norm(line, axis=-1)
     share = np.clip(length / max(_median(length, points.score(f"left_{part}", f"right_{part}")), _TINY), 0.0, 1.0)
-    trust = share**4 / (1.0 - _ramp(share, 0.3, 0.8) + 1e-6) + _TINY
+    trust = share**4 / (1.0 - smoothstep(share, 0.3, 0.8) + 1e-6) + _TINY
     return _chain(line, trust, (_LINE_S * points.fps) ** 2)
 
 
@@ -394,11 +396,11 @@ def _arm(
     rest, hinge = sign * X, -sign * Z
     seen = _Hinge.of(elbow - shoulder, wrist - elbow, clavicle, rest, hinge)
     weights = seen.bend_weight(points.score(f"{name}_shoulder", f"{name}_elbow", f"{name}_wrist"))
-    weights = weights * np.maximum(seen.plausible(np.ones(points.frames)), _ramp(seen.bend, _WEAK * 2, _STRONG))
+    weights = weights * np.maximum(seen.plausible(np.ones(points.frames)), smoothstep(seen.bend, _WEAK * 2, _STRONG))
     twist = _smooth_angle(seen.twist, weights, _usual_arm(points, side, seen), points.fps, config)
     lengths = _limb_lengths(skeleton, f"{name}_lower_arm", f"{name}_hand")
     free = socket + lengths[0] * seen.upper + lengths[1] * seen.lower
-    goal = free + _ramp(seen.bend, _WEAK, _STRONG)[:, None] * (wrist - free)
+    goal = free + smoothstep(seen.bend, _WEAK, _STRONG)[:, None] * (wrist - free)
     upper, lower = _reach(socket, goal, lengths, seen, seen.hinge(twist))
     axis = _hinge_axis(upper, clavicle, rest, hinge, twist)
     upper_arm, forearm = _frame(upper, axis, rest, hinge), _frame(lower, axis, rest, hinge)
@@ -420,7 +422,7 @@ def _usual_arm(points: _Points, side: tuple[str, float], seen: _Hinge) -> Array:
         return usual
     wrist, index, pinky = (points[landmark] for landmark in names)
     palm = rotation.normalise(sign * np.cross((index + pinky) / 2 - wrist, index - pinky))
-    straight = points.score(*names) * (1.0 - _ramp(seen.bend, 0.1, 0.35))
+    straight = points.score(*names) * (1.0 - smoothstep(seen.bend, 0.1, 0.35))
     usual += _HAND_HELP * straight * (1.0 + seen.twist_of(palm))
     return usual
 
@@ -443,9 +445,9 @@ def _wrist(points: _Points, side: tuple[str, float], forearm: Array, config: Sol
     broad = np.linalg.norm(across, axis=-1)
     hand = _frame(along, _direction(across, rotation.rotate(forearm, -Y)), sign * X, -Y)
     local = rotation.mul(rotation.inv(forearm), hand)
-    swing, spin = _swing_twist(local, sign * X)
+    swing, spin = swing_twist.decompose(local, sign * X)
     weights = points.score(*names) * np.minimum(broad / 0.03, 1.0) ** 2 * np.cos(rotation.angle(swing) / 2) ** 4
-    weights = weights * (1.0 - 0.95 * _ramp(np.abs(spin), *_SPIN))
+    weights = weights * (1.0 - 0.95 * smoothstep(np.abs(spin), *_SPIN))
     steady = replace(config, twist_smoothing_s=2.0 * config.twist_smoothing_s)  # a hand is small, its noise large
     spin = _smooth_angle(np.exp(1j * spin), weights, np.full(points.frames, _SPIN_CARRY + 0j), points.fps, steady)
     given = _folded(np.angle(spin), np.radians(config.forearm_twist_limit_deg))
@@ -490,7 +492,7 @@ def _legs(
     for leg in legs:
         socket = _socket(skeleton, root, hips, leg.side)
         free = leg.free_ankle(skeleton, socket)
-        hold = np.maximum(leg.hold, _ramp(leg.seen.bend, _WEAK, _STRONG))
+        hold = np.maximum(leg.hold, smoothstep(leg.seen.bend, _WEAK, _STRONG))
         foot_seen = points.has(f"{leg.side}_ankle", f"{leg.side}_heel", f"{leg.side}_toe")
         goal = free + hold[:, None] * (leg.ankle - free)
         goal = _above_floor(goal, leg, skeleton) if foot_seen else goal
@@ -516,7 +518,7 @@ def _leg(
     prior, foot, toes = np.full(points.frames, _CARRY + 0j), hips, hips
     if points.has(f"{side}_ankle", f"{side}_heel", f"{side}_toe"):
         foot = _foot_turn(points, side)
-        trust = _FOOT_HELP * points.score(f"{side}_heel", f"{side}_toe") * (1.0 - _ramp(seen.bend, 0.1, 0.35))
+        trust = _FOOT_HELP * points.score(f"{side}_heel", f"{side}_toe") * (1.0 - smoothstep(seen.bend, 0.1, 0.35))
         prior = prior + trust * seen.twist_of(rotation.rotate(foot, X))
         foot, toes, ankle = _stand(points, skeleton, side, foot, contact, hold)
     weights = seen.bend_weight(points.score(f"{side}_hip", f"{side}_knee", f"{side}_ankle")) * seen.plausible(prior)
@@ -547,7 +549,7 @@ def _stillness(places: Array, contact: NDArray[np.bool_], fps: float) -> Array:
     """1 (T,) where a landmark of a foot in contact does not move, 0 where it is faster than a creeping foot."""
     speed = np.linalg.norm(np.diff(places, axis=0), axis=-1) * fps
     before, after = np.r_[np.inf, speed], np.r_[speed, np.inf]
-    return contact * (1.0 - _ramp(np.minimum(before, after), 0.01, 0.06))
+    return contact * (1.0 - smoothstep(np.minimum(before, after), 0.01, 0.06))
 
 
 def _rolled(foot: Array, amount: Array, length_ratio: float) -> tuple[Array, Array]:
@@ -574,7 +576,7 @@ def _levelled(shin: Array, ankle: Array, leg: _Leg, skeleton: Skeleton) -> Array
     """A foot of which nothing was seen: at rest on the shin in the air, flat near the floor and in contact."""
     flat = rotation.mul(rotation.between(rotation.rotate(shin, Z), Z), shin)
     sole = skeleton.offsets[skeleton.index(f"{leg.side}_toes"), 2]
-    near = 1.0 - _ramp(ankle[:, 2] + sole, 0.03, 0.12)
+    near = 1.0 - smoothstep(ankle[:, 2] + sole, 0.03, 0.12)
     return rotation.slerp(shin, flat, np.maximum(near, leg.hold))
 
 
@@ -622,7 +624,7 @@ def _eased(contact: NDArray[np.bool_], frames: float) -> Array:
     """1 in contact, falling smoothly to 0 within so many frames before and after it."""
     if not contact.any():
         return np.zeros(len(contact))
-    return 1.0 - _ramp(distance_transform_edt(~contact) / max(frames, 1.0), 0.0, 1.0)
+    return 1.0 - smoothstep(distance_transform_edt(~contact) / max(frames, 1.0), 0.0, 1.0)
 
 
 # ---------------------------------------------------------------------------------------------- limbs with a hinge
@@ -667,7 +669,7 @@ class _Hinge:
 
     def plausible(self, usual: Array) -> Array:
         """0 where the seen twist (T,) is the reverse of the usual one (a limb bent backwards), else 1."""
-        return _ramp((self.twist * np.conj(_unit_complex(usual))).real, -0.5, -0.1)
+        return smoothstep((self.twist * np.conj(_unit_complex(usual))).real, -0.5, -0.1)
 
 
 def _hinge_axis(upper: Array, q_world_parent: Array, rest: Array, hinge: Array, twist: Array) -> Array:
@@ -708,16 +710,10 @@ def _reach(socket: Array, goal: Array, lengths: tuple[float, float], seen: _Hing
     straight = _direction(first * seen.upper + second * seen.lower, seen.upper)
     along = _direction(goal - socket, straight)
     distance = np.clip(np.linalg.norm(goal - socket, axis=-1), abs(first - second) + 1e-4, first + second)
-    part = (first**2 - second**2 + distance**2) / (2 * distance)
-    out = np.sqrt(np.maximum(first**2 - part**2, 0.0))
+    part, out = two_bone_ik.solve_triangle(first, second, distance)
     turn = rotation.between(straight, along)
-    seen_out = rotation.rotate(turn, first * seen.upper)
-    seen_out = seen_out - (seen_out * along).sum(-1, keepdims=True) * along
-    usual = rotation.normalise(np.cross(along, rotation.rotate(turn, hinge)))
-    agree = _ramp((rotation.normalise(seen_out) * usual).sum(-1), -0.3, 0.3)
-    seen_out = seen_out * agree[:, None]
-    missing = np.maximum(out - np.linalg.norm(seen_out, axis=-1), 0.0) + _TINY
-    aside = rotation.normalise(seen_out + missing[:, None] * usual)
+    middle, hinge = rotation.rotate(turn, first * seen.upper), rotation.rotate(turn, hinge)
+    aside = two_bone_ik.bend_direction(middle, along, hinge, out, hinge_weight=_TINY)
     middle = part[:, None] * along + out[:, None] * aside
     return rotation.normalise(middle), rotation.normalise(distance[:, None] * along - middle)
 
@@ -760,9 +756,8 @@ def _axes(first: Array, second: Array) -> Array:
 
 def _best_turn(rest: Array, seen: Array, fallback: Array) -> Array:
     """The turn (T, 4) that takes vectors `rest` (N, 3) nearest to `seen` (T, N, 3) (Kabsch); `fallback` if flat."""
-    u, sizes, vt = np.linalg.svd(np.einsum("tni,nj->tij", seen, rest))
-    u[..., :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    return np.where(sizes[:, 1:2] > _TINY, rotation.from_matrix(u @ vt), fallback)
+    turn, sizes = nearest_rotation(np.einsum("tni,nj->tij", seen, rest))
+    return np.where(sizes[:, 1:2] > _TINY, rotation.from_matrix(turn), fallback)
 
 
 def _share(q_world_a: Array, q_world_b: Array, amount: float) -> Array:
@@ -788,22 +783,9 @@ def _limited_from(q_world_a: Array, q_world_b: Array, limit: float) -> Array:
     return rotation.mul(q_world_a, _limited(rotation.mul(rotation.inv(q_world_a), q_world_b), limit))
 
 
-def _swing_twist(turn: Array, axis: Array) -> tuple[Array, Array]:
-    """A turn (T, 4) as swing · twist: the swing (T, 4) and the angle (T,) of the twist about `axis`, first applied."""
-    half = np.arctan2((turn[..., 1:] * axis).sum(-1), turn[..., 0])
-    spin = (2 * half + np.pi) % (2 * np.pi) - np.pi
-    return rotation.mul(turn, rotation.inv(rotation.from_axis_angle(axis, spin))), spin
-
-
 def _unit_complex(z: Array) -> Array:
     size = np.abs(z)
     return np.where(size > 1e-12, z / np.maximum(size, 1e-12), 1.0)
-
-
-def _ramp(x: Array, low: float, high: float) -> Array:
-    """0 below `low`, 1 above `high`, smooth between."""
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
 
 
 def _smooth(values: Array, frames: float) -> Array:

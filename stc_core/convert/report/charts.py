@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from ...geometry.intervals import find_runs
+
 Array = NDArray[np.float64]
 
 PAINTS = ("ink", "faint", "line", "good", "bad", "left", "right")
@@ -96,8 +98,7 @@ def _confidence(axes: Axes, confidence: Array, fps: float, start_s: float) -> No
 
 def _spans(flags: NDArray[np.bool_], fps: float, start_s: float) -> list[tuple[float, float]]:
     """When flags (T,) are set: (begin, length), seconds."""
-    turns = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    return [(start_s + begin / fps, (end - begin) / fps) for begin, end in turns.reshape(-1, 2)]
+    return [(start_s + begin / fps, (end - begin) / fps) for begin, end in find_runs(flags)]
 
 
 def _only_time(axes: Axes, start_s: float, end_s: float) -> None:

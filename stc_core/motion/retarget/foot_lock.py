@@ -14,8 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry import rotation
+from ...geometry.easing import smoothstep
+from ...geometry.intervals import find_runs
 from ...geometry.rotation import Array
-from .reference_pose import X, Y, Z, ramp
+from ...geometry.swing_twist import twist_angle
+from ...geometry.two_bone_ik import bend_direction, solve_triangle
+from .reference_pose import X, Y, Z
 
 _FLAT = np.radians([8.0, 20.0])  # a foot in contact pitched less stands flat, pitched more it rolls
 _EDGED = np.radians([40.0, 60.0])  # a foot in contact leant aside less stands flat, leant more it stands on its edge
@@ -74,7 +78,7 @@ def lock(legs: list[Leg], fps: float, ease_s: float) -> Held:
     """Hold the feet of the legs in their contacts, eased out and in over `ease_s` seconds."""
     if not legs:
         return Held(np.zeros(3), {}, ())
-    runs = [_runs(leg.contact) for leg in legs]
+    runs = [find_runs(leg.contact) for leg in legs]
     changes, slid = zip(*(_standing(leg, run) for leg, run in zip(legs, runs, strict=True)), strict=True)
     lift = _lift([change[:, 2] for change in changes], [leg.contact for leg in legs], _LIFT_S * fps)
     legs = [_lifted(leg, lift) for leg in legs]
@@ -107,11 +111,6 @@ def _missed(leg: Leg, missed: Array, fps: float) -> str:
 # ---------------------------------------------------------------------------------------------- where feet stand
 
 
-def _runs(contact: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.r_[0, contact.astype(int), 0]))
-    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
-
-
 def _carried(changes: Array, leg: Leg, ease: float) -> Array:
     """Changes (T, 9) as they are in contact; those at a contact's ends carried on and faded out.
 
@@ -126,7 +125,7 @@ def _carried(changes: Array, leg: Leg, ease: float) -> Array:
     limit = np.where(inner, np.minimum((after - before) / 2, ease), ease)
     faded = np.zeros_like(changes)
     for nearest in (before, after):
-        weight = 1.0 - ramp(np.abs(frames - nearest) / np.maximum(limit, 1.0), 0.0, 1.0)
+        weight = 1.0 - smoothstep(np.abs(frames - nearest) / np.maximum(limit, 1.0), 0.0, 1.0)
         weight = np.where((nearest >= 0) & (nearest < len(frames)), weight, 0.0)
         faded += weight[:, None] * changes[np.clip(nearest, 0, len(frames) - 1)]
     return np.where(contact[:, None], changes, faded)
@@ -138,9 +137,10 @@ def _standing(leg: Leg, runs: list[tuple[int, int]]) -> tuple[Array, list[int]]:
     Changes (T, 9): the ankle's, metres, and rotation vectors to put before the turns of foot and toes.
     """
     yaw, pitch, roll = _angles(leg.foot)
-    rolling = ramp(np.abs(pitch), *_FLAT)
+    rolling = smoothstep(np.abs(pitch), *_FLAT)
     tilt = rotation.mul(
-        rotation.from_axis_angle(X, pitch * rolling), rotation.from_axis_angle(Y, roll * ramp(np.abs(roll), *_EDGED))
+        rotation.from_axis_angle(X, pitch * rolling),
+        rotation.from_axis_angle(Y, roll * smoothstep(np.abs(roll), *_EDGED)),
     )
     pivot = np.where(pitch[:, None] > 0.0, leg.ball, [leg.ball[0], -_HEEL * leg.ball[1], -leg.ankle_height])
     free = rotation.mul(rotation.from_axis_angle(Z, yaw), rotation.from_axis_angle(X, pitch))
@@ -193,8 +193,7 @@ def _angles(foot: Array) -> tuple[Array, Array, Array]:
     pitch = -np.arcsin(np.clip(ahead[:, 2], -1.0, 1.0))
     level = rotation.mul(rotation.from_axis_angle(Z, yaw), rotation.from_axis_angle(X, pitch))
     rest = rotation.mul(rotation.inv(level), foot)
-    roll = (2.0 * np.arctan2(rest[:, 2], rest[:, 0]) + np.pi) % (2.0 * np.pi) - np.pi
-    return np.unwrap(yaw), pitch, roll
+    return np.unwrap(yaw), pitch, twist_angle(rest, Y)
 
 
 # ---------------------------------------------------------------------------------------------- legs that reach
@@ -240,9 +239,10 @@ def _reach(leg: Leg, goal: Array, drop: Array) -> tuple[Array, Array, Array]:
     distance = np.clip(_softened(wanted, _room(leg), leg.length), abs(first - second) + 1e-4 * leg.length, None)
     along, free = rotation.normalise(away), rotation.normalise(leg.ankle - leg.socket)
     turn = rotation.between(free, along)
-    part = (first**2 - second**2 + distance**2) / (2.0 * distance)
-    out = np.sqrt(np.maximum(first**2 - part**2, 0.0))
-    knee = part[:, None] * along + out[:, None] * _aside(leg, turn, along, out)
+    part, out = solve_triangle(first, second, distance)
+    knee = rotation.rotate(turn, leg.knee - leg.socket)
+    aside = bend_direction(knee, along, rotation.rotate(turn, leg.hinge), out)
+    knee = part[:, None] * along + out[:, None] * aside
     thigh, shin = rotation.rotate(turn, leg.knee - leg.socket), rotation.rotate(turn, leg.ankle - leg.knee)
     untouched = (np.abs(goal - leg.ankle).max(-1) < _TINY) & (drop < _TINY)
     ends = ((thigh, knee), (shin, distance[:, None] * along - knee))
@@ -256,17 +256,3 @@ def _softened(wanted: Array, room: Array, length: float) -> Array:
     left = np.maximum(length - room, _TINY)
     beyond = np.maximum(wanted - room, 0.0)
     return np.where(beyond > 0.0, room + left * -np.expm1(-beyond / left), wanted)
-
-
-def _aside(leg: Leg, turn: Array, along: Array, out: Array) -> Array:
-    """The direction (T, 3) in which the knee leaves the line from socket to ankle: where it was, turned with the line.
-
-    What bend the goal asks beyond the free leg's, the hinge gives; a knee bent backwards is folded forwards.
-    """
-    seen = rotation.rotate(turn, leg.knee - leg.socket)
-    seen = seen - (seen * along).sum(-1, keepdims=True) * along
-    usual = rotation.normalise(np.cross(along, rotation.rotate(turn, leg.hinge)))
-    agree = ramp((rotation.normalise(seen) * usual).sum(-1), -0.3, 0.3)
-    seen = seen * agree[:, None]
-    missing = np.maximum(out - np.linalg.norm(seen, axis=-1), 0.0)
-    return rotation.normalise(seen + missing[:, None] * usual)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...geometry import rotation
+from ...geometry.easing import smoothstep
 from ...geometry.rotation import Array
 from ..skeleton import Skeleton
 from .rest_pose import BoneMap, RestPose
@@ -248,7 +249,7 @@ def _swung_upper(rig: Rig, joint: str) -> Array:
     bend = np.arctan2(_length(normal), upper_seen @ lower_seen)
     hinge = hinge_axis(rig.source, joint, rig.source_end(joint))
     angle = np.arctan2(np.cross(normal, hinge) @ upper_seen, normal @ hinge)
-    return rotation.mul(rotation.from_axis_angle(upper_seen, np.array(angle * ramp(bend, *_BENT))), swung)
+    return rotation.mul(rotation.from_axis_angle(upper_seen, np.array(angle * smoothstep(bend, *_BENT))), swung)
 
 
 def hinge_axis(source: Figure, joint: str, end: str | None) -> Array:
@@ -257,12 +258,6 @@ def hinge_axis(source: Figure, joint: str, end: str | None) -> Array:
     is_arm = joint.endswith("arm")
     straight, hinge = (sign * X, -sign * Z) if is_arm else (-Z, X)
     return rotation.rotate(rotation.between(straight, source.along(joint, end)), hinge)
-
-
-def ramp(x: Array | float, low: float, high: float) -> Array:
-    """0 below `low`, 1 above `high`, smooth between."""
-    t = np.clip((np.asarray(x) - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
 
 
 # ---------------------------------------------------------------------------------------------- hands and feet

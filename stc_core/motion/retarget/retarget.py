@@ -15,11 +15,13 @@ import numpy as np
 
 from ...errors import UserError
 from ...geometry import rotation
+from ...geometry.easing import smoothstep
 from ...geometry.rotation import Array
+from ...geometry.swing_twist import continuous_twist_angle
 from ..motion import Motion
 from ..skeleton import Skeleton, forward_kinematics
 from . import foot_lock
-from .reference_pose import LIMBS, SIDES, SPINE, Rig, ball, hinge_axis, ramp, rig_of, source_ankle_height
+from .reference_pose import LIMBS, SIDES, SPINE, Rig, ball, hinge_axis, rig_of, source_ankle_height
 from .rest_pose import BoneMap, Clip, Posed, RestPose, base_turn, following, pose, to_world
 
 __all__ = ["BoneMap", "Clip", "RestPose", "RetargetConfig", "motion_from", "placement", "pose", "retarget"]
@@ -183,7 +185,7 @@ def _in_plane(rig: Rig, acting: _Acting, limb: tuple[str, str, str]) -> Array:
     seen = (normal * hinge).sum(-1) + 1j * (normal * np.cross(along, hinge)).sum(-1)  # longer the more it is bent
     usual = np.angle((seen * np.abs(seen)).sum() + _USUAL)
     off = (np.angle(seen) - usual + np.pi / 2) % np.pi - np.pi / 2
-    believed = ramp(bend, *_BEND) * (1.0 - ramp(np.abs(off), *_OFF))
+    believed = smoothstep(bend, *_BEND) * (1.0 - smoothstep(np.abs(off), *_OFF))
     return rotation.mul(rotation.from_axis_angle(along, usual + believed * off), turn)
 
 
@@ -315,7 +317,7 @@ def _upper_twist(rig: Rig, acting: _Acting, joint: str) -> _Twist:
     axis = rig.source.along(joint, rig.source_end(joint))
     parent = acting.parents.get(joint, "")
     local = rotation.mul(rotation.inv(acting.turns[parent]), acting.turns[joint]) if parent else acting.turns[joint]
-    return _Twist(acting.turns[joint], axis, _twist_angle(local, axis), 1.0, 1.0)
+    return _Twist(acting.turns[joint], axis, continuous_twist_angle(local, axis), 1.0, 1.0)
 
 
 def _lower_twist(rig: Rig, acting: _Acting, joint: str, config: RetargetConfig) -> _Twist:
@@ -328,15 +330,9 @@ def _lower_twist(rig: Rig, acting: _Acting, joint: str, config: RetargetConfig) 
         elbow = acting.turns[upper]
         fold = rotation.between(rotation.rotate(elbow, axis), rotation.rotate(turn, axis))
         turn = rotation.mul(fold, elbow)
-    angle = _twist_angle(rotation.mul(rotation.inv(turn), acting.turns[end]), axis)
+    angle = continuous_twist_angle(rotation.mul(rotation.inv(turn), acting.turns[end]), axis)
     shared = joint.endswith("arm") and not rig.twists.get(joint)
     return _Twist(turn, axis, angle, 0.0, config.forearm_twist if shared else 0.0)
-
-
-def _twist_angle(turn: Array, axis: Array) -> Array:
-    """The angle (T,) of the twist about `axis` in turns (T, 4) taken as swing after twist; continuous, near zero."""
-    angle = np.unwrap(2.0 * np.arctan2((turn[..., 1:] * axis).sum(-1), turn[..., 0]))
-    return angle - 2.0 * np.pi * np.round(np.median(angle) / (2.0 * np.pi))
 
 
 # ---------------------------------------------------------------------------------------------- path
