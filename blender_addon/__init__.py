@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""STC Mocap in Blender: a button on a video, an action on any rig. Registers its rooms in order, and nothing else."""
+"""STC Mocap in Blender: from a video to an action on any rig. Registers its modules in order, and nothing else."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
 
-def _rooms() -> tuple[ModuleType, ...]:
-    """Imported when registered: the rooms that do without Blender can be used without it."""
+def _get_modules() -> tuple[ModuleType, ...]:
+    """Those that register something; imported late, so that modules that need no Blender can be used without it."""
     from . import properties
-    from .jobs import monitor as watch
+    from .engine import engine_jobs
+    from .jobs import monitor
     from .rig import confidence
     from .ui import operators, panel, preferences
 
-    return preferences, properties, operators, panel, watch, confidence
+    return preferences, properties, operators, panel, engine_jobs, monitor, confidence
 
 
 def register() -> None:
-    for room in _rooms():
-        room.register()
+    for module in _get_modules():
+        module.register()
 
 
 def unregister() -> None:
-    for room in reversed(_rooms()):
-        room.unregister()
+    for module in reversed(_get_modules()):
+        module.unregister()

@@ -4,8 +4,6 @@
 Knows the settings, their limits and their words, and how they become a request, options and a bone map; draws nothing.
 """
 
-from pathlib import Path
-
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -22,59 +20,60 @@ from stc_core.motion.retarget.retarget import BoneMap
 from stc_core.motion.rig_mapping import bone_map_io as bone_maps
 from stc_core.motion.skeleton import HUMANOID
 
-from .jobs.job import Request
+from .jobs.capture import CaptureRequest
 from .rig import armature
 from .rig.apply import ApplyOptions
+from .user_paths import resolve_path
 
-_CHOSEN = 1.0  # the confidence of what the user chose
+_CHOSEN_CONFIDENCE = 1.0  # the confidence of what the user chose
 
 
 def _is_armature(_: bpy.types.bpy_struct, obj: bpy.types.Object) -> bool:
     return obj.type == "ARMATURE"
 
 
-def _armature_chosen(settings: "Settings", _: bpy.types.Context) -> None:
+def _update_bone_map(settings: "STC_MOCAP_PG_settings", _: bpy.types.Context) -> None:
     """Guess the map of an armature that has none, so that the list shows what will happen."""
     obj = settings.armature
     if obj and obj.data.bones and not obj.stc_mocap.joints:
         try:
-            set_map(obj, bone_maps.guess(armature.rest_pose(obj)))
+            set_bone_map(obj, bone_maps.guess(armature.read_rest_pose(obj)))
         except UserError:
             return  # a mirrored or stretched object: said when the motion is put on it
 
 
-class MapBone(bpy.types.PropertyGroup):
+class STC_MOCAP_PG_bone(bpy.types.PropertyGroup):
     """A bone of a chain."""
 
     name: StringProperty(name="Bone", description="A bone of this armature")
 
 
-def _bone_chosen(joint: "MapJoint", _: bpy.types.Context) -> None:
-    joint.confidence = _CHOSEN if joint.bone else 0.0
+def _update_confidence(joint: "STC_MOCAP_PG_joint", _: bpy.types.Context) -> None:
+    joint.confidence = _CHOSEN_CONFIDENCE if joint.bone else 0.0
 
 
-class MapJoint(bpy.types.PropertyGroup):
+class STC_MOCAP_PG_joint(bpy.types.PropertyGroup):
     """A joint of the humanoid, by `name`, and the bones that follow it."""
 
-    bone: StringProperty(name="Bone", description="The bone that follows this joint", update=_bone_chosen)
-    more: CollectionProperty(type=MapBone)
-    twists: CollectionProperty(type=MapBone)
+    bone: StringProperty(name="Bone", description="The bone that follows this joint", update=_update_confidence)
+    more: CollectionProperty(type=STC_MOCAP_PG_bone)
+    twists: CollectionProperty(type=STC_MOCAP_PG_bone)
     confidence: FloatProperty(name="Confidence", min=0.0, max=1.0)
 
     def chain(self) -> tuple[str, ...]:
         return tuple(name for name in (self.bone, *(bone.name for bone in self.more)) if name)
 
 
-class RigSettings(bpy.types.PropertyGroup):
+class STC_MOCAP_PG_bone_map(bpy.types.PropertyGroup):
     """An armature's bone map; on the object, for it goes where the armature goes."""
 
     map_name: StringProperty(name="Map", description="Where this map comes from")
-    joints: CollectionProperty(type=MapJoint)
+    joints: CollectionProperty(type=STC_MOCAP_PG_joint)
     active: IntProperty(name="Joint")
     root: StringProperty(name="Root", description="The bone that carries the path, where it is not the hips' bone")
 
 
-class Settings(bpy.types.PropertyGroup):
+class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
     """A capture's settings, one set a scene."""
 
     video: StringProperty(
@@ -93,7 +92,7 @@ class Settings(bpy.types.PropertyGroup):
         name="Armature",
         type=bpy.types.Object,
         poll=_is_armature,
-        update=_armature_chosen,
+        update=_update_bone_map,
         description="The armature that gets the motion. Only a new action is made; the armature stays as it is",
     )
     use_range: BoolProperty(name="Only a Part of It", description="Capture only a part of the video")
@@ -202,20 +201,20 @@ class Settings(bpy.types.PropertyGroup):
     )
     show_log: BoolProperty(name="Log", description="Show the engine's last lines")
 
-    def request(self) -> Request:
+    def request(self) -> CaptureRequest:
         """What to ask of the engine. Raises UserError where no video is chosen."""
         if not self.video:
             raise UserError("No video is chosen.", "Choose one under Video.")
-        return Request(
-            video=absolute(self.video),
+        return CaptureRequest(
+            video=resolve_path(self.video),
             start_s=self.start_s if self.use_range else 0.0,
             end_s=self.end_s if self.use_range and self.end_s > 0.0 else None,
             quality=self.quality,
             smoothing=self.smoothing,
             feet=self.feet,
             height_m=self.height_m if self.use_height else None,
-            weights=absolute(self.weights) if self.weights else None,
-            view_deg=self.view_deg if self.use_view else None,
+            weights=resolve_path(self.weights) if self.weights else None,
+            fov_deg=self.view_deg if self.use_view else None,
             tilt_deg=self.tilt_deg if self.use_tilt else None,
             person="" if self.person == "MAIN" else self.person,
         )
@@ -232,22 +231,17 @@ class Settings(bpy.types.PropertyGroup):
         )
 
 
-def absolute(path: str) -> Path:
-    """A path of a file field, which may be relative to the blend file."""
-    return Path(bpy.path.abspath(path))
-
-
-def set_map(obj: bpy.types.Object, bone_map: BoneMap) -> None:
+def set_bone_map(obj: bpy.types.Object, bone_map: BoneMap) -> None:
     """Show a bone map in the armature's list: every joint of the humanoid, then what else the map has."""
     rig = obj.stc_mocap
     rig.joints.clear()
     rig.map_name, rig.root, rig.active = bone_map.name, bone_map.root, 0
     extra = [joint for joint in bone_map.bones if joint not in HUMANOID.joint_names]
     for name in (*HUMANOID.joint_names, *extra):
-        _fill(rig.joints.add(), name, bone_map)
+        _fill_joint(rig.joints.add(), name, bone_map)
 
 
-def _fill(item: MapJoint, name: str, bone_map: BoneMap) -> None:
+def _fill_joint(item: STC_MOCAP_PG_joint, name: str, bone_map: BoneMap) -> None:
     item.name = name
     first, *more = bone_map.bones.get(name) or ("",)
     item.bone = first
@@ -255,10 +249,11 @@ def _fill(item: MapJoint, name: str, bone_map: BoneMap) -> None:
         item.more.add().name = bone
     for bone in bone_map.twists.get(name, ()):
         item.twists.add().name = bone
-    item.confidence = bone_map.confidence.get(name, _CHOSEN if first else 0.0)  # after the bone, which sets it too
+    confidence = _CHOSEN_CONFIDENCE if first else 0.0
+    item.confidence = bone_map.confidence.get(name, confidence)  # after the bone, whose update sets it too
 
 
-def get_map(obj: bpy.types.Object) -> BoneMap | None:
+def get_bone_map(obj: bpy.types.Object) -> BoneMap | None:
     """The map of the armature's list, or None where the list is empty."""
     rig = obj.stc_mocap
     mapped = [joint for joint in rig.joints if joint.chain()]
@@ -276,14 +271,14 @@ def get_map(obj: bpy.types.Object) -> BoneMap | None:
     )
 
 
-_CLASSES = (MapBone, MapJoint, RigSettings, Settings)
+_CLASSES = (STC_MOCAP_PG_bone, STC_MOCAP_PG_joint, STC_MOCAP_PG_bone_map, STC_MOCAP_PG_settings)
 
 
 def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Object.stc_mocap = PointerProperty(type=RigSettings)
-    bpy.types.Scene.stc_mocap = PointerProperty(type=Settings)
+    bpy.types.Object.stc_mocap = PointerProperty(type=STC_MOCAP_PG_bone_map)
+    bpy.types.Scene.stc_mocap = PointerProperty(type=STC_MOCAP_PG_settings)
 
 
 def unregister() -> None:

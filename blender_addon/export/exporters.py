@@ -19,11 +19,11 @@ import numpy as np
 
 from ..rig import keyframes
 
-_MADE = re.compile(rb"((?:Year|Month|Day|Hour|Minute|Second|Millisecond)I).{4}", re.DOTALL)
+_FBX_CREATION_TIME = re.compile(rb"((?:Year|Month|Day|Hour|Minute|Second|Millisecond)I).{4}", re.DOTALL)
 """when an FBX was made: the same motion shall be the same bytes (its ids too, where PYTHONHASHSEED is fixed)"""
 
 
-def fbx(path: Path) -> None:
+def export_fbx(path: Path) -> None:
     """For Unity, Unreal and whoever reads FBX: one take, unsimplified, no bones but the rig's, pictures inside."""
     bpy.ops.export_scene.fbx(
         filepath=str(path),
@@ -36,10 +36,10 @@ def fbx(path: Path) -> None:
         path_mode="COPY",
         embed_textures=True,
     )
-    path.write_bytes(_MADE.sub(lambda field: field[1] + struct.pack("<i", 1), path.read_bytes(), count=7))
+    path.write_bytes(_FBX_CREATION_TIME.sub(lambda field: field[1] + struct.pack("<i", 1), path.read_bytes(), count=7))
 
 
-def glb(path: Path) -> None:
+def export_glb(path: Path) -> None:
     """One animation, pictures inside; modifiers are applied where no shape keys would be lost by it.
 
     Of a vertex's weights the four largest stay, for what reads glTF need not know more (MPFB's bodies: up to 9 mm).
@@ -55,20 +55,20 @@ def glb(path: Path) -> None:
         export_nla_strips_merged_animation_name=scene.name,
         export_optimize_animation_size=False,
     )
-    _stretch(path, scene.frame_end / keyframes.scene_fps(scene))
+    _rescale_glb_times(path, scene.frame_end / keyframes.get_scene_fps(scene))
 
 
-def usd(path: Path) -> None:
+def export_usd(path: Path) -> None:
     """Z up, in metres; pictures go to a folder `textures` beside it. Of a full disk the exporter itself only prints."""
     bpy.ops.wm.usd_export(filepath=str(path), selected_objects_only=True, export_animation=True, allow_unicode=True)
-    if not _is_whole(path):
+    if not _is_complete_usd(path):
         raise OSError(errno.EIO, "The disk did not take all of it")
 
 
-EXPORTERS: dict[str, Callable[[Path], None]] = {"fbx": fbx, "glb": glb, "usd": usd}
+EXPORTERS: dict[str, Callable[[Path], None]] = {"fbx": export_fbx, "glb": export_glb, "usd": export_usd}
 
 
-def _is_whole(path: Path) -> bool:
+def _is_complete_usd(path: Path) -> bool:
     """Whether a binary USD reaches to the end of its table of contents, which is written last.
 
     Its header: 8 bytes of name, 8 of version, then the table's place; the table: a count, then 32 bytes an entry.
@@ -80,7 +80,7 @@ def _is_whole(path: Path) -> bool:
     return len(content) >= place + 8 and len(content) >= place + 8 + 32 * struct.unpack_from("<q", content, place)[0]
 
 
-def _stretch(path: Path, last_s: float) -> None:
+def _rescale_glb_times(path: Path, last_s: float) -> None:
     """Write a GLB's times anew so that the last is `last_s`, seconds.
 
     Up to Blender 5.0 at least its exporter multiplies by the scene's `fps_base` where it should divide, so that 29.97

@@ -19,7 +19,7 @@ from stc_core.motion.rig_mapping import bone_map_io as bone_maps
 from ..rig import armature
 
 SUFFIXES = (".blend", ".fbx", ".glb", ".gltf", ".vrm")  # a .vrm is a .glb
-_BODY = {"hips", *(f"{side}_{part}" for side in ("left", "right") for part in ("upper_arm", "upper_leg"))}
+_BODY_JOINTS = {"hips", *(f"{side}_{part}" for side in ("left", "right") for part in ("upper_arm", "upper_leg"))}
 
 
 def open_rig(path: Path) -> bpy.types.Object:
@@ -33,15 +33,17 @@ def open_rig(path: Path) -> bpy.types.Object:
         raise UserError(f"{path} is no rig's file.", f"Choose one of these: {', '.join(SUFFIXES)}.")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     try:
-        _load(path)
+        _import_file(path)
     except RuntimeError as error:
-        raise UserError(f"{path} cannot be opened: {reason(error)}", "Open it in Blender and save it anew.") from None
-    _drop_animation()
-    _to_metres(bpy.context.scene)
-    return _body(path)
+        raise UserError(
+            f"{path} cannot be opened: {extract_reason(error)}", "Open it in Blender and save it anew."
+        ) from None
+    _remove_animation()
+    _convert_to_metres(bpy.context.scene)
+    return _find_body_armature(path)
 
 
-def _load(path: Path) -> None:
+def _import_file(path: Path) -> None:
     kind, where = path.suffix.lower(), str(path.resolve())
     if kind == ".blend":
         bpy.ops.wm.open_mainfile(filepath=where, load_ui=False, use_scripts=False)
@@ -51,13 +53,13 @@ def _load(path: Path) -> None:
         bpy.ops.import_scene.gltf(filepath=where)
 
 
-def reason(error: RuntimeError) -> str:
+def extract_reason(error: RuntimeError) -> str:
     """The last line of what an operator says, which is its sentence; a traceback may stand before it."""
     line = str(error).strip().splitlines()[-1].removeprefix("Error: ").strip()
     return line if line.endswith(".") else f"{line}."
 
 
-def _drop_animation() -> None:
+def _remove_animation() -> None:
     """The rig's own actions and strips would be exported too, or mix with the motion."""
     for data in [obj.animation_data for obj in bpy.data.objects if obj.animation_data]:
         data.use_tweak_mode = False
@@ -68,22 +70,22 @@ def _drop_animation() -> None:
         bpy.data.actions.remove(action)
 
 
-def _to_metres(scene: bpy.types.Scene) -> None:
+def _convert_to_metres(scene: bpy.types.Scene) -> None:
     """Not every exporter minds the scene's unit: let it be the metre, and what stands in the scene grow or shrink."""
-    growth, scene.unit_settings.scale_length = scene.unit_settings.scale_length, 1.0
-    if abs(growth - 1.0) > 1e-6:
+    scale, scene.unit_settings.scale_length = scene.unit_settings.scale_length, 1.0
+    if abs(scale - 1.0) > 1e-6:
         for obj in scene.objects:
             if obj.parent is None:
-                obj.matrix_world = Matrix.Scale(growth, 4) @ obj.matrix_world
+                obj.matrix_world = Matrix.Scale(scale, 4) @ obj.matrix_world
         bpy.context.view_layer.update()
 
 
-def _body(path: Path) -> bpy.types.Object:
+def _find_body_armature(path: Path) -> bpy.types.Object:
     """The one armature; of several the one with a whole body, then the one that moves a mesh."""
     found = [obj for obj in bpy.context.scene.objects if obj.type == "ARMATURE" and obj.data.bones]
     if not found:
         raise UserError(f"{path} has no armature.", "Choose a file with a rigged character.")
-    tests: tuple[Callable[[bpy.types.Object], object], ...] = (lambda _: True, _has_body, meshes)
+    tests: tuple[Callable[[bpy.types.Object], object], ...] = (lambda _: True, _has_body, find_meshes)
     for wanted in tests:
         found = [obj for obj in found if wanted(obj)] or found
         if len(found) == 1:
@@ -94,35 +96,38 @@ def _body(path: Path) -> bpy.types.Object:
 
 
 def _has_body(obj: bpy.types.Object) -> bool:
-    return set(bone_maps.guess(armature.rest_pose(obj)).bones) >= _BODY
+    return set(bone_maps.guess(armature.read_rest_pose(obj)).bones) >= _BODY_JOINTS
 
 
-def meshes(obj: bpy.types.Object) -> list[bpy.types.Object]:
+def find_meshes(obj: bpy.types.Object) -> list[bpy.types.Object]:
     """The meshes that an armature bends or carries and that are meant to be seen."""
     return [
         other
         for other in bpy.context.scene.objects
         if other.type == "MESH"
         and not other.hide_render
-        and (obj in _above(other) or any(getattr(modifier, "object", None) == obj for modifier in other.modifiers))
+        and (
+            obj in _list_ancestors(other)
+            or any(getattr(modifier, "object", None) == obj for modifier in other.modifiers)
+        )
     ]
 
 
-def select(obj: bpy.types.Object) -> None:
+def select_character(obj: bpy.types.Object) -> None:
     """Select the armature, its meshes and the empties they hang on, even where they were hidden, and nothing else."""
-    chosen = {obj, *meshes(obj)}
-    chosen |= {above for one in list(chosen) for above in _above(one) if above.type == "EMPTY"}
-    layer, shown = bpy.context.view_layer, bpy.context.scene.collection.objects
+    chosen = {obj, *find_meshes(obj)}
+    chosen |= {above for one in list(chosen) for above in _list_ancestors(one) if above.type == "EMPTY"}
+    layer, root_objects = bpy.context.view_layer, bpy.context.scene.collection.objects
     for other in layer.objects:
         other.select_set(False)
     for one in chosen:
         one.hide_viewport = one.hide_select = False
-        if one.name not in shown:  # its own collection may be hidden
-            shown.link(one)
+        if one.name not in root_objects:  # its own collection may be hidden
+            root_objects.link(one)
         one.hide_set(False)
         one.select_set(True)
     layer.objects.active = obj
 
 
-def _above(obj: bpy.types.Object) -> list[bpy.types.Object]:
-    return [obj.parent, *_above(obj.parent)] if obj.parent else []
+def _list_ancestors(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    return [obj.parent, *_list_ancestors(obj.parent)] if obj.parent else []

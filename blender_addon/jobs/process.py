@@ -14,17 +14,24 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_PYTHONS_OWN = ("PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
+_PYTHON_VARIABLES = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONEXECUTABLE",
+    "PYTHONSTARTUP",
+    "__PYVENV_LAUNCHER__",
+    "VIRTUAL_ENV",
+)
 
 
-def environment(pythonpath: Path | None = None) -> dict[str, str]:
+def make_environment(pythonpath: Path | None = None) -> dict[str, str]:
     """Ours without what leads another Python to Blender's libraries or the user's; UTF-8, nothing held back."""
-    kept = {name: value for name, value in os.environ.items() if name not in _PYTHONS_OWN}
+    kept = {name: value for name, value in os.environ.items() if name not in _PYTHON_VARIABLES}
     told = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
     return kept | told | ({} if pythonpath is None else {"PYTHONPATH": str(pythonpath)})
 
 
-def start(
+def start_process(
     command: Sequence[str], folder: Path, out: Path, log: Path, env: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start a command detached in a folder, its output going to two files by itself. Raises OSError."""
@@ -37,31 +44,59 @@ def start(
             cwd=folder,
             env=dict(env),
             start_new_session=True,
-            creationflags=_detached(),
+            creationflags=_get_creation_flags(),
         )
 
 
-def identity(pid: int) -> str:
+def read_identity(pid: int) -> str:
     """What tells this process from a later one with its number; "" where none lives (a zombie does not)."""
     if sys.platform == "win32":
-        return _identity_windows(pid)
-    return _identity_linux(pid) if sys.platform == "linux" else _identity_ps(pid)
+        return _read_identity_windows(pid)
+    return _read_identity_linux(pid) if sys.platform == "linux" else _read_identity_ps(pid)
 
 
-def ask_to_end(pid: int) -> None:
+def terminate(pid: int) -> None:
     """Ask a process and its children to end; on Windows, where none can be asked, end them."""
-    _signal(pid, signal.SIGTERM)
+    _send_signal(pid, signal.SIGTERM)
 
 
 def kill(pid: int) -> None:
     """End a process and its children, whatever they do."""
-    _signal(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+    _send_signal(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
+def has_children(pid: int) -> bool:
+    """Whether a process that has ended left children at work; False on Windows, where terminate ends them all."""
+    if sys.platform == "win32":
+        return False
+    return pid in (_list_groups_linux() if sys.platform == "linux" else _list_groups_ps())
+
+
+def _list_groups_linux() -> set[int]:
+    """The groups of all processes but zombies: fields 3 (state) and 5 of proc(5)'s stat."""
+    groups = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+        if fields[0] not in "ZX":
+            groups.add(int(fields[2]))
+    return groups
+
+
+def _list_groups_ps() -> set[int]:
+    listed = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=False)
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return {int(group) for group, state in rows if not state.startswith("Z")}
+
+
+def _send_signal(pid: int, number: signal.Signals) -> None:
     if sys.platform == "win32":
         command = ["taskkill", "/PID", str(pid), "/T", "/F"]
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, creationflags=_detached())
+        subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, creationflags=_get_creation_flags()
+        )
         return
     try:
         os.killpg(pid, number)
@@ -69,13 +104,13 @@ def _signal(pid: int, number: signal.Signals) -> None:
         return  # it ended meanwhile
 
 
-def _detached() -> int:
+def _get_creation_flags() -> int:
     if sys.platform == "win32":
         return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     return 0
 
 
-def _identity_linux(pid: int) -> str:
+def _read_identity_linux(pid: int) -> str:
     """The boot and the clock tick of the start: fields 3 (state) and 22 of proc(5)'s stat."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
@@ -85,13 +120,13 @@ def _identity_linux(pid: int) -> str:
     return "" if fields[0] in "ZX" else f"{boot} {fields[19]}"
 
 
-def _identity_ps(pid: int) -> str:
+def _read_identity_ps(pid: int) -> str:
     asked = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     state, _, began = asked.stdout.strip().partition(" ")
     return "" if not state or state.startswith("Z") else began.strip()
 
 
-def _identity_windows(pid: int) -> str:
+def _read_identity_windows(pid: int) -> str:
     """The time of creation, where the process still runs (STILL_ACTIVE, 259)."""
     if sys.platform == "win32":
         import ctypes

@@ -22,7 +22,7 @@ from stc_core.motion.rig_mapping import bone_map_io as bone_maps
 
 from . import armature, keyframes, rigify
 
-_NAMED = 3  # so many bones are named in a note before "and others"
+_MAX_NAMES = 3  # so many bones are named in a note before "and others"
 
 
 @dataclass(frozen=True)
@@ -46,66 +46,68 @@ class ApplyOptions:
 
 
 @dataclass(frozen=True)
-class Target:
+class KeyingTarget:
     """What is keyed of an armature: its rest pose and map, or those of a Rigify rig's controls with their switches."""
 
     rest: RestPose
     bone_map: BoneMap
     switches: tuple[rigify.Switch, ...] = ()
-    still: tuple[str, ...] = ()
+    rest_controls: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Applied:
+class ApplyResult:
     """The new action, what it was made for, and the report."""
 
     action: bpy.types.Action
-    target: Target
+    target: KeyingTarget
     notes: tuple[str, ...]
 
 
-def put_on_rig(
+def apply_motion(
     obj: bpy.types.Object, motion: Motion, bone_map: BoneMap | None, options: ApplyOptions, scene: bpy.types.Scene
-) -> Applied:
+) -> ApplyResult:
     """Key a motion on an armature as a new action; without a map one is guessed.
 
     Raises UserError, before anything is changed, where the armature cannot be keyed or the map does not fit.
     """
-    target = target_of(obj, bone_map, scene, options.rigify_controls)
-    clip, target = _retargeted(obj, motion, target, RetargetConfig(lock_feet=options.lock_feet))
-    notes = [*target.notes, *clip.notes, *_obstacles(obj, clip)]
-    notes += _set_modes(obj, clip, options.rotation_mode)
-    clip, note = _at_rate(clip, scene, options.set_scene_rate)
+    target = resolve_target(obj, bone_map, scene, options.rigify_controls)
+    clip, target = _retarget(obj, motion, target, RetargetConfig(lock_feet=options.lock_feet))
+    notes = [*target.notes, *clip.notes, *_find_obstacles(obj, clip)]
+    notes += _set_rotation_modes(obj, clip, options.rotation_mode)
+    clip, note = _match_rate(clip, scene, options.set_scene_rate)
     notes += [note] * bool(note)
-    former, kept = _action_of(obj)
-    action = keyframes.write(obj, clip, options.name, options.start_frame, clip.fps, assign=not options.nla_strip)
-    notes += _hold(obj, action, clip, target, options.start_frame)
+    former, kept = _get_action(obj)
+    action = keyframes.write_action(
+        obj, clip, options.name, options.start_frame, clip.fps, assign=not options.nla_strip
+    )
+    notes += _key_rest_values(obj, action, clip, target, options.start_frame)
     if options.nla_strip:
-        keyframes.push(obj, action, options.start_frame)
+        keyframes.push_strip(obj, action, options.start_frame)
     if former and former.use_fake_user and not kept:
         notes.append(f"The action {former.name} that was on {obj.name} is kept, with a fake user.")
     if options.set_scene_range:
         scene.frame_start, scene.frame_end = int(np.floor(action.frame_start)), int(np.ceil(action.frame_end))
-    return Applied(action, target, tuple(dict.fromkeys(notes)))
+    return ApplyResult(action, target, tuple(dict.fromkeys(notes)))
 
 
-def target_of(
+def resolve_target(
     obj: bpy.types.Object, bone_map: BoneMap | None, scene: bpy.types.Scene, rigify_controls: bool = True
-) -> Target:
+) -> KeyingTarget:
     """What a motion is put on. Raises UserError where the armature cannot be keyed or the map does not fit."""
     _check_editable(obj)
-    rest = armature.rest_pose(obj, scene.unit_settings.scale_length)
+    rest = armature.read_rest_pose(obj, scene.unit_settings.scale_length)
     bone_map = bone_maps.check(bone_map, rest) if bone_map else bone_maps.guess(rest)
-    notes = tuple(note for note in (armature.scale_note(obj),) if note)
+    notes = tuple(note for note in (armature.describe_scale(obj),) if note)
     if not (rigify_controls and rigify.is_generated(obj)):
-        return Target(rest, bone_map, notes=notes)
-    found = rigify.controls(obj, rest, bone_map)
-    return Target(found.rest, found.bone_map, found.switches, found.still, (*notes, *found.notes))
+        return KeyingTarget(rest, bone_map, notes=notes)
+    found = rigify.find_controls(obj, rest, bone_map)
+    return KeyingTarget(found.rest, found.bone_map, found.switches, found.rest_controls, (*notes, *found.notes))
 
 
 def _check_editable(obj: bpy.types.Object) -> None:
-    armature.bones_of(obj)
+    armature.get_bones(obj)
     if obj.library:
         raise UserError(f"{obj.name} is linked from another file.", "Make a library override of it first.")
     if obj.data.is_editmode:
@@ -114,7 +116,9 @@ def _check_editable(obj: bpy.types.Object) -> None:
         raise UserError(f"An NLA strip of {obj.name} is being tweaked.", "Leave tweak mode in the NLA editor (Tab).")
 
 
-def _retargeted(obj: bpy.types.Object, motion: Motion, target: Target, config: RetargetConfig) -> tuple[Clip, Target]:
+def _retarget(
+    obj: bpy.types.Object, motion: Motion, target: KeyingTarget, config: RetargetConfig
+) -> tuple[Clip, KeyingTarget]:
     """The clip, its path on a bone that may move: one that is connected to its parent leaves it to the parent."""
     clip = retarget(motion, target.rest, target.bone_map, config)
     bone = obj.data.bones[clip.root]
@@ -127,64 +131,66 @@ def _retargeted(obj: bpy.types.Object, motion: Motion, target: Target, config: R
     return clip, moved
 
 
-def _at_rate(clip: Clip, scene: bpy.types.Scene, set_scene_rate: bool) -> tuple[Clip, str]:
+def _match_rate(clip: Clip, scene: bpy.types.Scene, set_scene_rate: bool) -> tuple[Clip, str]:
     """The clip at the rate at which the scene will run, and what to say of it."""
-    fps = keyframes.scene_fps(scene)
+    fps = keyframes.get_scene_fps(scene)
     if abs(fps / clip.fps - 1.0) < 1e-5:
         return replace(clip, fps=fps), ""
     if set_scene_rate:
         keyframes.set_scene_fps(scene, clip.fps)
         return clip, f"The scene's rate was set from {fps:.6g} to the video's {clip.fps:.6g} frames a second."
-    said = (
+    note = (
         f"The motion was resampled from {clip.fps:.6g} to the scene's {fps:.6g} frames a second; its speed is the same."
     )
-    return keyframes.resampled(clip, fps), said
+    return keyframes.resample(clip, fps), note
 
 
-def _action_of(obj: bpy.types.Object) -> tuple[bpy.types.Action | None, bool]:
+def _get_action(obj: bpy.types.Object) -> tuple[bpy.types.Action | None, bool]:
     action = obj.animation_data.action if obj.animation_data else None
     return action, bool(action and action.use_fake_user)
 
 
-def _set_modes(obj: bpy.types.Object, clip: Clip, mode: str) -> list[str]:
+def _set_rotation_modes(obj: bpy.types.Object, clip: Clip, mode: str) -> list[str]:
     changed = [bone for bone in clip.bones if mode and obj.pose.bones[bone].rotation_mode != mode]
     for bone in changed:
         obj.pose.bones[bone].rotation_mode = mode
-    said = f"The rotation mode of {_list(changed)} was changed; older actions that key it no longer turn it."
-    return [said] if changed else []
+    note = f"The rotation mode of {_format_names(changed)} was changed; older actions that key it no longer turn it."
+    return [note] if changed else []
 
 
 # --- what must be at rest, and what stands in the way -----------------------------------------------------------------
 
 
-def _hold(obj: bpy.types.Object, action: bpy.types.Action, clip: Clip, target: Target, frame: float) -> list[str]:
+def _key_rest_values(
+    obj: bpy.types.Object, action: bpy.types.Action, clip: Clip, target: KeyingTarget, frame: float
+) -> list[str]:
     """Key the switches, and at rest what the keyed bones hang on and what of them is not keyed, where it is not."""
     for switch in target.switches:
         path = f'{obj.pose.bones[switch.bone].path_from_id()}["{switch.name}"]'
-        keyframes.hold(obj, action, path, frame, switch.value, switch.bone)
-    held = []
-    for bone in _matters(obj, clip, target):
+        keyframes.key_constant(obj, action, path, frame, switch.value, switch.bone)
+    offset_bones = []
+    for bone in _find_dependencies(obj, clip, target):
         keyed = ({"rotation"} if bone.name in clip.bones else set()) | (
             {"location"} if bone.name == clip.root else set()
         )
-        for channel, value in _astray(bone):
+        for channel, value in _find_offsets(bone):
             if channel.split("_")[0] not in keyed:
-                keyframes.hold(obj, action, bone.path_from_id(channel), frame, value, bone.name)
-                held.append(bone.name)
-    if not held:
+                keyframes.key_constant(obj, action, bone.path_from_id(channel), frame, value, bone.name)
+                offset_bones.append(bone.name)
+    if not offset_bones:
         return []
-    return [f"{_list(sorted(set(held)))} had been moved or scaled by hand; the action keys that away."]
+    return [f"{_format_names(sorted(set(offset_bones)))} had been moved or scaled by hand; the action keys that away."]
 
 
-def _matters(obj: bpy.types.Object, clip: Clip, target: Target) -> list[bpy.types.PoseBone]:
+def _find_dependencies(obj: bpy.types.Object, clip: Clip, target: KeyingTarget) -> list[bpy.types.PoseBone]:
     """The keyed bones, what they hang on, and the controls that must be still."""
-    names = dict.fromkeys([*clip.bones, clip.root, *target.still])
+    names = dict.fromkeys([*clip.bones, clip.root, *target.rest_controls])
     for name in list(names):
         names |= dict.fromkeys(parent.name for parent in obj.pose.bones[name].parent_recursive)
     return [obj.pose.bones[name] for name in names]
 
 
-def _astray(bone: bpy.types.PoseBone) -> Iterator[tuple[str, Any]]:
+def _find_offsets(bone: bpy.types.PoseBone) -> Iterator[tuple[str, Any]]:
     """The channels of a pose bone that are not at rest now, with their values at rest."""
     turn = {"QUATERNION": ("rotation_quaternion", (1.0, 0.0, 0.0, 0.0)), "AXIS_ANGLE": ("rotation_axis_angle", None)}
     channel, rest = turn.get(bone.rotation_mode, ("rotation_euler", (0.0, 0.0, 0.0)))
@@ -194,14 +200,13 @@ def _astray(bone: bpy.types.PoseBone) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _obstacles(obj: bpy.types.Object, clip: Clip) -> list[str]:
+def _find_obstacles(obj: bpy.types.Object, clip: Clip) -> list[str]:
     """What of the user's will overrule or mix with the keys."""
     notes, keyed = [], set(clip.bones)
-    fought = sorted(keyed & set(_constrained(obj)))
-    if fought:
-        notes.append(
-            f"{_list(fought)} also obey constraints or drivers, which were left alone and may overrule the keys."
-        )
+    constrained = sorted(keyed & set(_find_constrained_bones(obj)))
+    if constrained:
+        what = "also follow constraints or drivers, which were left alone and may override the keyframes."
+        notes.append(f"{_format_names(constrained)} {what}")
     if obj.data.pose_position == "REST":
         notes.append(f"{obj.name} shows its rest position; switch it to Pose Position to see the motion.")
     data = obj.animation_data
@@ -210,20 +215,20 @@ def _obstacles(obj: bpy.types.Object, clip: Clip) -> list[str]:
     return notes
 
 
-def _constrained(obj: bpy.types.Object) -> Iterator[str]:
+def _find_constrained_bones(obj: bpy.types.Object) -> Iterator[str]:
     """The bones that active constraints or rotation drivers of the armature move."""
     for bone in obj.pose.bones:
         for constraint in bone.constraints:
             active = constraint.is_valid and not constraint.mute and constraint.influence > 0.0
             if active and not constraint.type.startswith("LIMIT"):
-                yield from _moved_by(bone, constraint)
+                yield from _find_moved_bones(bone, constraint)
     for curve in obj.animation_data.drivers if obj.animation_data else ():
         parts = curve.data_path.split('"')
         if len(parts) == 3 and parts[0] == "pose.bones[" and parts[2].startswith("].rotation"):
             yield parts[1]
 
 
-def _moved_by(bone: bpy.types.PoseBone, constraint: bpy.types.Constraint) -> list[str]:
+def _find_moved_bones(bone: bpy.types.PoseBone, constraint: bpy.types.Constraint) -> list[str]:
     """The bone; with inverse kinematics also those up its chain (all of them where its length is 0)."""
     if constraint.type not in ("IK", "SPLINE_IK"):
         return [bone.name]
@@ -232,6 +237,6 @@ def _moved_by(bone: bpy.types.PoseBone, constraint: bpy.types.Constraint) -> lis
     return [other.name for other in line[: constraint.chain_count or None]]
 
 
-def _list(names: list[str]) -> str:
-    shown = names if len(names) <= _NAMED + 1 else [*names[:_NAMED], f"{len(names) - _NAMED} others"]
+def _format_names(names: list[str]) -> str:
+    shown = names if len(names) <= _MAX_NAMES + 1 else [*names[:_MAX_NAMES], f"{len(names) - _MAX_NAMES} others"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""

@@ -21,10 +21,10 @@ from stc_core.motion.motion import Camera, Motion
 from . import keyframes
 
 _SENSOR_MM = 36.0
-_NAME = "STC Mocap Camera"
-_TO_BLENDER = np.diag([1.0, -1.0, -1.0])
-_FAR_M = 500.0
-_ENDLESS = 1_000_000  # frames for which the background goes on; the film's own end stops it
+_CAMERA_NAME = "STC Mocap Camera"
+_OPENCV_TO_BLENDER = np.diag([1.0, -1.0, -1.0])
+_CLIP_END_M = 500.0
+_BACKGROUND_FRAMES = 1_000_000  # frames for which the background goes on; the film's own end stops it
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Film:
+class BackgroundVideo:
     """How the video runs under the scene: its frame `first` (from 0) shows at the scene's frame `start_frame`.
 
     fps: of the video as the motion counts it; scene_fps: the rate at which the action was keyed.
@@ -52,36 +52,36 @@ class Film:
     scene_fps: float
 
 
-def match(
-    scene: bpy.types.Scene, camera: Camera, placement: Placement, film: Film
+def match_camera(
+    scene: bpy.types.Scene, camera: Camera, placement: Placement, video: BackgroundVideo
 ) -> tuple[bpy.types.Object, list[str]]:
     """Make, or set anew, the scene's matching camera; returns it and what was changed, a sentence each.
 
     Changes the scene's active camera, resolution and, where it differs, frame rate. Raises UserError without the video.
     """
-    picture = _load(film.path)
-    seen = _object(scene)
+    image = _load_video(video.path)
+    obj = _find_or_create_camera(scene)
     unit_m = scene.unit_settings.scale_length
-    matrix = matrix_world(camera, placement)
+    matrix = compute_matrix_world(camera, placement)
     matrix[:3, 3] /= unit_m
-    seen.matrix_world = Matrix(matrix.tolist())
-    seen.data.clip_end = _FAR_M / unit_m
-    set_lens(seen.data, camera)
-    notes = _set_scene(scene, camera, film)
-    scene.camera = seen
-    _set_background(seen.data, picture, film)
-    return seen, notes + _doubts(picture, camera)
+    obj.matrix_world = Matrix(matrix.tolist())
+    obj.data.clip_end = _CLIP_END_M / unit_m
+    set_lens(obj.data, camera)
+    notes = _set_scene(scene, camera, video)
+    scene.camera = obj
+    _set_background(obj.data, image, video)
+    return obj, notes + _check_orientation(image, camera)
 
 
-def first_frame(motion: Motion) -> int:
+def get_first_video_frame(motion: Motion) -> int:
     """Which frame of the video, from 0, the motion's first one is."""
     return round(motion.start_s * motion.fps) if motion.settings.get("video", {}).get("start_s") else 0
 
 
-def matrix_world(camera: Camera, placement: Placement) -> Array:
+def compute_matrix_world(camera: Camera, placement: Placement) -> Array:
     """The Blender camera's matrix (4, 4), metres, for an OpenCV camera."""
     matrix = np.eye(4)
-    matrix[:3, :3] = camera.R.T @ _TO_BLENDER
+    matrix[:3, :3] = camera.R.T @ _OPENCV_TO_BLENDER
     matrix[:3, 3] = -placement.scale * camera.R.T @ camera.t + np.array(placement.origin)
     return matrix
 
@@ -95,65 +95,65 @@ def set_lens(data: bpy.types.Camera, camera: Camera) -> None:
     data.shift_y = (float(camera.K[1, 2]) - height / 2.0) / width
 
 
-def _object(scene: bpy.types.Scene) -> bpy.types.Object:
+def _find_or_create_camera(scene: bpy.types.Scene) -> bpy.types.Object:
     """The scene's matching camera from an earlier time, or a new one."""
     for found in scene.objects:
         if found.type == "CAMERA" and found.get("stc_mocap_camera"):
             return found
-    made = bpy.data.objects.new(_NAME, bpy.data.cameras.new(_NAME))
+    made = bpy.data.objects.new(_CAMERA_NAME, bpy.data.cameras.new(_CAMERA_NAME))
     made["stc_mocap_camera"] = True
     scene.collection.objects.link(made)
     return made
 
 
-def _set_scene(scene: bpy.types.Scene, camera: Camera, film: Film) -> list[str]:
+def _set_scene(scene: bpy.types.Scene, camera: Camera, video: BackgroundVideo) -> list[str]:
     render, notes = scene.render, []
     if (render.resolution_x, render.resolution_y) != camera.image_size:
         render.resolution_x, render.resolution_y = camera.image_size
         notes.append("The scene's resolution is now {} × {}, as the video's.".format(*camera.image_size))
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
-    if abs(keyframes.scene_fps(scene) / film.scene_fps - 1.0) > 1e-4:
-        keyframes.set_scene_fps(scene, film.scene_fps)
-        notes.append(f"The scene's rate is now {film.scene_fps:.5g} frames a second, as the action was keyed.")
+    if abs(keyframes.get_scene_fps(scene) / video.scene_fps - 1.0) > 1e-4:
+        keyframes.set_scene_fps(scene, video.scene_fps)
+        notes.append(f"The scene's rate is now {video.scene_fps:.5g} frames a second, as the action was keyed.")
     return notes
 
 
-def _load(path: Path) -> bpy.types.Image:
+def _load_video(path: Path) -> bpy.types.Image:
     """The video as a picture that moves; the one that is already loaded, if it is."""
     if not path.is_file():
         raise UserError(f"The video {path} is not there.", "Choose where it is now under Video, and match again.")
-    picture = bpy.data.images.load(str(path), check_existing=True)
-    if picture.source != "MOVIE" or picture.size[0] == 0:
-        if not picture.users:
-            bpy.data.images.remove(picture)
+    image = bpy.data.images.load(str(path), check_existing=True)
+    if image.source != "MOVIE" or image.size[0] == 0:
+        if not image.users:
+            bpy.data.images.remove(image)
         raise UserError(f"Blender cannot show the video {path}.", "Convert it to MP4 (H.264).")
-    return picture
+    return image
 
 
-def _set_background(data: bpy.types.Camera, picture: bpy.types.Image, film: Film) -> None:
+def _set_background(data: bpy.types.Camera, image: bpy.types.Image, video: BackgroundVideo) -> None:
     """The video behind the scene, frame by frame; where the action was resampled a driver holds it in time."""
     data.show_background_images = True
     data.background_images.clear()
     data.animation_data_clear()
     background = data.background_images.new()
-    background.source, background.image = "IMAGE", picture
+    background.source, background.image = "IMAGE", image
     background.alpha, background.display_depth, background.frame_method = 1.0, "BACK", "FIT"
-    start = round(film.start_frame)
+    start = round(video.start_frame)
     user = background.image_user
-    user.frame_start, user.frame_duration = start - film.first, _ENDLESS
+    user.frame_start, user.frame_duration = start - video.first, _BACKGROUND_FRAMES
     user.frame_offset, user.use_auto_refresh = 0, True
-    drift = film.fps / film.scene_fps - 1.0
+    drift = video.fps / video.scene_fps - 1.0
     if abs(drift) > 1e-4:
-        _drive(user, f"floor((frame - {start}) * {drift!r} + 0.5)")
+        _add_offset_driver(user, f"floor((frame - {start}) * {drift!r} + 0.5)")
 
 
-def _drive(user: bpy.types.ImageUser, expression: str) -> None:
+def _add_offset_driver(user: bpy.types.ImageUser, expression: str) -> None:
     """Shift the film by a simple expression of the frame, one that Blender works out without Python."""
     driver = user.driver_add("frame_offset").driver
     driver.type, driver.expression = "SCRIPTED", expression
 
 
-def _doubts(picture: bpy.types.Image, camera: Camera) -> list[str]:
-    width, height = picture.size
+def _check_orientation(image: bpy.types.Image, camera: Camera) -> list[str]:
+    width, height = image.size
     turned = (width > height) != (camera.image_size[0] > camera.image_size[1])
     return ["Blender shows this video turned by 90 degrees; set the background's Rotation."] if turned else []

@@ -16,11 +16,10 @@ from stc_core.geometry.intervals import find_runs
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion
 
-from . import keyframes
-from . import provenance as take
+from . import keyframes, provenance
 
-DOUBTFUL = 0.5  # below: look at it
-BAD = 0.25  # below: it was guessed
+DOUBTFUL_BELOW = 0.5  # below: look at it
+GUESSED_BELOW = 0.25  # below: it was guessed
 _GAP_S, _LEAST_S = 0.2, 0.1  # doubts this near are one; shorter ones do not count
 _PROPERTY = "stc_confidence"
 _ARM = ("upper_arm", "lower_arm", "hand")
@@ -34,7 +33,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Doubt:
+class DoubtfulRange:
     """A stretch of frames, ends included, in which `parts` were hardly seen; lowest: the worst score."""
 
     start: float
@@ -47,7 +46,7 @@ class Doubt:
         return f"{names.capitalize()}: frames {self.start:.0f} to {self.end:.0f}, confidence {self.lowest:.0%}."
 
 
-def of_parts(motion: Motion) -> dict[str, Array]:
+def compute_part_scores(motion: Motion) -> dict[str, Array]:
     """The least score (T,) of each part's joints, for parts that the motion has, and of them all under ""."""
     names = motion.skeleton.joint_names
     columns = {part: [names.index(joint) for joint in joints if joint in names] for part, joints in PARTS.items()}
@@ -55,25 +54,25 @@ def of_parts(motion: Motion) -> dict[str, Array]:
     return {"": np.min([*scores.values()], axis=0), **scores} if scores else {}
 
 
-def property_name(part: str) -> str:
+def get_property_name(part: str) -> str:
     return f"{_PROPERTY}_{part}" if part else _PROPERTY
 
 
-def write(obj: bpy.types.Object, action: bpy.types.Action, motion: Motion, frames: Array) -> None:
+def write_confidence(obj: bpy.types.Object, action: bpy.types.Action, motion: Motion, frames: Array) -> None:
     """Key the confidence of the body and of each part on the scene's `frames` (T,), in the action beside the bones."""
-    for part, scores in of_parts(motion).items():
-        name = property_name(part)
+    for part, scores in compute_part_scores(motion).items():
+        name = get_property_name(part)
         obj[name] = float(scores[0])
         what = part.replace("_", " ") or "whole body"
         obj.id_properties_ui(name).update(min=0.0, max=1.0, description=f"How well the camera saw the {what}")
-        keyframes.write_curve(obj, action, f'["{name}"]', frames, scores, "Confidence")
+        keyframes.write_fcurve(obj, action, f'["{name}"]', frames, scores, "Confidence")
 
 
-def curves(obj: bpy.types.Object) -> dict[str, tuple[Array, Array]]:
+def read_curves(obj: bpy.types.Object) -> dict[str, tuple[Array, Array]]:
     """Frames (N,) and scores (N,) of each part, and of all under "", as the armature's action has them now."""
-    paths = {f'["{property_name(part)}"]': part for part in ("", *PARTS)}
+    paths = {f'["{get_property_name(part)}"]': part for part in ("", *PARTS)}
     found = {}
-    for curve in _played(obj):
+    for curve in get_confidence_fcurves(obj):
         if curve.data_path in paths:
             points = np.empty(2 * len(curve.keyframe_points), np.float32)
             curve.keyframe_points.foreach_get("co", points)
@@ -81,39 +80,39 @@ def curves(obj: bpy.types.Object) -> dict[str, tuple[Array, Array]]:
     return found
 
 
-def _played(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
+def get_confidence_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
     """The F-curves of the capture's action that the armature plays; changes nothing, for it is asked while drawing."""
-    action = take.current(obj)
+    action = provenance.find_captured_action(obj)
     if action is None or not hasattr(action, "layers"):
         return list(action.fcurves) if action else []
     bags = (bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags)
     return [curve for bag in bags for curve in bag.fcurves]
 
 
-def doubts(obj: bpy.types.Object, fps: float) -> tuple[Doubt, ...]:
+def find_doubtful_ranges(obj: bpy.types.Object, fps: float) -> tuple[DoubtfulRange, ...]:
     """The doubtful stretches of the armature's action, in time; fps: the scene's rate."""
-    seen = curves(obj)
+    seen = read_curves(obj)
     frames, lowest = seen.pop("", (np.zeros(0), np.zeros(0)))
     stretches = []
-    for start, end in _runs(frames, lowest < DOUBTFUL, _GAP_S * fps, _LEAST_S * fps):
-        within = {part: _least(*curve, start, end) for part, curve in seen.items()}
-        parts = sorted((part for part in within if within[part] < DOUBTFUL), key=lambda part: within[part])
-        stretches.append(Doubt(start, end, tuple(parts), _least(frames, lowest, start, end)))
+    for start, end in _find_runs(frames, lowest < DOUBTFUL_BELOW, _GAP_S * fps, _LEAST_S * fps):
+        within = {part: _min_score(*curve, start, end) for part, curve in seen.items()}
+        parts = sorted((part for part in within if within[part] < DOUBTFUL_BELOW), key=lambda part: within[part])
+        stretches.append(DoubtfulRange(start, end, tuple(parts), _min_score(frames, lowest, start, end)))
     return tuple(stretches)
 
 
-def next_doubt(stretches: tuple[Doubt, ...], frame: float) -> Doubt | None:
+def find_next_range(stretches: tuple[DoubtfulRange, ...], frame: float) -> DoubtfulRange | None:
     """The first stretch that starts after the frame, else the first of all; None where there is none."""
     after = [doubt for doubt in stretches if round(doubt.start) > frame]
     return next(iter(after or stretches), None)
 
 
-def _least(frames: Array, scores: Array, start: float, end: float) -> float:
+def _min_score(frames: Array, scores: Array, start: float, end: float) -> float:
     inside = scores[(frames >= start) & (frames <= end)]
     return float(inside.min()) if len(inside) else 1.0
 
 
-def _runs(frames: Array, low: np.ndarray, gap: float, least: float) -> list[tuple[float, float]]:
+def _find_runs(frames: Array, low: np.ndarray, gap: float, least: float) -> list[tuple[float, float]]:
     """First and last frame of the runs of `low`, joined over less than `gap`, without those under `least`."""
     runs: list[tuple[float, float]] = []
     for first, after in find_runs(low):
@@ -127,53 +126,53 @@ def _runs(frames: Array, low: np.ndarray, gap: float, least: float) -> list[tupl
 
 # The strip at the foot of the timeline: yellow where in doubt, red where guessed.
 
-_COLOURS = {DOUBTFUL: (0.95, 0.75, 0.1, 0.9), BAD: (0.9, 0.2, 0.15, 0.95)}
-_STRIP_PIXELS = 5.0
-_handler: list[object] = []
-_strips: dict[tuple[object, ...], list[tuple[float, float, float]]] = {}
+_RANGE_COLOURS = {DOUBTFUL_BELOW: (0.95, 0.75, 0.1, 0.9), GUESSED_BELOW: (0.9, 0.2, 0.15, 0.95)}
+_RANGE_HEIGHT_PX = 5.0
+_draw_handlers: list[object] = []
+_cached_ranges: dict[tuple[object, ...], list[tuple[float, float, float]]] = {}
 
 
-def _strip(obj: bpy.types.Object) -> list[tuple[float, float, float]]:
+def _get_timeline_ranges(obj: bpy.types.Object) -> list[tuple[float, float, float]]:
     """Start, end and level of the coloured ranges; worked out anew only when the curve's keys changed."""
-    curve = next((c for c in _played(obj) if c.data_path == f'["{_PROPERTY}"]'), None)
+    curve = next((c for c in get_confidence_fcurves(obj) if c.data_path == f'["{_PROPERTY}"]'), None)
     if curve is None or len(curve.keyframe_points) == 0:
         return []
     points = curve.keyframe_points
     key = (curve.id_data.session_uid, len(points), *points[0].co, *points[len(points) // 2].co, *points[-1].co)
-    if key not in _strips:
-        frames, scores = curves(obj)[""]
-        _strips.clear()
-        _strips[key] = [
+    if key not in _cached_ranges:
+        frames, scores = read_curves(obj)[""]
+        _cached_ranges.clear()
+        _cached_ranges[key] = [
             (start, end + 1.0, level)
-            for level in (DOUBTFUL, BAD)
-            for start, end in _runs(frames, scores < level, 0.0, 0.0)
+            for level in (DOUBTFUL_BELOW, GUESSED_BELOW)
+            for start, end in _find_runs(frames, scores < level, 0.0, 0.0)
         ]
-    return _strips[key]
+    return _cached_ranges[key]
 
 
-def _draw() -> None:
+def _draw_timeline() -> None:
     context = bpy.context
-    obj, region = take.shown(context), context.region
+    obj, region = provenance.find_shown_armature(context), context.region
     if obj is None or not context.scene.stc_mocap.show_confidence:
         return
-    high = _STRIP_PIXELS * context.preferences.system.ui_scale
-    for level, colour in _COLOURS.items():
+    high = _RANGE_HEIGHT_PX * context.preferences.system.ui_scale
+    for level, colour in _RANGE_COLOURS.items():
         corners = []
-        for start, end, own in _strip(obj):
+        for start, end, own in _get_timeline_ranges(obj):
             left, right = (region.view2d.view_to_region(frame, 0, clip=False)[0] for frame in (start, end))
             if own == level and right >= 0 and left <= region.width:
-                corners += _rectangle(max(left, 0), min(max(right, left + 1), region.width), high)
+                corners += _make_rectangle(max(left, 0), min(max(right, left + 1), region.width), high)
         if corners:
-            _fill(corners, colour)
+            _fill_triangles(corners, colour)
 
 
-def _rectangle(left: float, right: float, high: float) -> list[tuple[float, float, float]]:
+def _make_rectangle(left: float, right: float, high: float) -> list[tuple[float, float, float]]:
     """The corners of its two triangles."""
     a, b, c, d = (left, 0.0, 0.0), (right, 0.0, 0.0), (left, high, 0.0), (right, high, 0.0)
     return [a, b, c, c, b, d]
 
 
-def _fill(corners: list[tuple[float, float, float]], colour: tuple[float, float, float, float]) -> None:
+def _fill_triangles(corners: list[tuple[float, float, float]], colour: tuple[float, float, float, float]) -> None:
     import gpu  # not in a Blender without a window
 
     layout = gpu.types.GPUVertFormat()
@@ -189,10 +188,12 @@ def _fill(corners: list[tuple[float, float, float]], colour: tuple[float, float,
 
 def register() -> None:
     if not bpy.app.background:
-        _handler.append(bpy.types.SpaceDopeSheetEditor.draw_handler_add(_draw, (), "WINDOW", "POST_PIXEL"))
+        _draw_handlers.append(
+            bpy.types.SpaceDopeSheetEditor.draw_handler_add(_draw_timeline, (), "WINDOW", "POST_PIXEL")
+        )
 
 
 def unregister() -> None:
-    while _handler:
-        bpy.types.SpaceDopeSheetEditor.draw_handler_remove(_handler.pop(), "WINDOW")
-    _strips.clear()
+    while _draw_handlers:
+        bpy.types.SpaceDopeSheetEditor.draw_handler_remove(_draw_handlers.pop(), "WINDOW")
+    _cached_ranges.clear()

@@ -21,17 +21,16 @@ from stc_core.motion.retarget.retarget import motion_from, placement
 from stc_core.motion.rig_mapping import bone_map_io as bone_maps
 from stc_core.motion.skeleton import HUMANOID, Skeleton, forward_kinematics
 
-from ..properties import get_map, set_map
-from . import armature, confidence, keyframes
-from . import provenance as take
-from .apply import Applied, put_on_rig
+from ..properties import get_bone_map, set_bone_map
+from . import armature, confidence, keyframes, provenance
+from .apply import ApplyResult, apply_motion
 
 HUMANOID_HEIGHT_M = 1.70
-_LEAST_JOINTS = 8
+_MIN_JOINTS = 8
 
 
 @dataclass(frozen=True)
-class Source:
+class MotionSource:
     """What is brought: the motion file, the raw one if there is one, a name for the actions, and where it is from."""
 
     motion: Path
@@ -43,7 +42,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Brought:
+class ImportResult:
     armature: bpy.types.Object
     action: bpy.types.Action
     notes: tuple[str, ...]
@@ -53,30 +52,32 @@ class Brought:
         return f"The armature {self.armature.name} has the new action {self.action.name}."
 
 
-def read(path: Path) -> Motion:
+def read_motion_file(path: Path) -> Motion:
     """A motion from a motion file or any BVH of a body. Raises UserError."""
     if path.suffix.lower() != ".bvh":
         return load_motion(path)
     motion = read_bvh(path)
-    return motion if set(motion.skeleton.joint_names) <= set(HUMANOID.joint_names) else _as_humanoid(motion, path)
+    return (
+        motion if set(motion.skeleton.joint_names) <= set(HUMANOID.joint_names) else _retarget_to_humanoid(motion, path)
+    )
 
 
-def _as_humanoid(motion: Motion, path: Path) -> Motion:
+def _retarget_to_humanoid(motion: Motion, path: Path) -> Motion:
     """The motion of a body with other joints on the humanoid: its skeleton is read as a rig would be."""
     skeleton, frames = motion.skeleton, len(motion.t_world_root)
-    heads, turns = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)
-    rest = _as_rest(skeleton)
+    heads, rotations = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)
+    rest = _make_rest_pose(skeleton)
     bone_map = bone_maps.guess(rest)
-    if len(bone_map.bones) < _LEAST_JOINTS:
+    if len(bone_map.bones) < _MIN_JOINTS:
         raise UserError(f"No body was recognised in {path}.", "Import it by File, Import, Motion Capture (.bvh).")
     root = np.tile(HUMANOID.offsets[0], (frames, 1))
     still = np.tile(rotation.IDENTITY, (frames, len(HUMANOID.joint_names), 1))
     scores = np.ones((frames, len(HUMANOID.joint_names)))
     like = Motion(HUMANOID, root, still, motion.contacts, scores, motion.fps)
-    return motion_from(rest, bone_map, turns, heads, like)
+    return motion_from(rest, bone_map, rotations, heads, like)
 
 
-def _as_rest(skeleton: Skeleton) -> RestPose:
+def _make_rest_pose(skeleton: Skeleton) -> RestPose:
     """A skeleton as an armature at rest: each joint a bone to its first child, or its tip, with the world's axes."""
     heads = skeleton.rest_positions()
     tails = heads + skeleton.tips
@@ -87,49 +88,49 @@ def _as_rest(skeleton: Skeleton) -> RestPose:
     return RestPose(skeleton.joint_names, skeleton.parents, heads, tails, axes, np.ones(count, bool))
 
 
-def source_of(path: Path) -> Source:
+def make_source(path: Path) -> MotionSource:
     """A file that the user chose; the raw motion beside it comes along."""
     raw = path.with_name(f"{path.stem}_raw.npz")
     usable = path.suffix.lower() == ".npz" and raw.is_file()
-    return Source(path, path.stem, raw if usable else None, capture=str(path))
+    return MotionSource(path, path.stem, raw if usable else None, capture=str(path))
 
 
-def bring(source: Source, scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Brought:
+def import_source(source: MotionSource, scene: bpy.types.Scene, obj: bpy.types.Object | None) -> ImportResult:
     """Put a motion file on the armature, or on a new one, by the scene's settings.
 
     Raises UserError before anything is changed, or with what was changed undone.
     """
-    motion = read(source.motion)
+    motion = read_motion_file(source.motion)
     raw, notes = _read_raw(source.raw)
-    made = new_armature(motion.skeleton, source.name, scene) if obj is None else None
-    obj = obj or made
+    created = create_mapped_armature(motion.skeleton, source.name, scene) if obj is None else None
+    obj = obj or created
     try:
-        applied = _put(source, "smoothed", motion, scene, obj)
+        applied = _apply_source(source, "smoothed", motion, scene, obj)
     except UserError:
-        if made:
-            bpy.data.armatures.remove(made.data)
+        if created:
+            bpy.data.armatures.remove(created.data)
         raise
     notes = (*source.notes, *notes, *applied.notes)
     actions = [applied.action]
     if source.raw and raw:
-        actions.append(_put(replace(source, motion=source.raw), "raw", raw, scene, obj).action)
+        actions.append(_apply_source(replace(source, motion=source.raw), "raw", raw, scene, obj).action)
     for action in actions:
         action.use_fake_user = True
-        take.note(action, notes)
-    _play(obj, applied.action, scene)
+        provenance.store_notes(action, notes)
+    _play_action(obj, applied.action, scene)
     scene.stc_mocap.armature = obj
-    return Brought(obj, applied.action, notes)
+    return ImportResult(obj, applied.action, notes)
 
 
-def new_armature(skeleton: Skeleton, name: str, scene: bpy.types.Scene) -> bpy.types.Object:
+def create_mapped_armature(skeleton: Skeleton, name: str, scene: bpy.types.Scene) -> bpy.types.Object:
     """An armature of the skeleton's proportions with its map, in the scene."""
     unit_m = scene.unit_settings.scale_length
-    obj = armature.create(skeleton, name, scene.collection, unit_m)
-    set_map(obj, bone_maps.guess(armature.rest_pose(obj, unit_m)))
+    obj = armature.create_armature(skeleton, name, scene.collection, unit_m)
+    set_bone_map(obj, bone_maps.guess(armature.read_rest_pose(obj, unit_m)))
     return obj
 
 
-def sized(skeleton: Skeleton, scale: float) -> Skeleton:
+def scale_skeleton(skeleton: Skeleton, scale: float) -> Skeleton:
     return replace(skeleton, offsets=skeleton.offsets * scale, tips=skeleton.tips * scale)
 
 
@@ -143,16 +144,18 @@ def _read_raw(path: Path | None) -> tuple[Motion | None, tuple[str, ...]]:
         return None, (f"Only the smoothed motion was imported: {error.what}",)
 
 
-def _put(source: Source, kind: str, motion: Motion, scene: bpy.types.Scene, obj: bpy.types.Object) -> Applied:
+def _apply_source(
+    source: MotionSource, kind: str, motion: Motion, scene: bpy.types.Scene, obj: bpy.types.Object
+) -> ApplyResult:
     """Key one motion, with its confidence and its record."""
     options = scene.stc_mocap.apply_options(source.name if kind == "smoothed" else f"{source.name} raw")
-    bone_map = get_map(obj) or bone_maps.guess(armature.rest_pose(obj, scene.unit_settings.scale_length))
-    applied = put_on_rig(obj, motion, bone_map, options, scene)
-    fps = keyframes.scene_fps(scene)
+    bone_map = get_bone_map(obj) or bone_maps.guess(armature.read_rest_pose(obj, scene.unit_settings.scale_length))
+    applied = apply_motion(obj, motion, bone_map, options, scene)
+    fps = keyframes.get_scene_fps(scene)
     frames = options.start_frame + np.arange(len(motion.scores)) * (fps / motion.fps)
-    confidence.write(obj, applied.action, motion, frames)
+    confidence.write_confidence(obj, applied.action, motion, frames)
     scales, origin = placement(motion.skeleton, applied.target.rest, applied.target.bone_map)
-    made = take.Take(
+    record = provenance.Provenance(
         motion=str(source.motion),
         capture=source.capture,
         kind=kind,
@@ -168,13 +171,13 @@ def _put(source: Source, kind: str, motion: Motion, scene: bpy.types.Scene, obj:
         lock_feet=options.lock_feet,
         rigify_controls=options.rigify_controls,
     )
-    take.write(applied.action, made)
+    provenance.write_provenance(applied.action, record)
     return applied
 
 
-def _play(obj: bpy.types.Object, action: bpy.types.Action, scene: bpy.types.Scene) -> None:
+def _play_action(obj: bpy.types.Object, action: bpy.types.Action, scene: bpy.types.Scene) -> None:
     """Let the armature play the action: on its own, or as a strip where the user wants one."""
     if scene.stc_mocap.nla_strip:
-        keyframes.push(obj, action, action.frame_start)
+        keyframes.push_strip(obj, action, action.frame_start)
     else:
-        keyframes.put(obj, action)
+        keyframes.assign_action(obj, action)

@@ -21,7 +21,7 @@ from stc_core.motion.retarget.rest_pose import Clip
 _LINEAR, _CONSTANT = 1, 0  # bpy.types.Keyframe.interpolation by number
 
 
-def write(
+def write_action(
     obj: bpy.types.Object, clip: Clip, name: str, start_frame: float, scene_fps: float, assign: bool = True
 ) -> bpy.types.Action:
     """Key a clip as a new action; the clip's first frame falls on `start_frame`, later ones where their time falls.
@@ -31,23 +31,25 @@ def write(
     """
     action = bpy.data.actions.new(name)
     frames = start_frame + np.arange(len(clip.rotations)) * (scene_fps / clip.fps)
-    for column, values in enumerate(_channel_values(obj, clip)):
+    for column, values in enumerate(_compute_channel_values(obj, clip)):
         pose_bone = obj.pose.bones[clip.bones[column]]
-        _add_all(obj, action, pose_bone.path_from_id(_channel(pose_bone)), frames, values, pose_bone.name)
+        _write_fcurves(
+            obj, action, pose_bone.path_from_id(_get_rotation_channel(pose_bone)), frames, values, pose_bone.name
+        )
     if clip.root:
         root = obj.pose.bones[clip.root]
-        places = _in_location_axes(root.bone, clip.root_locations)
-        _add_all(obj, action, root.path_from_id("location"), frames, places, clip.root)
+        positions = _convert_to_location_axes(root.bone, clip.root_locations)
+        _write_fcurves(obj, action, root.path_from_id("location"), frames, positions, clip.root)
     action.use_frame_range = True
     action.frame_start, action.frame_end = frames[0], frames[-1]
     if assign:
-        put(obj, action)
+        assign_action(obj, action)
     else:
         action.use_fake_user = True
     return action
 
 
-def write_curve(
+def write_fcurve(
     obj: bpy.types.Object,
     action: bpy.types.Action,
     data_path: str,
@@ -58,7 +60,7 @@ def write_curve(
     constant: bool = False,
 ) -> bpy.types.FCurve:
     """A new F-curve of the object in the action: `values` (N,) keyed at `frames` (N,), rising; linear, or in steps."""
-    holder = _curves_of(action, obj)
+    holder = _get_channelbag(action, obj)
     curve = holder.fcurves.new(data_path, index=index)
     if group:
         curve.group = holder.groups.get(group) or holder.groups.new(group)
@@ -70,15 +72,15 @@ def write_curve(
     return curve
 
 
-def hold(
+def key_constant(
     obj: bpy.types.Object, action: bpy.types.Action, data_path: str, frame: float, value: Any, group: str = ""
 ) -> None:
     """Key one value, or each number of a vector, once: it holds before and after."""
     for index, number in enumerate(np.atleast_1d(np.asarray(value, float))):
-        write_curve(obj, action, data_path, np.array([frame]), np.array([number]), group, index, constant=True)
+        write_fcurve(obj, action, data_path, np.array([frame]), np.array([number]), group, index, constant=True)
 
 
-def current_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
+def get_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
     """The F-curves of the object in its action; none where it has no action. Changes nothing."""
     data = obj.animation_data
     if not (data and data.action):
@@ -91,7 +93,7 @@ def current_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
     return [curve for bag in bags if bag for curve in bag.fcurves]
 
 
-def put(obj: bpy.types.Object, action: bpy.types.Action | None) -> bpy.types.Action | None:
+def assign_action(obj: bpy.types.Object, action: bpy.types.Action | None) -> bpy.types.Action | None:
     """Make the action the object's; returns the former one, which gets a fake user where no other user keeps it."""
     data = obj.animation_data or obj.animation_data_create()
     former = data.action
@@ -99,33 +101,33 @@ def put(obj: bpy.types.Object, action: bpy.types.Action | None) -> bpy.types.Act
         former.use_fake_user = True
     data.action = action
     if action and hasattr(data, "action_slot"):
-        data.action_slot = _slot(action, obj)
+        data.action_slot = _get_slot(action, obj)
     return former if former != action else None
 
 
-def push(obj: bpy.types.Object, action: bpy.types.Action, start_frame: float) -> bpy.types.NlaStrip:
+def push_strip(obj: bpy.types.Object, action: bpy.types.Action, start_frame: float) -> bpy.types.NlaStrip:
     """Lay the action as a strip on a new NLA track; the object lets go of its action, which would hide the strip."""
-    put(obj, None)
+    assign_action(obj, None)
     track = obj.animation_data.nla_tracks.new()
     track.name = action.name
     strip = track.strips.new(action.name, round(start_frame), action)
     if hasattr(strip, "action_slot"):
-        strip.action_slot = _slot(action, obj)
+        strip.action_slot = _get_slot(action, obj)
     return strip
 
 
-def resampled(clip: Clip, fps: float) -> Clip:
+def resample(clip: Clip, fps: float) -> Clip:
     """The clip at another rate: turns along the shortest arc, places on the straight line, between its frames."""
     last = len(clip.rotations) - 1
     at = np.arange(int(last / clip.fps * fps + 1e-6) + 1) * (clip.fps / fps)
     before = np.clip(np.floor(at).astype(int), 0, max(last - 1, 0))
-    after, part = np.minimum(before + 1, last), at - before
-    turns = rotation.slerp(clip.rotations[before], clip.rotations[after], part[:, None])
-    places = clip.root_locations[before] * (1.0 - part[:, None]) + clip.root_locations[after] * part[:, None]
-    return replace(clip, rotations=rotation.unroll(turns), root_locations=places, fps=fps)
+    after, fraction = np.minimum(before + 1, last), at - before
+    rotations = rotation.slerp(clip.rotations[before], clip.rotations[after], fraction[:, None])
+    positions = clip.root_locations[before] * (1.0 - fraction[:, None]) + clip.root_locations[after] * fraction[:, None]
+    return replace(clip, rotations=rotation.unroll(rotations), root_locations=positions, fps=fps)
 
 
-def scene_fps(scene: bpy.types.Scene) -> float:
+def get_scene_fps(scene: bpy.types.Scene) -> float:
     """Frames a second, hertz. A base of 1.001 is rounded in Blender to single precision; here it is exact again."""
     return scene.render.fps / round(scene.render.fps_base, 6)
 
@@ -139,16 +141,16 @@ def set_scene_fps(scene: bpy.types.Scene, fps: float) -> None:
 # --- where F-curves live ----------------------------------------------------------------------------------------------
 
 
-def _curves_of(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
+def _get_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
     """What holds the `fcurves` and `groups` of the object in the action: the action, or its slot's channelbag."""
     if not hasattr(action, "slots"):
         return action
     layer = action.layers[0] if action.layers else action.layers.new("Layer")
     strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
-    return strip.channelbag(_slot(action, obj), ensure=True)
+    return strip.channelbag(_get_slot(action, obj), ensure=True)
 
 
-def _slot(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
+def _get_slot(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
     """The action's slot for the object: the one it uses, else the first, else a new one; None without slots."""
     if not hasattr(action, "slots"):
         return None
@@ -158,41 +160,47 @@ def _slot(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
     return action.slots[0] if action.slots else action.slots.new(id_type="OBJECT", name=obj.name)
 
 
-def _add_all(
+def _write_fcurves(
     obj: bpy.types.Object, action: bpy.types.Action, path: str, frames: Array, values: Array, group: str
 ) -> None:
     for index, column in enumerate(values.T):
-        write_curve(obj, action, path, frames, column, group, index)
+        write_fcurve(obj, action, path, frames, column, group, index)
 
 
 # --- in a bone's own terms --------------------------------------------------------------------------------------------
 
 
-def _channel(bone: bpy.types.PoseBone) -> str:
+def _get_rotation_channel(bone: bpy.types.PoseBone) -> str:
     names = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
     return names.get(bone.rotation_mode, "rotation_euler")
 
 
-def _channel_values(obj: bpy.types.Object, clip: Clip) -> list[Array]:
+def _compute_channel_values(obj: bpy.types.Object, clip: Clip) -> list[Array]:
     """For each bone of the clip its values (T, 3 or 4) in the bone's own rotation mode."""
     modes = [obj.pose.bones[bone].rotation_mode for bone in clip.bones]
     values: list[Array] = [np.empty(0)] * len(modes)
     for mode in set(modes):
         columns = [column for column, other in enumerate(modes) if other == mode]
-        for column, one in zip(columns, np.moveaxis(in_mode(clip.rotations[:, columns], mode), 1, 0), strict=True):
+        for column, one in zip(
+            columns, np.moveaxis(convert_to_mode(clip.rotations[:, columns], mode), 1, 0), strict=True
+        ):
             values[column] = one
     return values
 
 
-def in_mode(q: Array, mode: str) -> Array:
+def convert_to_mode(q: Array, mode: str) -> Array:
     """Turns (T, B, 4) as the values (T, B, 3 or 4) of a pose bone's rotation mode, without leaps between frames."""
     q = rotation.unroll(q)
     if mode == "QUATERNION":
         return q
-    return np.stack([_axis_angle(one) for one in np.moveaxis(q, 1, 0)], 1) if mode == "AXIS_ANGLE" else _euler(q, mode)
+    return (
+        np.stack([_compute_axis_angle(one) for one in np.moveaxis(q, 1, 0)], 1)
+        if mode == "AXIS_ANGLE"
+        else _compute_euler(q, mode)
+    )
 
 
-def _axis_angle(q: Array) -> Array:
+def _compute_axis_angle(q: Array) -> Array:
     """Angle and axis (T, 4) of unrolled turns: the axis keeps its side, the angle runs on past half and whole turns."""
     sine = np.linalg.norm(q[:, 1:], axis=-1)
     known = np.flatnonzero(sine > 1e-6)
@@ -206,7 +214,7 @@ def _axis_angle(q: Array) -> Array:
     return np.column_stack([np.unwrap(angle), axis])
 
 
-def _euler(q: Array, mode: str) -> Array:
+def _compute_euler(q: Array, mode: str) -> Array:
     """Angles (T, B, 3) about x, y, z for a Blender mode as "XYZ" (about x first), near those of the frame before.
 
     Of the two triples that make a turn and their whole turns the nearest is taken, the first frame's nearest to zero;
@@ -217,11 +225,11 @@ def _euler(q: Array, mode: str) -> Array:
     return angles[..., [order.index(axis) for axis in "XYZ"]]
 
 
-def _in_location_axes(bone: bpy.types.Bone, places: Array) -> Array:
+def _convert_to_location_axes(bone: bpy.types.Bone, positions: Array) -> Array:
     """Basis locations (T, 3) in the axes that the bone's location is read in: its own, its parent's, the armature's."""
     if bone.use_local_location:
-        return places
+        return positions
     q_bone = rotation.from_matrix(np.array(bone.matrix_local.to_3x3()))
     if bone.parent:
         q_bone = rotation.mul(rotation.inv(rotation.from_matrix(np.array(bone.parent.matrix_local.to_3x3()))), q_bone)
-    return rotation.rotate(q_bone, places)
+    return rotation.rotate(q_bone, positions)

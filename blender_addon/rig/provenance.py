@@ -23,7 +23,7 @@ _KEY = "stc_mocap"
 
 
 @dataclass(frozen=True)
-class Take:
+class Provenance:
     """Where an action comes from. `kind`: smoothed or raw; both of a pair have the same `capture`."""
 
     motion: str
@@ -66,81 +66,89 @@ class Take:
         return load_motion(path)
 
 
-def write(action: bpy.types.Action, take: Take) -> None:
-    action[_KEY] = json.dumps(asdict(take))
+def write_provenance(action: bpy.types.Action, record: Provenance) -> None:
+    action[_KEY] = json.dumps(asdict(record))
 
 
-def note(action: bpy.types.Action, notes: tuple[str, ...]) -> None:
+def store_notes(action: bpy.types.Action, notes: tuple[str, ...]) -> None:
     """Keep the report with the action."""
-    made = of(action)
-    if made:
-        write(action, replace(made, notes=notes))
+    record = read_provenance(action)
+    if record:
+        write_provenance(action, replace(record, notes=notes))
 
 
-def of(action: bpy.types.Action | None) -> Take | None:
+def read_provenance(action: bpy.types.Action | None) -> Provenance | None:
     """The take of an action, or None where it is not of ours."""
     text = action.get(_KEY) if action else None
-    return _parsed(text) if isinstance(text, str) else None
+    return _parse(text) if isinstance(text, str) else None
 
 
 @lru_cache(maxsize=64)
-def _parsed(text: str) -> Take | None:
+def _parse(text: str) -> Provenance | None:
     try:
         values: dict[str, Any] = json.loads(text)
-        known = {name: values[name] for name in (f.name for f in fields(Take)) if name in values}
-        return Take(**known | {"origin": tuple(known.get("origin", (0, 0, 0))), "notes": tuple(known.get("notes", ()))})
+        known = {name: values[name] for name in (f.name for f in fields(Provenance)) if name in values}
+        return Provenance(
+            **known | {"origin": tuple(known.get("origin", (0, 0, 0))), "notes": tuple(known.get("notes", ()))}
+        )
     except (ValueError, TypeError, AttributeError):
         return None  # another version's, or edited by hand
 
 
-def played(obj: bpy.types.Object | None) -> tuple[bpy.types.Action, Take]:
+def require_captured_action(obj: bpy.types.Object | None) -> tuple[bpy.types.Action, Provenance]:
     """The capture's action that the armature plays, and its take. Raises UserError where there is none."""
-    action = current(obj)
-    made = of(action)
-    if action is None or made is None:
+    action = find_captured_action(obj)
+    record = read_provenance(action)
+    if action is None or record is None:
         raise UserError("The armature plays no captured action.", "Choose one that does, or capture a video.")
-    return action, made
+    return action, record
 
 
-def shown(context: bpy.types.Context) -> bpy.types.Object | None:
+def find_shown_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature whose capture is shown: the active one if it plays one, else the chosen one."""
     active = getattr(context, "object", None)  # a timer's context has none
-    if active and active.type == "ARMATURE" and current(active):
+    if active and active.type == "ARMATURE" and find_captured_action(active):
         return active
     return context.scene.stc_mocap.armature
 
 
-def current(obj: bpy.types.Object | None) -> bpy.types.Action | None:
+def find_captured_action(obj: bpy.types.Object | None) -> bpy.types.Action | None:
     """The capture's action that the armature plays: its own, or the topmost one on its NLA tracks."""
     data = obj.animation_data if obj else None
     if data is None:
         return None
-    played = [data.action, *(strip.action for strip in _strips(data))]
-    return next((action for action in played if of(action)), None)
+    played = [data.action, *(strip.action for strip in _iterate_strips(data))]
+    return next((action for action in played if read_provenance(action)), None)
 
 
-def twin(action: bpy.types.Action) -> bpy.types.Action | None:
+def find_counterpart(action: bpy.types.Action) -> bpy.types.Action | None:
     """The other action of the pair: the raw one of a smoothed, the smoothed of a raw."""
-    take = of(action)
+    record = read_provenance(action)
     for other in bpy.data.actions:
-        found = of(other) if take and other != action else None
-        if take and found and take.capture and found.capture == take.capture and found.kind != take.kind:
+        other_record = read_provenance(other) if record and other != action else None
+        if (
+            record
+            and other_record
+            and record.capture
+            and other_record.capture == record.capture
+            and other_record.kind != record.kind
+        ):
             return other
     return None
 
 
-def switch(obj: bpy.types.Object, action: bpy.types.Action, other: bpy.types.Action) -> None:
+def switch_action(obj: bpy.types.Object, action: bpy.types.Action, other: bpy.types.Action) -> None:
     """Let the armature play `other` wherever it plays `action`."""
     data = obj.animation_data
     if data.action == action:
         data.action = other
         _choose_slot(data)
-    for strip in _strips(data):
+    for strip in _iterate_strips(data):
         if strip.action == action:
-            _replace(strip, other)
+            _replace_in_strip(strip, other)
 
 
-def _replace(strip: bpy.types.NlaStrip, other: bpy.types.Action) -> None:
+def _replace_in_strip(strip: bpy.types.NlaStrip, other: bpy.types.Action) -> None:
     """Another action in the strip, in its time."""
     place = (strip.frame_start, strip.frame_end, strip.action_frame_start, strip.action_frame_end)
     strip.action = other
@@ -155,6 +163,6 @@ def _choose_slot(player: bpy.types.AnimData | bpy.types.NlaStrip) -> None:
         player.action_slot = player.action_suitable_slots[0]
 
 
-def _strips(data: bpy.types.AnimData) -> Iterator[bpy.types.NlaStrip]:
+def _iterate_strips(data: bpy.types.AnimData) -> Iterator[bpy.types.NlaStrip]:
     """The strips of an animation, the topmost track's first."""
     return (strip for track in reversed(data.nla_tracks) for strip in track.strips)

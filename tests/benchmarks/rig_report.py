@@ -15,13 +15,13 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from blender_addon.rig.apply import Applied, ApplyOptions, put_on_rig
+from blender_addon.rig.apply import ApplyOptions, ApplyResult, apply_motion
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.skeleton import forward_kinematics
 
-from ..blender_addon import sample_rigs as bodies
+from ..blender_addon import sample_rigs
 
 SHOTS = 5
 PIXELS = (440, 460)
@@ -32,12 +32,12 @@ _BONE, _TRUE, _FLOOR = (0.8, 0.55, 0.25), (0.2, 0.5, 0.9), (0.35, 0.36, 0.38)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rigs", nargs="*", default=list(bodies.RIGS), choices=list(bodies.RIGS))
+    parser.add_argument("--rigs", nargs="*", default=list(sample_rigs.RIGS), choices=list(sample_rigs.RIGS))
     parser.add_argument("--motion", type=Path, help="a motion.npz in place of the made walk")
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
-    motion = load_motion(flags.motion) if flags.motion else bodies.walking()
-    bodies.keep_generated_in(flags.out)
+    motion = load_motion(flags.motion) if flags.motion else sample_rigs.walking()
+    sample_rigs.keep_generated_in(flags.out)
     rows = [report(name, motion, flags.out) for name in flags.rigs]
     head = [
         "| rig | map | worst limb ° | worst trunk, hand, foot ° | slide mm a frame | notes |",
@@ -49,23 +49,23 @@ def main() -> None:
 def report(name: str, motion: Motion, out: Path) -> str:
     """Draw one rig; returns its row of the table."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    obj = bodies.RIGS[name]()
+    obj = sample_rigs.RIGS[name]()
     scene = bpy.context.scene
-    free = put_on_rig(obj, motion, None, ApplyOptions(name, lock_feet=False), scene)
-    seen = bodies.played(obj, free, motion, scene)
-    limbs, turns = bodies.direction_errors(seen, motion), bodies.turn_errors(seen, motion)
+    free = apply_motion(obj, motion, None, ApplyOptions(name, lock_feet=False), scene)
+    seen = sample_rigs.played(obj, free, motion, scene)
+    limbs, turns = sample_rigs.direction_errors(seen, motion), sample_rigs.turn_errors(seen, motion)
     obj.animation_data.action = None
     bpy.data.actions.remove(free.action)
-    applied = put_on_rig(obj, motion, None, ApplyOptions(name), scene)
-    seen = bodies.played(obj, applied, motion, scene)
+    applied = apply_motion(obj, motion, None, ApplyOptions(name), scene)
+    seen = sample_rigs.played(obj, applied, motion, scene)
     draw(obj, applied, motion, seen.scale, out / f"{name}.png")
     row = f"| {name} | {applied.target.bone_map.name} | {max(limbs.values()):.3f} | {max(turns.values()):.3f} "
-    row += f"| {bodies.slide_mm(seen, motion):.2f} | {' '.join(applied.notes)} |"
+    row += f"| {sample_rigs.slide_mm(seen, motion):.2f} | {' '.join(applied.notes)} |"
     print(row, flush=True)
     return row
 
 
-def draw(obj: bpy.types.Object, applied: Applied, motion: Motion, scale: float, path: Path) -> None:
+def draw(obj: bpy.types.Object, applied: ApplyResult, motion: Motion, scale: float, path: Path) -> None:
     """Shots of the rig from in front and from the side, one above the other, the motion's skeleton to its left."""
     scene = bpy.context.scene
     frames = np.linspace(0, len(motion.scores) - 1, SHOTS).round().astype(int)
@@ -92,7 +92,7 @@ def draw(obj: bpy.types.Object, applied: Applied, motion: Motion, scale: float, 
     path.with_suffix(".shot.png").unlink()
 
 
-def _hips(applied: Applied) -> str:
+def _hips(applied: ApplyResult) -> str:
     return applied.target.bone_map.bones["hips"][-1]
 
 

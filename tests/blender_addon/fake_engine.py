@@ -107,6 +107,12 @@ def die(out: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def crash_natively(out: Path) -> None:
+    """As when a library is broken: a segmentation fault, and no event."""
+    progress("lift", 3, FRAMES)
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
 def hang(out: Path) -> None:
     """Says nothing more, but can be asked to end."""
     progress("detect", 3, FRAMES)
@@ -197,7 +203,22 @@ def environment(out: Path) -> None:
 
 MODES: dict[str, Callable[[Path], None]] = {
     mode.__name__: mode
-    for mode in (good, slow, fail, crash, die, hang, deaf, obey, garbage, torn, nothing, lie, crash_at_exit)
+    for mode in (
+        good,
+        slow,
+        fail,
+        crash,
+        die,
+        crash_natively,
+        hang,
+        deaf,
+        obey,
+        garbage,
+        torn,
+        nothing,
+        lie,
+        crash_at_exit,
+    )
     + (full, fill, chatty, environment)
 }
 

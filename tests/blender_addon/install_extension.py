@@ -83,8 +83,8 @@ def main(path: str) -> None:
     found |= {"core": core.__file__, "version": core.__version__, "rooms": rooms}
     found["numpy"] = importlib.import_module("numpy").__version__
     found |= {"online": bpy.app.online_access, "set_up": set_up_offline()}
-    found["user_folder"] = str(sys.modules[f"{MODULE}.ui.preferences"].user_folder())
-    found["source"] = str(sys.modules[f"{MODULE}.engine.engine"]._source()[0])
+    found["user_folder"] = str(sys.modules[f"{MODULE}.user_paths"].get_user_folder())
+    found["source"] = str(sys.modules[f"{MODULE}.engine.engine"]._locate_source()[0])
     addon_utils.disable(MODULE, default_set=True)
     found["left"] = difference(before, traces())
     addon_utils.enable(MODULE, default_set=True)

@@ -20,7 +20,7 @@ import pytest
 from mathutils import Euler, Matrix, Vector
 
 from blender_addon.rig import armature, rigify
-from blender_addon.rig.apply import Applied
+from blender_addon.rig.apply import ApplyResult
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion
@@ -83,7 +83,7 @@ def _shared(name: str) -> Callable[[], bpy.types.Object]:
 
 
 def humanoid() -> bpy.types.Object:
-    return armature.create(HUMANOID, "Person", bpy.context.scene.collection)
+    return armature.create_armature(HUMANOID, "Person", bpy.context.scene.collection)
 
 
 def edited(obj: bpy.types.Object, change: Callable[[bpy.types.ArmatureEditBones], None]) -> bpy.types.Object:
@@ -310,7 +310,7 @@ RIGS: dict[str, Callable[[], bpy.types.Object]] = {
 
 
 @dataclass(frozen=True)
-class Played:
+class Playback:
     """Evaluated bones by joint: heads and tails (T, 3) world metres, q_world_bone (T, 4), and that at rest (4,).
 
     scale: the rig's legs over the motion's.
@@ -323,7 +323,7 @@ class Played:
     scale: float
 
 
-def played(obj: bpy.types.Object, applied: Applied, motion: Motion, scene: bpy.types.Scene) -> Played:
+def played(obj: bpy.types.Object, applied: ApplyResult, motion: Motion, scene: bpy.types.Scene) -> Playback:
     """Play the action and watch the bones that deform: of a joint's bones the last, of the spine's the first."""
     watched = dict(_watched(obj, applied))
     heads, matrices, tails = [], [], []
@@ -337,7 +337,7 @@ def played(obj: bpy.types.Object, applied: Applied, motion: Motion, scene: bpy.t
     rest = [np.array(obj.matrix_world @ obj.data.bones[chosen].matrix_local) for _, chosen in watched.values()]
     by_time = [np.moveaxis(values, 1, 0) for values in (np.array(heads), np.array(tails), _turns(np.array(matrices)))]
     own = (dict(zip(watched, values, strict=True)) for values in (*by_time, _turns(np.array(rest))))
-    return Played(*own, _legs(obj, {joint: first for joint, (first, _) in watched.items()}, motion))
+    return Playback(*own, _legs(obj, {joint: first for joint, (first, _) in watched.items()}, motion))
 
 
 def _turns(matrices: Array) -> Array:
@@ -345,7 +345,7 @@ def _turns(matrices: Array) -> Array:
     return rotation.from_matrix(axes / np.linalg.norm(axes, axis=-2, keepdims=True))
 
 
-def _watched(obj: bpy.types.Object, applied: Applied) -> Iterator[tuple[str, tuple[str, str]]]:
+def _watched(obj: bpy.types.Object, applied: ApplyResult) -> Iterator[tuple[str, tuple[str, str]]]:
     """Of each joint its first bone and the one whose turn counts; of a generated Rigify rig those that deform."""
     for joint, chain in applied.target.bone_map.bones.items():
         if applied.target.switches:
@@ -367,7 +367,7 @@ def _length_of(points: list[Array]) -> float:
     return float(np.linalg.norm(np.diff(points, axis=0), axis=-1).sum())
 
 
-def direction_errors(seen: Played, motion: Motion) -> dict[str, float]:
+def direction_errors(seen: Playback, motion: Motion) -> dict[str, float]:
     """For each limb segment that the rig has, the worst angle in degrees between it and the motion's."""
     places, errors = motion.positions(), {}
     for joint, end in SEGMENTS:
@@ -378,7 +378,7 @@ def direction_errors(seen: Played, motion: Motion) -> dict[str, float]:
     return errors
 
 
-def turn_errors(seen: Played, motion: Motion) -> dict[str, float]:
+def turn_errors(seen: Playback, motion: Motion) -> dict[str, float]:
     """For trunk, head, hands and feet the worst angle in degrees between how far they turn from the first frame."""
     worlds = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)[1]
     errors = {}
@@ -390,7 +390,7 @@ def turn_errors(seen: Played, motion: Motion) -> dict[str, float]:
     return errors
 
 
-def stance_errors(seen: Played, motion: Motion) -> dict[str, float]:
+def stance_errors(seen: Playback, motion: Motion) -> dict[str, float]:
     """For trunk and head of a rig that rests upright, facing -y: the worst angle in degrees off their direction."""
     worlds = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)[1]
     errors = {}
@@ -403,7 +403,7 @@ def stance_errors(seen: Played, motion: Motion) -> dict[str, float]:
     return errors
 
 
-def slide_mm(seen: Played, motion: Motion) -> float:
+def slide_mm(seen: Playback, motion: Motion) -> float:
     """The most that ankle or toe joint moves in a frame of contact, in mm, at the size of the motion's person."""
     worst = 0.0
     for side, contact in zip(("left", "right"), motion.contacts.T, strict=True):
@@ -415,7 +415,7 @@ def slide_mm(seen: Played, motion: Motion) -> float:
     return worst
 
 
-def lowest_mm(seen: Played) -> float:
+def lowest_mm(seen: Playback) -> float:
     """The lowest height of a toe joint, in mm at the size of the motion's person; a foot's end where it has no toes."""
     ends = [seen.heads.get(f"{side}_toes", seen.tails[f"{side}_foot"]) for side in ("left", "right")]
     return float(np.min(ends, axis=(0, 1))[2]) / seen.scale * 1000.0

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import bpy
 import pytest
 
 import stc_core
 
-bpy = pytest.importorskip("bpy")
 ROOT = Path(__file__).resolve().parents[2]
 
 

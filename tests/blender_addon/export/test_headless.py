@@ -12,25 +12,24 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import bpy
 import numpy as np
 import pytest
 
-bpy = pytest.importorskip("bpy")
-
-from blender_addon.export import headless, rig_file  # noqa: E402
-from blender_addon.rig import apply, armature, keyframes  # noqa: E402
-from stc_core.errors import UserError  # noqa: E402
-from stc_core.events import Done, Failed, Progress, from_line  # noqa: E402
-from stc_core.motion.motion import save_motion  # noqa: E402
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps  # noqa: E402
-from stc_core.motion.skeleton import HUMANOID  # noqa: E402
-from tests import synthetic  # noqa: E402
-from tests.blender_addon import sample_rigs as bodies  # noqa: E402
+from blender_addon.export import headless, rig_file
+from blender_addon.rig import apply, armature, keyframes
+from stc_core.errors import UserError
+from stc_core.events import Done, Failed, Progress, from_line
+from stc_core.motion.motion import save_motion
+from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.skeleton import HUMANOID
+from tests import synthetic
+from tests.blender_addon import sample_rigs
 
 ROOT = Path(__file__).resolve().parents[3]
 FORMATS = ("fbx", "glb", "usd")
 NAME = 'l\'été "鬼" 100%'  # what a file's name may hold
-MOTION = bodies.acting(synthetic.walk(fps=29.97, seconds=0.4, heading_deg=25.0, turn_deg_per_s=20.0))
+MOTION = sample_rigs.acting(synthetic.walk(fps=29.97, seconds=0.4, heading_deg=25.0, turn_deg_per_s=20.0))
 FRAMES = len(MOTION.t_world_root)
 PER_FRAME = ("t_world_root", "q_parent_joint", "contacts", "scores")
 
@@ -51,7 +50,7 @@ def run(*arguments, **more):
 def converted(walk, out, **asked):
     """The files that a motion became, by format."""
     events = []
-    assert headless.convert(headless.Asked((walk,), FORMATS, out, **asked), events.append), events
+    assert headless.export_motions(headless.ExportOptions((walk,), FORMATS, out, **asked), events.append), events
     assert [event.done for event in events if isinstance(event, Progress)] == [1, 2, 3]
     assert {path.name for path in out.iterdir()} - {"textures"} == {f"{walk.stem}.{form}" for form in FORMATS}
     return {form: Path(path) for form, path in events[-1].files.items()}
@@ -66,10 +65,10 @@ def read(path, motion=MOTION):
     (obj,) = [obj for obj in bpy.data.objects if obj.type == "ARMATURE"]
     assert len(bpy.data.actions) == 1 or len(motion.t_world_root) == 1  # one pose needs none
     if form == "fbx":  # the only one whose rate the importer takes over; it starts at 1, and leaves out the rate's base
-        assert keyframes.scene_fps(scene) == pytest.approx(motion.fps, rel=2e-6)
+        assert keyframes.get_scene_fps(scene) == pytest.approx(motion.fps, rel=2e-6)
     rate = motion.fps if form == "usd" else scene.render.fps
     frames = np.arange(len(motion.t_world_root)) / motion.fps * rate + (form == "fbx")
-    for curve in keyframes.current_fcurves(obj):
+    for curve in keyframes.get_fcurves(obj):
         keyed = [point.co[0] for point in curve.keyframe_points]
         np.testing.assert_allclose(keyed, frames if len(keyed) > 2 else np.unique(frames[[0, -1]]), atol=1e-3)
     return obj, frames
@@ -97,7 +96,7 @@ def vertices(obj, frames):
     """Where the vertices of the armature's meshes are (T, V, 3), world metres."""
     worlds = []
     for graph in at(frames):
-        seen = [mesh.evaluated_get(graph) for mesh in rig_file.meshes(obj)]
+        seen = [mesh.evaluated_get(graph) for mesh in rig_file.find_meshes(obj)]
         worlds.append([one.matrix_world @ vertex.co for one in seen for vertex in one.data.vertices])
     return np.array(worlds)
 
@@ -168,11 +167,11 @@ def test_a_skeletons_names_are_those_by_which_it_is_known(walk, tmp_path, skelet
     files = converted(walk, tmp_path, skeleton=skeleton)
     for form in ("fbx", "glb"):
         obj, frames = read(files[form])
-        named = headless.bone_names(skeleton)
+        named = headless.get_bone_names(skeleton)
         assert named.items() >= some.items() and {bone.name for bone in obj.data.bones} == set(named.values())
         bones = [named[joint] for joint in HUMANOID.joint_names]
         np.testing.assert_allclose(heads(obj, frames, bones), MOTION.positions(), atol=1e-3)
-        guessed = bone_maps.guess(armature.rest_pose(obj))
+        guessed = bone_maps.guess(armature.read_rest_pose(obj))
         assert guessed.name == rig and {joint: bones[0] for joint, bones in guessed.bones.items()} == named
 
 
@@ -181,8 +180,8 @@ def test_a_skeletons_names_are_those_by_which_it_is_known(walk, tmp_path, skelet
 
 def character(folder):
     """A body with longer legs and a block on every bone; beside it a prop's armature, and a dance of its own."""
-    obj = bodies.humanoid()
-    bodies.edited(
+    obj = sample_rigs.humanoid()
+    sample_rigs.edited(
         obj, lambda bones: [bone.tail.__setitem__(2, bone.tail.z - 0.05) for bone in bones if "lower_leg" in bone.name]
     )
     mesh = bpy.data.meshes.new("Blocks")
@@ -223,10 +222,10 @@ def painted(folder):
 def crowd(obj):
     """What else a .blend may hold: a prop with bones, an action and a strip, hidden things, centimetres."""
     scene = bpy.context.scene
-    prop = armature.create(HUMANOID, "Prop", scene.collection)
-    bodies.edited(prop, lambda bones: [bones.remove(bone) for bone in list(bones) if bone.name != "hips"])
-    keyframes.hold(obj, bpy.data.actions.new("Dance"), 'pose.bones["head"].scale', 1.0, (2.0, 2.0, 2.0))
-    keyframes.push(obj, bpy.data.actions["Dance"], 0.0)
+    prop = armature.create_armature(HUMANOID, "Prop", scene.collection)
+    sample_rigs.edited(prop, lambda bones: [bones.remove(bone) for bone in list(bones) if bone.name != "hips"])
+    keyframes.key_constant(obj, bpy.data.actions.new("Dance"), 'pose.bones["head"].scale', 1.0, (2.0, 2.0, 2.0))
+    keyframes.push_strip(obj, bpy.data.actions["Dance"], 0.0)
     obj.hide_set(True)
     for child in obj.children:
         child.hide_viewport = True
@@ -248,7 +247,7 @@ def rigs(tmp_path_factory):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     obj, scene = character(folder), bpy.context.scene
     keyframes.set_scene_fps(scene, MOTION.fps)
-    apply.put_on_rig(obj, MOTION, None, apply.ApplyOptions(start_frame=0.0), scene)
+    apply.apply_motion(obj, MOTION, None, apply.ApplyOptions(start_frame=0.0), scene)
     return folder, vertices(obj, range(FRAMES))
 
 
@@ -265,16 +264,16 @@ def test_a_rig_is_moved_and_comes_back_with_its_mesh_and_skin(walk, tmp_path, ri
 
 def test_a_map_is_obeyed_and_checked(walk, tmp_path, rigs):
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    found = bone_maps.guess(armature.rest_pose(bodies.humanoid()))
+    found = bone_maps.guess(armature.read_rest_pose(sample_rigs.humanoid()))
     bone_maps.save_map(replace(found, bones={"hips": ("hips",), "head": ("head",)}, twists={}), tmp_path / "map.json")
     bone_maps.save_map(replace(found, bones={"hips": ("pelvis",)}, twists={}), tmp_path / "wrong.json")
-    asked = headless.Asked((walk,), ("glb",), tmp_path / "out", rigs[0] / "a.glb", tmp_path / "map.json")
-    assert headless.convert(asked, lambda _: None)
+    asked = headless.ExportOptions((walk,), ("glb",), tmp_path / "out", rigs[0] / "a.glb", tmp_path / "map.json")
+    assert headless.export_motions(asked, lambda _: None)
     obj, frames = read(tmp_path / "out" / f"{NAME}.glb")
     keyed = heads(obj, frames, ["hips", "hand.L", "head"])
     assert np.ptp(np.linalg.norm(keyed[:, 1] - keyed[:, 0], axis=-1)) < 1e-4  # the arm hangs still on the trunk
     events = []
-    assert not headless.convert(replace(asked, bone_map=tmp_path / "wrong.json", overwrite=True), events.append)
+    assert not headless.export_motions(replace(asked, bone_map=tmp_path / "wrong.json", overwrite=True), events.append)
     assert len(events) == 1 and "pelvis" in events[0].message
 
 
@@ -288,7 +287,7 @@ def test_a_rig_that_is_none_is_named_before_anything_is_written(walk, tmp_path, 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "empty.blend"))
     for name in ("Ann", "Bob"):
-        armature.create(HUMANOID, name, bpy.context.scene.collection)
+        armature.create_armature(HUMANOID, name, bpy.context.scene.collection)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "two.blend"))
     for kind in ("blend", "fbx", "glb", "vrm"):
         (tmp_path / f"broken.{kind}").write_text("no rig")
@@ -350,26 +349,28 @@ def test_wrong_flags_end_the_process_with_2(tmp_path):
 def test_what_stands_in_the_way_is_said_first(walk, tmp_path):
     def refused(asked, *words):
         with pytest.raises(UserError) as error:
-            headless.convert(asked, lambda event: pytest.fail(str(event)))
+            headless.export_motions(asked, lambda event: pytest.fail(str(event)))
         assert all(str(word) in str(error.value) for word in words)
 
     (tmp_path / "file").write_text("")
-    refused(headless.Asked((walk,), ("fbx",), tmp_path / "file/out"), tmp_path / "file/out", "--out")
+    refused(headless.ExportOptions((walk,), ("fbx",), tmp_path / "file/out"), tmp_path / "file/out", "--out")
     other = tmp_path / "other" / walk.name
-    refused(headless.Asked((walk, other), ("fbx",), tmp_path / "out"), walk, other, "both")
+    refused(headless.ExportOptions((walk, other), ("fbx",), tmp_path / "out"), walk, other, "both")
     if os.name == "posix" and os.getuid():
         (tmp_path / "locked").mkdir(mode=0o500)
-        refused(headless.Asked((walk,), ("fbx",), tmp_path / "locked"), tmp_path / "locked", "cannot be written")
+        refused(
+            headless.ExportOptions((walk,), ("fbx",), tmp_path / "locked"), tmp_path / "locked", "cannot be written"
+        )
 
 
 def test_what_is_there_is_replaced_when_asked(walk, tmp_path):
     goal = tmp_path / f"{NAME}.glb"
     goal.write_text("old")
-    asked = headless.Asked((walk,), ("glb",), tmp_path)
+    asked = headless.ExportOptions((walk,), ("glb",), tmp_path)
     with pytest.raises(UserError, match="is there already"):
-        headless.convert(asked, lambda _: None)
+        headless.export_motions(asked, lambda _: None)
     assert goal.read_text() == "old"
-    assert headless.convert(replace(asked, overwrite=True), lambda _: None) and goal.read_bytes()[:4] == b"glTF"
+    assert headless.export_motions(replace(asked, overwrite=True), lambda _: None) and goal.read_bytes()[:4] == b"glTF"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limits are POSIX")

@@ -14,9 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from blender_addon.jobs import job as worker
+from blender_addon import paths
+from blender_addon.jobs import job as job_module
 from blender_addon.jobs import process
-from blender_addon.jobs.job import Job, Request, Status
+from blender_addon.jobs import status as status_module
+from blender_addon.jobs.capture import CAPTURE_STAGES, CaptureRequest, start_capture
+from blender_addon.jobs.job import Job, find_jobs
+from blender_addon.jobs.status import Status, compute_overall_progress
 from stc_core.errors import UserError
 from stc_core.events import Progress
 from tests.blender_addon import fake_engine
@@ -30,13 +34,13 @@ def capture(tmp_path: Path) -> Iterator[Callable[..., Job]]:
     jobs: list[Job] = []
 
     def start(mode: str, **asked: object) -> Job:
-        request = Request(fake_engine.video(tmp_path, mode), **asked)  # type: ignore[arg-type]
-        jobs.append(worker.start(fake_engine.engine(tmp_path), request, tmp_path / "jobs"))
+        request = CaptureRequest(video=fake_engine.video(tmp_path, mode), **asked)  # type: ignore[arg-type]
+        jobs.append(start_capture(fake_engine.engine(tmp_path), request, tmp_path / "jobs"))
         return jobs[-1]
 
     yield start
     for job in jobs:
-        if job._lives(now=True):
+        if job._is_alive(now=True):
             process.kill(job._pid)
 
 
@@ -53,12 +57,12 @@ def until(job: Job, wanted: Callable[[Status], bool], seconds: float = 20.0) -> 
 
 
 def over(job: Job) -> Status:
-    return until(job, lambda status: status.over)
+    return until(job, lambda status: status.is_over)
 
 
 def again(job: Job) -> Job:
     """The job as another Blender finds it."""
-    return next(found for found in worker.find(job.folder.parent) if found.folder == job.folder)
+    return next(found for found in find_jobs(job.folder.parent) if found.folder == job.folder)
 
 
 def test_a_capture_ends_with_its_files_notes_and_log(capture: Callable[..., Job]) -> None:
@@ -72,7 +76,7 @@ def test_a_capture_ends_with_its_files_notes_and_log(capture: Callable[..., Job]
 
 def test_while_it_runs_the_bar_moves_forward_through_the_stages(capture: Callable[..., Job]) -> None:
     job, seen = capture("slow"), []
-    while not (status := job.poll()).over:
+    while not (status := job.poll()).is_over:
         seen.append(status)
         time.sleep(0.05)
     stages = list(dict.fromkeys(status.stage for status in seen if status.stage))
@@ -84,13 +88,18 @@ def test_while_it_runs_the_bar_moves_forward_through_the_stages(capture: Callabl
 
 def test_the_fraction_and_the_time_left_are_those_of_the_whole_work() -> None:
     stages = {"detect": 0.8, "lift": 0.2}
-    assert worker.overall(Progress("detect", 50, 100, 5.0, 10.0), stages) == pytest.approx((0.4, 15.0))
-    assert worker.overall(Progress("lift", 50, 100, 5.0, 10.0), stages) == pytest.approx((0.9, 10.0))
-    assert worker.overall(Progress("detect", 7, 0, 5.0, None), stages) == (0.0, None)
-    assert worker.overall(Progress("detect", 100, 100, 5.0, 0.0), stages) == (pytest.approx(0.8), None)
-    assert worker.overall(Progress("detect", 500, 100, 5.0, 0.0), stages)[0] == pytest.approx(0.8)
-    followed = worker.overall(Progress("follow", 50, 100), worker.CAPTURE_STAGES)  # only where there are several people
-    assert followed == worker.overall(Progress("lift", 0, 100), worker.CAPTURE_STAGES)
+    assert compute_overall_progress(Progress("detect", 50, 100, 5.0, 10.0), stages) == pytest.approx((0.4, 15.0))
+    assert compute_overall_progress(Progress("lift", 50, 100, 5.0, 10.0), stages) == pytest.approx((0.9, 10.0))
+    assert compute_overall_progress(Progress("detect", 7, 0, 5.0, None), stages) == (0.0, None)
+    assert compute_overall_progress(Progress("detect", 100, 100, 5.0, 0.0), stages) == (
+        pytest.approx(0.8),
+        None,
+    )
+    assert compute_overall_progress(Progress("detect", 500, 100, 5.0, 0.0), stages)[0] == pytest.approx(0.8)
+    followed = compute_overall_progress(
+        Progress("follow", 50, 100), CAPTURE_STAGES
+    )  # only where there are several people
+    assert followed == compute_overall_progress(Progress("lift", 0, 100), CAPTURE_STAGES)
 
 
 def test_an_error_is_the_engines_own_sentence(capture: Callable[..., Job]) -> None:
@@ -103,9 +112,10 @@ def test_an_error_is_the_engines_own_sentence(capture: Callable[..., Job]) -> No
     ("mode", "words"),
     [
         ("crash", ["exit code 1", "IndexError: index 7 is out of bounds"]),
-        ("die", ["signal 9", "out of memory?", "before the end"]),
-        ("nothing", ["without a result", "exit code 0"]),
-        ("lie", ["lie.npz is not there"]),
+        ("die", ["signal 9 (SIGKILL)", "memory was full", "shorter range", "before the end"]),
+        ("crash_natively", ["signal 11 (SIGSEGV)", "Press Check"]),
+        ("nothing", ["without a result", "exit code 0", "Press Check"]),
+        ("lie", ["lie.npz is not in the job's folder"]),
         ("full", ["disk is full"]),
     ],
 )
@@ -142,10 +152,10 @@ def test_a_silent_engine_is_told_and_can_be_cancelled(
     capture: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = capture("hang")
-    assert not until(job, lambda status: status.stage == "detect").stalled
-    monkeypatch.setattr(worker, "STALLED_S", 0.2)
-    status = until(job, lambda status: status.stalled)
-    assert status.state == "running" and "cancel" in status.sentence and "Nothing was heard" in status.sentence
+    assert not until(job, lambda status: status.stage == "detect").is_stalled
+    monkeypatch.setattr(status_module, "STALLED_S", 0.2)
+    status = until(job, lambda status: status.is_stalled)
+    assert status.state == "running" and "cancel" in status.sentence and "has been silent for" in status.sentence
     job.cancel()
     assert over(job).state == "cancelled"
 
@@ -160,18 +170,18 @@ def test_cancel_ends_the_process_and_is_no_error(capture: Callable[..., Job], mo
     assert job.poll().state in ("cancelling", "cancelled")
     status = over(job)
     assert (status.state, status.error) == ("cancelled", "")
-    assert process.identity(pid(job)) == ""
+    assert process.read_identity(pid(job)) == ""
     assert again(job).poll().state == "cancelled"
 
 
 def test_an_engine_that_does_not_listen_is_killed(capture: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "KILL_AFTER_S", 0.5)
+    monkeypatch.setattr(job_module, "KILL_AFTER_S", 0.5)
     job = capture("deaf")
     until(job, lambda status: status.stage == "detect")
     began = time.monotonic()
     job.cancel()
     assert over(job).state == "cancelled" and time.monotonic() - began > 0.4
-    assert process.identity(pid(job)) == ""
+    assert process.read_identity(pid(job)) == ""
 
 
 def test_another_blender_finds_the_job_running_and_can_cancel_it(capture: Callable[..., Job]) -> None:
@@ -188,13 +198,14 @@ def test_closing_blender_loses_nothing(tmp_path: Path) -> None:
     """The one who started it ends (by force) while it runs; the next one finds the result."""
     engine, video = fake_engine.engine(tmp_path), fake_engine.video(tmp_path, "slow")
     source = (
-        "import os, sys; from pathlib import Path; from blender_addon import worker; "
-        f"worker.start(Path({str(engine)!r}), worker.Request(Path({str(video)!r})), Path({str(tmp_path / 'jobs')!r})); "
+        "import os; from pathlib import Path; from blender_addon.jobs.capture import CaptureRequest, start_capture; "
+        f"request = CaptureRequest(video=Path({str(video)!r})); "
+        f"start_capture(Path({str(engine)!r}), request, Path({str(tmp_path / 'jobs')!r})); "
         "os.killpg(0, 9)"
     )
     blender = subprocess.run([sys.executable, "-c", source], cwd=fake_engine.ROOT, start_new_session=True, check=False)
     assert blender.returncode == -signal.SIGKILL
-    (job,) = worker.find(tmp_path / "jobs")
+    (job,) = find_jobs(tmp_path / "jobs")
     assert job.poll().state == "running"
     assert over(job).state == "done" and job.poll().files["motion"].is_file()
 
@@ -213,7 +224,7 @@ def test_a_number_used_again_by_another_process_is_not_taken_for_ours(capture: C
     record = json.loads((job.folder / "job.json").read_text()) | {"pid": os.getpid()}
     (job.folder / "job.json").write_text(json.dumps(record))
     found = again(job)
-    assert process.identity(os.getpid()) and found.poll().state == "failed"
+    assert process.read_identity(os.getpid()) and found.poll().state == "failed"
     found.cancel()  # and we live on
 
 
@@ -221,7 +232,7 @@ def test_a_moved_folder_still_holds_its_motion(capture: Callable[..., Job], tmp_
     job = capture("good")
     over(job)
     shutil.move(job.folder, tmp_path / "elsewhere" / "good")
-    (found,) = worker.find(tmp_path / "elsewhere")
+    (found,) = find_jobs(tmp_path / "elsewhere")
     assert found.poll().files["motion"] == tmp_path / "elsewhere" / "good" / "good.npz"
 
 
@@ -233,19 +244,35 @@ def test_jobs_are_named_after_the_video_and_never_overwritten(capture: Callable[
     assert all(end.files["motion"].parent == job.folder for end, job in zip(ends, jobs, strict=True))
     (jobs[0].folder.parent / "not a job").mkdir()
     (jobs[1].folder / "job.json").write_text('{"torn')
-    assert [job.name for job in worker.find(jobs[0].folder.parent)] == ["good-3", "good"]
+    found = {job.name: job for job in find_jobs(jobs[0].folder.parent)}
+    assert set(found) == {"good", "good-2", "good-3"}
+    assert found["good-2"].poll().state == "failed" and "job.json is damaged" in found["good-2"].poll().error
 
 
 def test_names_that_file_systems_refuse_are_mended() -> None:
-    assert worker.file_name("a/b:c*?") == "a_b_c__" and worker.file_name("...") == "video"
-    assert len(worker.file_name("ü" * 300)) == 60 and worker.file_name("walk 1.take-2") == "walk 1.take-2"
+    assert paths.sanitize_file_name("a/b:c*?") == "a_b_c__" and paths.sanitize_file_name("...") == "video"
+    assert (
+        len(paths.sanitize_file_name("ü" * 300)) == 60 and paths.sanitize_file_name("walk 1.take-2") == "walk 1.take-2"
+    )
 
 
 def test_the_request_becomes_the_flags_that_a_person_types(tmp_path: Path) -> None:
-    plain = Request(Path("walk.mp4")).flags(Path("o/walk.npz"))
+    plain = CaptureRequest(video=Path("walk.mp4")).make_args(Path("o/walk.npz"))
     assert plain == ("walk.mp4 --out o/walk.npz --events --raw --quality good --smoothing 1.0 --feet auto".split())
-    whole = Request(Path("walk.mp4"), 1.5, 3.0, "best", 0.0, "never", 1.8, Path("w.safetensors"), 72.0, -4.0, "left")
-    assert " ".join(whole.flags(Path("o.npz"))[4:]) == (
+    whole = CaptureRequest(
+        video=Path("walk.mp4"),
+        start_s=1.5,
+        end_s=3.0,
+        quality="best",
+        smoothing=0.0,
+        feet="never",
+        height_m=1.8,
+        weights=Path("w.safetensors"),
+        fov_deg=72.0,
+        tilt_deg=-4.0,
+        person="left",
+    )
+    assert " ".join(whole.make_args(Path("o.npz"))[4:]) == (
         "--raw --quality best --smoothing 0.0 --feet never --start 1.5 --end 3.0 --height 1.8 "
         "--assumed-fov-deg 72.0 --pitch-deg -4.0 --person left --weights w.safetensors"
     )
@@ -253,20 +280,22 @@ def test_the_request_becomes_the_flags_that_a_person_types(tmp_path: Path) -> No
 
 def test_the_job_keeps_what_was_asked(capture: Callable[..., Job]) -> None:
     job = capture("good", quality="best", end_s=3.0)
-    asked = asdict(Request(Path(job.request["video"]), quality="best", end_s=3.0)) | {"video": job.request["video"]}
+    asked = asdict(CaptureRequest(video=Path(job.request["video"]), quality="best", end_s=3.0)) | {
+        "video": job.request["video"]
+    }
     assert again(job).request == asked and again(job).command == job.command
 
 
 def test_what_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
     video = fake_engine.video(tmp_path, "good")
     with pytest.raises(UserError, match=r"nobody\.mp4 is not there"):
-        worker.start(fake_engine.engine(tmp_path), Request(tmp_path / "nobody.mp4"), tmp_path / "jobs")
+        start_capture(fake_engine.engine(tmp_path), CaptureRequest(video=tmp_path / "nobody.mp4"), tmp_path / "jobs")
     with pytest.raises(UserError, match="no-python cannot be started"):
-        worker.start(tmp_path / "no-python", Request(video), tmp_path / "jobs")
+        start_capture(tmp_path / "no-python", CaptureRequest(video=video), tmp_path / "jobs")
     assert list((tmp_path / "jobs").iterdir()) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="No folder can be made"):
-        worker.start(fake_engine.engine(tmp_path), Request(video), tmp_path / "file")
+        start_capture(fake_engine.engine(tmp_path), CaptureRequest(video=video), tmp_path / "file")
 
 
 def test_the_child_does_not_inherit_blenders_python(
@@ -285,14 +314,14 @@ def test_starting_and_polling_are_not_felt(capture: Callable[..., Job]) -> None:
     job = capture("chatty")
     assert time.thread_time() - began < 0.1
     slowest = 0.0
-    while not job.poll().over:
+    while not job.poll().is_over:
         began = time.thread_time()
         job.poll()
         slowest = max(slowest, time.thread_time() - began)
         time.sleep(0.02)
     assert job.poll().state == "done"
     found, times = again(job), []
-    while not found.poll().over:
+    while not found.poll().is_over:
         began = time.thread_time()
         found.poll()
         times.append(time.thread_time() - began)
@@ -306,12 +335,12 @@ def test_a_full_disk_is_a_sentence_before_and_while_it_runs(tmp_path: Path) -> N
     if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a small disk")
     try:
-        engine, request = fake_engine.engine(tmp_path), Request(fake_engine.video(tmp_path, "fill"))
-        job = worker.start(engine, request, small)
+        engine, request = fake_engine.engine(tmp_path), CaptureRequest(video=fake_engine.video(tmp_path, "fill"))
+        job = start_capture(engine, request, small)
         assert over(job).error == "The disk is full. Make room and capture again."
         with pytest.raises(UserError, match="No space left on device"):
             for _ in range(100):
-                worker.start(engine, request, small)
+                start_capture(engine, request, small)
         assert [path.name for path in small.iterdir()] == ["fill"]
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)

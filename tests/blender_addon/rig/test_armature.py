@@ -1,29 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An armature is read as Blender evaluates it, wherever its object stands; a new one has the skeleton's proportions."""
 
+import bpy
 import numpy as np
 import pytest
+from mathutils import Euler, Matrix
 
-bpy = pytest.importorskip("bpy")
-
-from mathutils import Euler, Matrix  # noqa: E402
-
-from blender_addon.rig import armature  # noqa: E402
-from stc_core.errors import UserError  # noqa: E402
-from stc_core.geometry import rotation  # noqa: E402
-from stc_core.motion.retarget.rest_pose import Clip, pose  # noqa: E402
-from stc_core.motion.skeleton import HUMANOID  # noqa: E402
+from blender_addon.rig import armature
+from stc_core.errors import UserError
+from stc_core.geometry import rotation
+from stc_core.motion.retarget.rest_pose import Clip, pose
+from stc_core.motion.skeleton import HUMANOID
 
 
 def humanoid(scene):
-    return armature.create(HUMANOID, "Person", scene.collection)
+    return armature.create_armature(HUMANOID, "Person", scene.collection)
 
 
 def test_what_pose_says_is_what_blender_evaluates(scene):
     obj = humanoid(scene)
     obj.matrix_world = Matrix.LocRotScale((0.3, -2.0, 0.5), Euler((1.2, 0.4, -2.0)), (0.01,) * 3)
     obj.data.bones["foot.L"].use_inherit_rotation = False
-    rest, noise = armature.rest_pose(obj), np.random.default_rng(1)
+    rest, noise = armature.read_rest_pose(obj), np.random.default_rng(1)
     turns = rotation.normalise(noise.standard_normal((1, len(rest.bones), 4)))
     places = np.array([[3.0, -1.0, 2.0]])
     for bone, turn in zip(rest.bones, turns[0], strict=True):
@@ -44,14 +42,14 @@ def test_the_objects_place_counts_with_its_parents_and_the_scenes_unit(scene):
     scene.collection.objects.link(parent)
     obj.parent, parent.location, parent.scale = parent, (1.0, 2.0, 3.0), (2.0, 2.0, 2.0)
     obj.scale, obj.rotation_euler = (0.5, 0.5, 0.5), (np.pi / 2, 0.0, 0.0)
-    rest = armature.rest_pose(obj, scene_unit_m=0.01)
+    rest = armature.read_rest_pose(obj, scene_unit_m=0.01)
     np.testing.assert_allclose(rest.t_world_armature, [0.01, 0.02, 0.03])
     assert rest.unit_m == pytest.approx(0.01)
     np.testing.assert_allclose(rotation.rotate(rest.q_world_armature, [0.0, 0.0, 1.0]), [0.0, -1.0, 0.0], atol=1e-6)
 
 
 def test_bones_come_parents_first_with_their_own_ends(scene):
-    rest = armature.rest_pose(humanoid(scene))
+    rest = armature.read_rest_pose(humanoid(scene))
     assert all(parent < bone for bone, parent in enumerate(rest.parents))
     along = rotation.rotate(rest.q_armature_bone, np.array([0.0, 1.0, 0.0]))
     np.testing.assert_allclose(along, rotation.normalise(rest.tails - rest.heads), atol=1e-5)
@@ -64,15 +62,15 @@ def test_a_scale_that_no_turn_survives_is_refused_with_the_remedy(scene, scale, 
     obj = humanoid(scene)
     obj.scale = scale
     with pytest.raises(UserError, match=rf"Person.*{word}.*Ctrl A"):
-        armature.rest_pose(obj)
+        armature.read_rest_pose(obj)
 
 
 def test_a_slightly_uneven_scale_is_taken_at_its_mean_and_said(scene):
     obj = humanoid(scene)
-    assert armature.scale_note(obj) == ""
+    assert armature.describe_scale(obj) == ""
     obj.scale = (1.0, 1.0, 1.03)
-    assert armature.rest_pose(obj).unit_m == pytest.approx(1.01)
-    assert "1.01" in armature.scale_note(obj)
+    assert armature.read_rest_pose(obj).unit_m == pytest.approx(1.01)
+    assert "1.01" in armature.describe_scale(obj)
 
 
 def test_what_is_no_armature_is_refused(scene):
@@ -80,11 +78,11 @@ def test_what_is_no_armature_is_refused(scene):
     bare = bpy.data.objects.new("bare", bpy.data.armatures.new("bare"))
     for obj, why in ((empty, "thing is not an armature"), (bare, "bare has no bones"), (None, "No armature")):
         with pytest.raises(UserError, match=why):
-            armature.rest_pose(obj)
+            armature.read_rest_pose(obj)
 
 
 def test_a_new_armature_has_the_skeletons_places_and_mirrored_names(scene):
-    rest, places = armature.rest_pose(humanoid(scene)), HUMANOID.rest_positions()
+    rest, places = armature.read_rest_pose(humanoid(scene)), HUMANOID.rest_positions()
     assert {"hips", "upper_arm.L", "lower_leg.R", "toes.L"} <= set(rest.bones)
     for joint, place in zip(HUMANOID.joint_names, places, strict=True):
         np.testing.assert_allclose(rest.heads[rest.index(armature.bone_name(joint))], place, atol=1e-6)
@@ -108,7 +106,7 @@ def test_creating_leaves_selection_mode_and_active_object_as_they_were(scene):
     bpy.context.view_layer.objects.active = first
     first.select_set(True)
     bpy.ops.object.mode_set(mode="POSE")
-    second = armature.create(HUMANOID, "Second", scene.collection, scene_unit_m=0.01)
+    second = armature.create_armature(HUMANOID, "Second", scene.collection, scene_unit_m=0.01)
     assert bpy.context.view_layer.objects.active == first and first.mode == "POSE"
     assert first.select_get() and not second.select_get()
     assert second.data.bones["hips"].head_local.z == pytest.approx(93.0, rel=1e-5)

@@ -4,22 +4,23 @@
 from dataclasses import replace
 from pathlib import Path
 
+import bpy
 import numpy as np
 import pytest
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
 
-bpy = pytest.importorskip("bpy")
+from blender_addon.rig import (
+    camera,
+    import_motion,
+    keyframes,
+    provenance,
+)
+from stc_core.errors import UserError
+from stc_core.motion.motion import save_motion
+from tests.synthetic import look_at_camera, walk
 
-from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
-from mathutils import Vector  # noqa: E402
-
-from blender_addon.rig import camera, keyframes  # noqa: E402
-from blender_addon.rig import import_motion as bring  # noqa: E402
-from blender_addon.rig import provenance as take  # noqa: E402
-from stc_core.errors import UserError  # noqa: E402
-from stc_core.motion.motion import save_motion  # noqa: E402
-from tests.synthetic import look_at_camera, walk  # noqa: E402
-
-from ..fixtures import VIDEO, made_walk, office  # noqa: E402, F401
+from ..workspace import VIDEO, made_walk
 
 POINTS = walk(seconds=1.0).positions()[::10].reshape(-1, 3)
 OFF_CENTRE = np.array([[0.0, 0.0, 37.0], [0.0, 0.0, -21.0], [0.0, 0.0, 0.0]])
@@ -32,8 +33,8 @@ CAMERAS = {
 }
 
 
-def film(path: Path = VIDEO, **words) -> camera.Film:
-    return camera.Film(path, **({"first": 0, "start_frame": 1.0, "fps": 30.0, "scene_fps": 30.0} | words))
+def film(path: Path = VIDEO, **words) -> camera.BackgroundVideo:
+    return camera.BackgroundVideo(path, **({"first": 0, "start_frame": 1.0, "fps": 30.0, "scene_fps": 30.0} | words))
 
 
 def seen(scene, points) -> np.ndarray:
@@ -48,20 +49,22 @@ def seen(scene, points) -> np.ndarray:
 @pytest.mark.parametrize("placement", [camera.Placement(), camera.Placement(0.37, (0.0, 0.0, -0.4))])
 def test_blender_projects_as_the_motions_camera_does(scene, name, placement):
     wanted = CAMERAS[name]
-    camera.match(scene, wanted, placement, film())
+    camera.match_camera(scene, wanted, placement, film())
     points = POINTS * placement.scale + np.array(placement.origin)
     assert np.abs(seen(scene, points) - wanted.project(POINTS)).max() < 0.01
 
 
 @pytest.mark.parametrize("unit_m", [1.0, 0.01])
 @pytest.mark.parametrize("size", [0.6, 1.0, 1.9])
-def test_the_figure_lies_over_the_person_whatever_its_size_and_the_scenes_unit(office, size, unit_m):  # noqa: F811
-    scene, settings, motion = bpy.context.scene, bpy.context.scene.stc_mocap, office.motion
+def test_the_figure_lies_over_the_person_whatever_its_size_and_the_scenes_unit(workspace, size, unit_m):
+    scene, settings, motion = bpy.context.scene, bpy.context.scene.stc_mocap, workspace.motion
     scene.unit_settings.scale_length = unit_m
-    settings.armature = bring.new_armature(bring.sized(motion.skeleton, size), "Person", scene)
+    settings.armature = import_motion.create_mapped_armature(
+        import_motion.scale_skeleton(motion.skeleton, size), "Person", scene
+    )
     settings.armature.location = (3.0, 2.0, 1.0)
     settings.video, settings.lock_feet = str(VIDEO), False
-    bpy.ops.stc_mocap.import_motion(filepath=str(office.folder / "walk.npz"))
+    bpy.ops.stc_mocap.import_motion(filepath=str(workspace.folder / "walk.npz"))
     bpy.ops.stc_mocap.match_camera()
     off = []
     for frame in (1, 30, 61):
@@ -80,18 +83,18 @@ def _bone(joint: str) -> str:
 
 
 def test_the_scene_gets_camera_and_resolution_and_is_told_of_both(scene):
-    made, notes = camera.match(scene, CAMERAS["portrait"], camera.Placement(), film())
+    made, notes = camera.match_camera(scene, CAMERAS["portrait"], camera.Placement(), film())
     assert scene.camera == made and (scene.render.resolution_x, scene.render.resolution_y) == (720, 1280)
     assert "resolution is now 720 × 1280" in notes[0]
-    again, notes = camera.match(scene, CAMERAS["portrait"], camera.Placement(), film())
+    again, notes = camera.match_camera(scene, CAMERAS["portrait"], camera.Placement(), film())
     assert again == made and len([obj for obj in scene.objects if obj.type == "CAMERA"]) == 1
     assert not any("resolution" in note for note in notes)
 
 
 def test_the_scene_gets_the_rate_at_which_the_action_was_keyed(scene):
     keyframes.set_scene_fps(scene, 24.0)
-    notes = camera.match(scene, CAMERAS["level"], camera.Placement(), film(fps=29.97, scene_fps=29.97))[1]
-    assert keyframes.scene_fps(scene) == pytest.approx(29.97, abs=1e-4)
+    notes = camera.match_camera(scene, CAMERAS["level"], camera.Placement(), film(fps=29.97, scene_fps=29.97))[1]
+    assert keyframes.get_scene_fps(scene) == pytest.approx(29.97, abs=1e-4)
     assert any("29.97" in note for note in notes)
 
 
@@ -106,7 +109,7 @@ def shown_frame(scene, frame: int) -> int:
 @pytest.mark.parametrize("first", [0, 47])
 @pytest.mark.parametrize("start", [1.0, 101.0, -20.0])
 def test_the_films_frame_is_the_motions(scene, first, start):
-    camera.match(scene, CAMERAS["level"], camera.Placement(), film(first=first, start_frame=start))
+    camera.match_camera(scene, CAMERAS["level"], camera.Placement(), film(first=first, start_frame=start))
     for number in (0, 1, 60):
         assert shown_frame(scene, int(start) + number) == first + number
     background = scene.camera.data.background_images[0]
@@ -115,7 +118,7 @@ def test_the_films_frame_is_the_motions(scene, first, start):
 
 @pytest.mark.parametrize(("fps", "scene_fps"), [(30.0, 24.0), (25.0, 60.0), (60.0, 24.0)])
 def test_the_film_keeps_pace_with_an_action_that_was_resampled(scene, fps, scene_fps):
-    camera.match(
+    camera.match_camera(
         scene, CAMERAS["level"], camera.Placement(), film(first=12, start_frame=5.0, fps=fps, scene_fps=scene_fps)
     )
     for number in range(0, 100, 7):
@@ -124,23 +127,26 @@ def test_the_film_keeps_pace_with_an_action_that_was_resampled(scene, fps, scene
 
 def test_where_the_motion_begins_in_the_video():
     part = {"video": {"start_s": 2.0}}
-    assert camera.first_frame(made_walk(start_s=2.0, settings=part)) == 60
-    assert camera.first_frame(made_walk(start_s=0.066, settings={"video": {"start_s": 0.0}})) == 0
+    assert camera.get_first_video_frame(made_walk(start_s=2.0, settings=part)) == 60
+    assert camera.get_first_video_frame(made_walk(start_s=0.066, settings={"video": {"start_s": 0.0}})) == 0
 
 
 def test_a_video_that_is_gone_or_is_none_is_said(scene, tmp_path):
     with pytest.raises(UserError, match="is not there"):
-        camera.match(scene, CAMERAS["level"], camera.Placement(), film(tmp_path / "gone.mp4"))
+        camera.match_camera(scene, CAMERAS["level"], camera.Placement(), film(tmp_path / "gone.mp4"))
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(UserError, match="cannot show"):
-        camera.match(scene, CAMERAS["level"], camera.Placement(), film(tmp_path / "text.mp4"))
+        camera.match_camera(scene, CAMERAS["level"], camera.Placement(), film(tmp_path / "text.mp4"))
     assert scene.camera is None and not any(image.filepath.endswith("text.mp4") for image in bpy.data.images)
 
 
-def test_a_motion_without_a_camera_is_said(office):  # noqa: F811
-    save_motion(replace(office.motion, camera=None), office.folder / "blind.npz")
+def test_a_motion_without_a_camera_is_said(workspace):
+    save_motion(replace(workspace.motion, camera=None), workspace.folder / "blind.npz")
     bpy.context.scene.stc_mocap.target = "CREATE"
-    bpy.ops.stc_mocap.import_motion(filepath=str(office.folder / "blind.npz"))
+    bpy.ops.stc_mocap.import_motion(filepath=str(workspace.folder / "blind.npz"))
     with pytest.raises(RuntimeError, match="not made from a video"):
         bpy.ops.stc_mocap.match_camera()
-    assert take.of(take.current(bpy.context.scene.stc_mocap.armature)).kind == "smoothed"
+    assert (
+        provenance.read_provenance(provenance.find_captured_action(bpy.context.scene.stc_mocap.armature)).kind
+        == "smoothed"
+    )

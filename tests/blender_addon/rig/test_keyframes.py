@@ -4,24 +4,22 @@
 import time
 from itertools import permutations
 
+import bpy
 import numpy as np
 import pytest
+from mathutils import Euler
 
-bpy = pytest.importorskip("bpy")
-
-from mathutils import Euler  # noqa: E402
-
-from blender_addon.rig import armature, keyframes  # noqa: E402
-from stc_core.geometry import rotation  # noqa: E402
-from stc_core.motion.retarget.rest_pose import Clip  # noqa: E402
-from stc_core.motion.skeleton import HUMANOID  # noqa: E402
+from blender_addon.rig import armature, keyframes
+from stc_core.geometry import rotation
+from stc_core.motion.retarget.rest_pose import Clip
+from stc_core.motion.skeleton import HUMANOID
 
 MODES = ["QUATERNION", "AXIS_ANGLE", *("".join(order) for order in permutations("XYZ"))]
 
 
 @pytest.fixture
 def person(scene):
-    return armature.create(HUMANOID, "Person", scene.collection)
+    return armature.create_armature(HUMANOID, "Person", scene.collection)
 
 
 def tumbling(frames, bones, fps=30.0, seed=0):
@@ -49,7 +47,7 @@ def test_every_rotation_mode_plays_the_same_turns_without_leaps(scene, person, m
     clip = tumbling(120, ["hips", "head", "upper_arm.L"])
     for bone in clip.bones:
         person.pose.bones[bone].rotation_mode = mode
-    keyframes.write(person, clip, "walk", 5.0, 30.0)
+    keyframes.write_action(person, clip, "walk", 5.0, 30.0)
     for frame in (0, 31, 67, 119):
         scene.frame_set(5 + frame)
         for i, bone in enumerate(clip.bones):
@@ -57,28 +55,28 @@ def test_every_rotation_mode_plays_the_same_turns_without_leaps(scene, person, m
             assert rotation.angle(away) < 2e-3
         np.testing.assert_allclose(person.pose.bones["hips"].location, clip.root_locations[frame], atol=1e-6)
     assert person.pose.bones["head"].rotation_mode == mode
-    steps = [np.abs(np.diff(keys(curve)[:, 1])).max() for curve in keyframes.current_fcurves(person)]
+    steps = [np.abs(np.diff(keys(curve)[:, 1])).max() for curve in keyframes.get_fcurves(person)]
     assert max(steps) < (0.2 if mode in ("QUATERNION", "AXIS_ANGLE") else np.pi / 2 + 0.2)
 
 
 def test_euler_angles_run_on_past_whole_turns(scene):
     angle = np.linspace(0.0, 4.0 * np.pi, 100)
     q = rotation.from_axis_angle(np.array([0.0, 0.0, 1.0]), angle)[:, None]
-    np.testing.assert_allclose(keyframes.in_mode(q, "XYZ")[:, 0], np.outer(angle, [0, 0, 1]), atol=1e-6)
-    np.testing.assert_allclose(np.abs(keyframes.in_mode(q, "AXIS_ANGLE")[:, 0, 0]), angle, atol=1e-6)
+    np.testing.assert_allclose(keyframes.convert_to_mode(q, "XYZ")[:, 0], np.outer(angle, [0, 0, 1]), atol=1e-6)
+    np.testing.assert_allclose(np.abs(keyframes.convert_to_mode(q, "AXIS_ANGLE")[:, 0, 0]), angle, atol=1e-6)
 
 
 @pytest.mark.parametrize("mode", MODES[2:])
 def test_angles_mean_what_blender_means(mode):
     noise = np.random.default_rng(3)
     q = rotation.normalise(noise.standard_normal((1, 9, 4)))
-    for turn, angles in zip(q[0], keyframes.in_mode(q, mode)[0], strict=True):
+    for turn, angles in zip(q[0], keyframes.convert_to_mode(q, mode)[0], strict=True):
         assert rotation.angle(rotation.mul(rotation.inv(turn), np.array(Euler(angles, mode).to_quaternion()))) < 1e-4
 
 
 def test_keys_are_linear_in_groups_and_on_their_frames(scene, person):
-    action = keyframes.write(person, tumbling(10, ["hips", "head"], fps=29.97), "My video", 101.5, 29.97)
-    found = keyframes.current_fcurves(person)
+    action = keyframes.write_action(person, tumbling(10, ["hips", "head"], fps=29.97), "My video", 101.5, 29.97)
+    found = keyframes.get_fcurves(person)
     assert len(found) == 4 * 2 + 3 and {curve.group.name for curve in found} == {"hips", "head"}
     assert {key.interpolation for curve in found for key in curve.keyframe_points} == {"LINEAR"}
     np.testing.assert_allclose(keys(found[0])[:, 0], 101.5 + np.arange(10), atol=1e-4)
@@ -86,27 +84,27 @@ def test_keys_are_linear_in_groups_and_on_their_frames(scene, person):
 
 
 def test_keys_between_frames_hold_the_videos_time(scene, person):
-    keyframes.write(person, tumbling(61, ["hips"], fps=60.0), "v", 1.0, 24.0)
-    np.testing.assert_allclose(keys(keyframes.current_fcurves(person)[0])[[0, 1, 60], 0], [1.0, 1.4, 25.0], atol=1e-5)
+    keyframes.write_action(person, tumbling(61, ["hips"], fps=60.0), "v", 1.0, 24.0)
+    np.testing.assert_allclose(keys(keyframes.get_fcurves(person)[0])[[0, 1, 60], 0], [1.0, 1.4, 25.0], atol=1e-5)
 
 
 def test_each_time_a_new_action_and_the_former_one_is_kept(scene, person):
     clip = tumbling(5, ["hips"])
-    first = keyframes.write(person, clip, "v", 1.0, 30.0)
-    before = [keys(curve) for curve in keyframes.current_fcurves(person)]
-    second = keyframes.write(person, clip, "v", 50.0, 30.0)
+    first = keyframes.write_action(person, clip, "v", 1.0, 30.0)
+    before = [keys(curve) for curve in keyframes.get_fcurves(person)]
+    second = keyframes.write_action(person, clip, "v", 50.0, 30.0)
     assert (
         first != second and person.animation_data.action == second and first.use_fake_user and not second.use_fake_user
     )
     person.animation_data.action = first
-    np.testing.assert_array_equal(before, [keys(curve) for curve in keyframes.current_fcurves(person)])
+    np.testing.assert_array_equal(before, [keys(curve) for curve in keyframes.get_fcurves(person)])
 
 
 def test_an_action_used_elsewhere_needs_no_fake_user(scene, person):
-    first = keyframes.write(person, tumbling(5, ["hips"]), "v", 1.0, 30.0)
+    first = keyframes.write_action(person, tumbling(5, ["hips"]), "v", 1.0, 30.0)
     other = bpy.data.objects.new("other", person.data)
-    keyframes.put(other, first)
-    keyframes.write(person, tumbling(5, ["hips"]), "v", 1.0, 30.0)
+    keyframes.assign_action(other, first)
+    keyframes.write_action(person, tumbling(5, ["hips"]), "v", 1.0, 30.0)
     assert not first.use_fake_user
 
 
@@ -115,7 +113,7 @@ def test_locations_mind_bones_whose_location_is_not_local(scene, person):
     want = []
     for local in (True, False):
         person.data.bones["hips"].use_local_location = local
-        keyframes.write(person, clip, "v", 1.0, 30.0)
+        keyframes.write_action(person, clip, "v", 1.0, 30.0)
         scene.frame_set(3)
         want.append(np.array(person.pose.bones["hips"].head))
     np.testing.assert_allclose(*want, atol=1e-6)
@@ -132,7 +130,7 @@ def test_locations_mind_a_parent_too(scene, person):
     person.pose.bones["neck"].rotation_quaternion = rotation.from_axis_angle([1.0, 2.0, 0.5], 0.8)
     for local in (True, False):
         person.data.bones["head"].use_local_location = local
-        keyframes.write(person, clip, "v", 1.0, 30.0)
+        keyframes.write_action(person, clip, "v", 1.0, 30.0)
         scene.frame_set(3)
         want.append(np.array(person.pose.bones["head"].head))
     np.testing.assert_allclose(*want, atol=1e-6)
@@ -140,9 +138,9 @@ def test_locations_mind_a_parent_too(scene, person):
 
 def test_a_strip_plays_what_the_action_holds(scene, person):
     clip = tumbling(20, ["hips"])
-    former = keyframes.write(person, tumbling(20, ["hips"], seed=9), "mine", 1.0, 30.0)
-    action = keyframes.write(person, clip, "v", 40.0, 30.0, assign=False)
-    strip = keyframes.push(person, action, 40.0)
+    former = keyframes.write_action(person, tumbling(20, ["hips"], seed=9), "mine", 1.0, 30.0)
+    action = keyframes.write_action(person, clip, "v", 40.0, 30.0, assign=False)
+    strip = keyframes.push_strip(person, action, 40.0)
     assert (strip.frame_start, strip.frame_end) == (40.0, 59.0) and former.use_fake_user
     for frame in (0, 7, 19):
         scene.frame_set(40 + frame)
@@ -154,13 +152,13 @@ def test_resampling_keeps_time_turns_and_places():
     angle = np.linspace(0.0, 3.0, 61)
     q = rotation.from_axis_angle(np.array([0.3, 1.0, 0.2]), angle)[:, None]
     clip = Clip(("hips",), q, "hips", np.outer(angle, [1.0, 2.0, 3.0]), 60.0)
-    slow = keyframes.resampled(clip, 24.0)
+    slow = keyframes.resample(clip, 24.0)
     at = np.arange(25) / 24.0 * 3.0
     assert slow.fps == 24.0 and len(slow.rotations) == 25
     np.testing.assert_allclose(slow.root_locations[:, 0], at, atol=1e-9)
     away = rotation.mul(rotation.inv(rotation.from_axis_angle(np.array([0.3, 1.0, 0.2]), at)), slow.rotations[:, 0])
     assert rotation.angle(away).max() < 1e-6
-    assert len(keyframes.resampled(Clip(("hips",), q[:1], "hips", np.zeros((1, 3)), 60.0), 24.0).rotations) == 1
+    assert len(keyframes.resample(Clip(("hips",), q[:1], "hips", np.zeros((1, 3)), 60.0), 24.0).rotations) == 1
 
 
 @pytest.mark.parametrize(
@@ -168,20 +166,20 @@ def test_resampling_keeps_time_turns_and_places():
 )
 def test_the_scene_takes_the_videos_rate_exactly(scene, fps, whole):
     keyframes.set_scene_fps(scene, fps)
-    assert scene.render.fps == whole and keyframes.scene_fps(scene) == pytest.approx(fps, rel=1e-6)
+    assert scene.render.fps == whole and keyframes.get_scene_fps(scene) == pytest.approx(fps, rel=1e-6)
 
 
 def test_a_curve_of_ones_own_lands_beside_the_bones(scene, person):
-    action = keyframes.write(person, tumbling(5, ["hips"]), "v", 1.0, 30.0)
+    action = keyframes.write_action(person, tumbling(5, ["hips"]), "v", 1.0, 30.0)
     person["sure"] = 0.0
-    keyframes.write_curve(person, action, '["sure"]', np.array([1.0, 5.0]), np.array([0.0, 1.0]), "Confidence")
-    keyframes.hold(person, action, 'pose.bones["head"].scale', 1.0, (2.0, 2.0, 2.0), "head")
+    keyframes.write_fcurve(person, action, '["sure"]', np.array([1.0, 5.0]), np.array([0.0, 1.0]), "Confidence")
+    keyframes.key_constant(person, action, 'pose.bones["head"].scale', 1.0, (2.0, 2.0, 2.0), "head")
     scene.frame_set(3)
     assert person["sure"] == pytest.approx(0.5) and tuple(person.pose.bones["head"].scale) == (2.0, 2.0, 2.0)
 
 
 def test_nothing_is_current_without_an_action(scene, person):
-    assert keyframes.current_fcurves(person) == [] and person.animation_data is None
+    assert keyframes.get_fcurves(person) == [] and person.animation_data is None
 
 
 def test_a_locked_middle_angle_costs_no_leap():
@@ -191,7 +189,7 @@ def test_a_locked_middle_angle_costs_no_leap():
         rotation.from_axis_angle(np.array([0.0, 0.0, 1.0]), spin),
         rotation.from_axis_angle(np.array([0.0, 1.0, 0.0]), rise),
     )[:, None]
-    angles = keyframes.in_mode(q, "XYZ")
+    angles = keyframes.convert_to_mode(q, "XYZ")
     assert np.abs(np.diff(angles, axis=0)).max() < 0.2
     for turn, triple in zip(q[:, 0], angles[:, 0], strict=True):
         assert rotation.angle(rotation.mul(rotation.inv(turn), np.array(Euler(triple, "XYZ").to_quaternion()))) < 1e-4
@@ -211,7 +209,7 @@ def test_ten_thousand_frames_of_sixty_bones_take_less_than_five_seconds(scene, m
         bone.rotation_mode = mode
     clip = tumbling(10_000, list(data.bones.keys()))
     started = time.process_time()  # the processor's own time: others may share the machine
-    keyframes.write(many, clip, "long", 1.0, 30.0)
+    keyframes.write_action(many, clip, "long", 1.0, 30.0)
     spent = time.process_time() - started
     print(f"Blender {bpy.app.version_string}, {mode}: {spent:.2f} s")
     assert spent < 5.0

@@ -40,9 +40,9 @@ def room(name: str) -> Any:
 
 def prepare() -> None:
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
-    for cls in room("ui.operators")._CLASSES:
+    for cls in room("ui.operators").CLASSES:
         if hasattr(cls, "work"):
-            cls.work = method(timed(cls.bl_idname, cls.work))
+            cls.run = method(timed(cls.bl_idname, cls.run))
     for cls in room("ui.panel")._CLASSES:
         if issubclass(cls, bpy.types.Panel):
             cls.draw = method(timed(cls.bl_label, cls.draw))
@@ -168,16 +168,16 @@ def drawing_s() -> float:
 
 def state() -> dict[str, Any]:
     """How the capture and the rig stand."""
-    scene, watch, take = bpy.context.scene, room("jobs.monitor"), room("rig.provenance")
+    scene, monitor, provenance = bpy.context.scene, room("jobs.monitor"), room("rig.provenance")
     obj = scene.stc_mocap.armature
-    action, running = take.current(obj), watch.running()
+    action, running = provenance.find_captured_action(obj), monitor.find_running()
     curves = room("rig.confidence")._played(obj) if action else []
     return {
         "running": [running.status.stage, running.status.fraction] if running else None,
-        "states": [entry.status.state for entry in watch.entries()],
-        "message": watch.message(),
+        "states": [entry.status.state for entry in monitor.entries()],
+        "message": monitor.message(),
         "action": action.name if action else "",
-        "kind": take.of(action).kind if action else "",
+        "kind": provenance.read_provenance(action).kind if action else "",
         "keys": {curve.data_path: len(curve.keyframe_points) for curve in curves},
         "rate": scene.render.fps / scene.render.fps_base,
         "frame": scene.frame_current,
@@ -276,11 +276,11 @@ def answer(question: dict[str, Any]) -> None:
         told = {"number": question["number"], "answer": known[question["what"]](*question["words"])}
     except Exception:  # noqa: BLE001 - whatever it is, the hands shall hear it and fail
         told = {"number": question["number"], "error": traceback.format_exc()}
-    tell(told)
+    reply(told)
     gaps["last"] = time.perf_counter()
 
 
-def tell(told: dict[str, Any]) -> None:
+def reply(told: dict[str, Any]) -> None:
     partial = Path(folder, "answer.partial")
     partial.write_text(json.dumps(told))
     partial.rename(Path(folder, "answer.json"))
@@ -290,9 +290,9 @@ def begin() -> None:
     try:
         prepare()
     except Exception:  # noqa: BLE001 - as above
-        tell({"number": 0, "error": traceback.format_exc()})
+        reply({"number": 0, "error": traceback.format_exc()})
         return
-    tell({"number": 0, "answer": bpy.app.version_string})
+    reply({"number": 0, "answer": bpy.app.version_string})
     gaps["last"] = time.perf_counter()
     bpy.app.timers.register(tick, persistent=True)
 

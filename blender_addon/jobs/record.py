@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands in a job's folder, read with distrust: the folder may be another program's, damaged or edited by hand.
+
+Knows job.json, the events' value ranges and how a log is shown; starts and follows nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from stc_core.errors import UserError
+from stc_core.events import Done, Event, Failed, Note, Progress, from_line
+
+_FORMAT = 1
+_MAX_RECORD_BYTES = 1 << 20
+"""a job.json is some kilobytes"""
+_LOG_LINES, _LOG_COLUMNS = 20, 200
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """What job.json holds: what was requested, the command and the process that runs it."""
+
+    kind: str
+    """capture, finetune, setup or check"""
+    started: float
+    """seconds since 1970"""
+    command: tuple[str, ...]
+    request: Mapping[str, Any]
+    """plain values: of a capture the fields of CaptureRequest"""
+    stages: Mapping[str, float]
+    """each stage's fraction of the whole time, in their order"""
+    pid: int = 0
+    """0: the process was never started"""
+    identity: str = ""
+    """tells the process from a later one with its number"""
+
+
+def write_record(path: Path, record: JobRecord) -> None:
+    """Write a job.json whole or not at all. Raises OSError that names the file."""
+    partial = path.with_suffix(".new")
+    try:
+        partial.write_text(json.dumps({"format": _FORMAT, **asdict(record)}, indent=1), encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def read_record(path: Path) -> JobRecord:
+    """The record of a job. Raises UserError where the file cannot be read or holds anything else."""
+    try:
+        if path.stat().st_size > _MAX_RECORD_BYTES:
+            raise ValueError("it is too large")
+        return _parse_record(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0][:_LOG_COLUMNS]
+        raise UserError(f"The job's record {path} is damaged ({why}).", "Remove the job from the list.") from None
+
+
+def _parse_record(values: Any) -> JobRecord:
+    """Raises ValueError, KeyError or TypeError where a value is missing or of another kind."""
+    if not isinstance(values, dict) or values.get("format") != _FORMAT:
+        raise ValueError("it has another format")
+    stages, request, pid = values["stages"], values["request"], values.get("pid", 0)
+    if not isinstance(stages, dict) or not isinstance(request, dict) or not isinstance(values["command"], list):
+        raise ValueError("a value has the wrong type")
+    if (
+        not isinstance(pid, int)
+        or pid < 0
+        or not is_finite(values["started"])
+        or not all(map(is_finite, stages.values()))
+    ):
+        raise ValueError("a number is out of range")
+    return JobRecord(
+        kind=str(values["kind"]),
+        started=float(values["started"]),
+        command=tuple(str(arg) for arg in values["command"]),
+        request=request,
+        stages={str(stage): float(fraction) for stage, fraction in stages.items()},
+        pid=pid,
+        identity=str(values.get("identity", "")),
+    )
+
+
+def is_finite(value: object) -> bool:
+    """Whether a value is a number that can be calculated with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15 and math.isfinite(value)
+
+
+def parse_event(line: str) -> Event | None:
+    """The event of a line, or None where the line is anything else, or an event with a value of the wrong type."""
+    try:
+        event = from_line(line)
+    except RecursionError:  # JSON nested thousands deep
+        return None
+    return event if event is not None and _is_well_formed(event) else None
+
+
+def _is_well_formed(event: Event) -> bool:
+    if isinstance(event, Progress):
+        left = event.seconds_left is None or is_finite(event.seconds_left)
+        return isinstance(event.stage, str) and left and all(map(is_finite, (event.done, event.total, event.rate)))
+    if isinstance(event, Done):
+        files = event.files
+        return isinstance(files, dict) and all(isinstance(text, str) for pair in files.items() for text in pair)
+    assert isinstance(event, Note | Failed)
+    return isinstance(event.message, str)
+
+
+def format_log_tail(text: str) -> tuple[str, ...]:
+    """The last lines as a terminal would show them: of a bar its last state; without control characters."""
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    plain = ["".join(c for c in line if c.isprintable())[:_LOG_COLUMNS] for line in shown if line.strip()]
+    return tuple(plain[-_LOG_LINES:])

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the operators share: an error is a sentence, and a poll that fails has a reason. Registers nothing."""
+
+from __future__ import annotations
+
+import bpy
+
+from stc_core.errors import UserError
+
+from ...jobs import monitor
+from ...rig import provenance
+
+
+class ReportingOperator(bpy.types.Operator):
+    """Shows what the user can mend where an operator's `work` raises it. Not registered itself."""
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            return self.run(context)
+        except UserError as error:
+            monitor.show_message(str(error), is_error=True)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+
+    def report_success(self, sentence: str, kind: str = "INFO") -> set[str]:
+        monitor.show_message(sentence)
+        self.report({kind}, sentence)
+        return {"FINISHED"}
+
+
+def check_poll(cls: type[bpy.types.Operator], problem: str) -> bool:
+    """The answer of a poll: True where nothing speaks against it, else the reason goes into the tooltip."""
+    if problem:
+        cls.poll_message_set(problem)
+    return not problem
+
+
+def get_target_armature(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The armature that gets the next motion; None where one is to be created."""
+    settings = context.scene.stc_mocap
+    return settings.armature if settings.target == "ARMATURE" else None
+
+
+def find_target_problem(context: bpy.types.Context) -> str:
+    settings = context.scene.stc_mocap
+    return find_armature_problem(context) if settings.target == "ARMATURE" else ""
+
+
+def find_armature_problem(context: bpy.types.Context) -> str:
+    obj = context.scene.stc_mocap.armature
+    if obj is None:
+        return "Choose an armature first"
+    return "" if context.scene.objects.get(obj.name) == obj else "The armature is not in this scene; choose another"
+
+
+def find_action_problem(context: bpy.types.Context) -> str:
+    return (
+        ""
+        if provenance.find_captured_action(provenance.find_shown_armature(context))
+        else "The armature plays no captured action"
+    )
