@@ -13,20 +13,17 @@ import bpy
 import numpy as np
 
 from stc_core.errors import UserError
-from stc_core.geometry import rotation
-from stc_core.motion.bvh import read_bvh
 from stc_core.motion.motion import Motion, load_motion
-from stc_core.motion.retarget.rest_pose import RestPose
-from stc_core.motion.retarget.retarget import motion_from, placement
+from stc_core.motion.motion_file import read_motion_file
+from stc_core.motion.retarget.retarget import placement
 from stc_core.motion.rig_mapping import bone_map_io as bone_maps
-from stc_core.motion.skeleton import HUMANOID, Skeleton, forward_kinematics
+from stc_core.motion.skeleton import Skeleton
 
 from ..properties import get_bone_map, set_bone_map
 from . import armature, confidence, keyframes, provenance
 from .apply import ApplyResult, apply_motion
 
 HUMANOID_HEIGHT_M = 1.70
-_MIN_JOINTS = 8
 
 
 @dataclass(frozen=True)
@@ -50,42 +47,6 @@ class ImportResult:
     @property
     def sentence(self) -> str:
         return f"The armature {self.armature.name} has the new action {self.action.name}."
-
-
-def read_motion_file(path: Path) -> Motion:
-    """A motion from a motion file or any BVH of a body. Raises UserError."""
-    if path.suffix.lower() != ".bvh":
-        return load_motion(path)
-    motion = read_bvh(path)
-    return (
-        motion if set(motion.skeleton.joint_names) <= set(HUMANOID.joint_names) else _retarget_to_humanoid(motion, path)
-    )
-
-
-def _retarget_to_humanoid(motion: Motion, path: Path) -> Motion:
-    """The motion of a body with other joints on the humanoid: its skeleton is read as a rig would be."""
-    skeleton, frames = motion.skeleton, len(motion.t_world_root)
-    heads, rotations = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)
-    rest = _make_rest_pose(skeleton)
-    bone_map = bone_maps.guess(rest)
-    if len(bone_map.bones) < _MIN_JOINTS:
-        raise UserError(f"No body was recognised in {path}.", "Import it by File, Import, Motion Capture (.bvh).")
-    root = np.tile(HUMANOID.offsets[0], (frames, 1))
-    still = np.tile(rotation.IDENTITY, (frames, len(HUMANOID.joint_names), 1))
-    scores = np.ones((frames, len(HUMANOID.joint_names)))
-    like = Motion(HUMANOID, root, still, motion.contacts, scores, motion.fps)
-    return motion_from(rest, bone_map, rotations, heads, like)
-
-
-def _make_rest_pose(skeleton: Skeleton) -> RestPose:
-    """A skeleton as an armature at rest: each joint a bone to its first child, or its tip, with the world's axes."""
-    heads = skeleton.rest_positions()
-    tails = heads + skeleton.tips
-    for joint in range(len(skeleton.parents) - 1, 0, -1):
-        tails[skeleton.parents[joint]] = heads[joint]
-    count = len(heads)
-    axes = np.tile(rotation.IDENTITY, (count, 1))
-    return RestPose(skeleton.joint_names, skeleton.parents, heads, tails, axes, np.ones(count, bool))
 
 
 def make_source(path: Path) -> MotionSource:
