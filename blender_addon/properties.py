@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the user sets: a capture's settings in the scene, a bone map on each armature.
+"""The settings of a capture, in the scene, and the bone map of each armature.
 
-Knows the settings, their limits and their words, and how they become a request, options and a bone map; draws nothing.
+Knows the settings, their limits and labels, and how they become a request, options and a bone map; draws nothing.
 """
 
 import bpy
@@ -25,7 +25,8 @@ from .rig import armature
 from .rig.apply import ApplyOptions
 from .user_paths import resolve_path
 
-_CHOSEN_CONFIDENCE = 1.0  # the confidence of what the user chose
+_CHOSEN_CONFIDENCE = 1.0
+"""of what the user chose"""
 
 
 def _is_armature(_: bpy.types.bpy_struct, obj: bpy.types.Object) -> bool:
@@ -33,13 +34,13 @@ def _is_armature(_: bpy.types.bpy_struct, obj: bpy.types.Object) -> bool:
 
 
 def _update_bone_map(settings: "STC_MOCAP_PG_settings", _: bpy.types.Context) -> None:
-    """Guess the map of an armature that has none, so that the list shows what will happen."""
+    """Guess the bone map of an armature that has none, so that the list shows what will be keyed."""
     obj = settings.armature
     if obj and obj.data.bones and not obj.stc_mocap.joints:
         try:
             set_bone_map(obj, bone_maps.guess(armature.read_rest_pose(obj)))
         except UserError:
-            return  # a mirrored or stretched object: said when the motion is put on it
+            return  # a mirrored or stretched object: reported when a motion is applied to it
 
 
 class STC_MOCAP_PG_bone(bpy.types.PropertyGroup):
@@ -49,6 +50,7 @@ class STC_MOCAP_PG_bone(bpy.types.PropertyGroup):
 
 
 def _update_confidence(joint: "STC_MOCAP_PG_joint", _: bpy.types.Context) -> None:
+    """What the user chose is certain."""
     joint.confidence = _CHOSEN_CONFIDENCE if joint.bone else 0.0
 
 
@@ -61,31 +63,32 @@ class STC_MOCAP_PG_joint(bpy.types.PropertyGroup):
     confidence: FloatProperty(name="Confidence", min=0.0, max=1.0)
 
     def chain(self) -> tuple[str, ...]:
+        """The joint's bones, the first one first."""
         return tuple(name for name in (self.bone, *(bone.name for bone in self.more)) if name)
 
 
 class STC_MOCAP_PG_bone_map(bpy.types.PropertyGroup):
-    """An armature's bone map; on the object, for it goes where the armature goes."""
+    """An armature's bone map; on the object, so that it is copied and appended with the armature."""
 
-    map_name: StringProperty(name="Map", description="Where this map comes from")
+    map_name: StringProperty(name="Map", description="Where this bone map comes from")
     joints: CollectionProperty(type=STC_MOCAP_PG_joint)
     active: IntProperty(name="Joint")
-    root: StringProperty(name="Root", description="The bone that carries the path, where it is not the hips' bone")
+    root: StringProperty(name="Root", description="The bone that gets the path, where it is not the hips' bone")
 
 
 class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
-    """A capture's settings, one set a scene."""
+    """A capture's settings, one set for each scene."""
 
     video: StringProperty(
         name="Video",
         subtype="FILE_PATH",
-        description="A video of one person, the whole body if it can be, from a camera that stands still",
+        description="A video of one person, with the whole body in view and the camera at rest where possible",
     )
     target: EnumProperty(
         name="Character",
         items=(
-            ("ARMATURE", "Existing", "Put the motion on an armature of the scene"),
-            ("CREATE", "Create One", "Make a new armature with the person's own proportions"),
+            ("ARMATURE", "Existing", "Apply the motion to an armature of the scene"),
+            ("CREATE", "New", "Create an armature with the person's own proportions"),
         ),
     )
     armature: PointerProperty(
@@ -93,9 +96,9 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
         type=bpy.types.Object,
         poll=_is_armature,
         update=_update_bone_map,
-        description="The armature that gets the motion. Only a new action is made; the armature stays as it is",
+        description="The armature that gets the motion, as a new action; the armature itself stays as it is",
     )
-    use_range: BoolProperty(name="Only a Part of It", description="Capture only a part of the video")
+    use_range: BoolProperty(name="Time Range", description="Capture only a part of the video")
     start_s: FloatProperty(
         name="Start", min=0.0, soft_max=600.0, precision=2, unit="TIME_ABSOLUTE", description="Seconds into the video"
     )
@@ -120,35 +123,37 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
     smoothing: FloatProperty(
         name="Smoothing",
         min=0.0,
-        max=1.0,
+        soft_max=2.0,
         default=1.0,
-        subtype="FACTOR",
-        description="How much shaking is taken out. The unsmoothed motion is always kept too",
+        precision=2,
+        step=5,
+        description="How much jitter is removed: 0 is none, 1 the default, 2 twice as much. "
+        "The unsmoothed motion is always kept too",
     )
     feet: EnumProperty(
         name="Feet",
         items=(
-            ("auto", "Auto", "Hold a foot still while it stands on the floor"),
+            ("auto", "Auto", "Hold a foot still while it is in contact with the floor"),
             ("always", "Always", "Keep the feet on the floor all the time: no jumps"),
-            ("never", "Never", "Leave the feet as they were seen"),
+            ("never", "Never", "Leave the feet as they were captured"),
         ),
     )
     person: EnumProperty(
         name="Person",
         items=(
-            ("MAIN", "Largest", "Follow the one who is largest and longest to be seen"),
-            ("left", "Left", "Follow the one who is at the left when people are first seen"),
-            ("middle", "Middle", "Follow the one who is in the middle when people are first seen"),
-            ("right", "Right", "Follow the one who is at the right when people are first seen"),
+            ("MAIN", "Largest", "Follow the person who is largest and in view the longest"),
+            ("left", "Left", "Follow the person who is at the left when people first appear"),
+            ("middle", "Middle", "Follow the person who is in the middle when people first appear"),
+            ("right", "Right", "Follow the person who is at the right when people first appear"),
         ),
         description="Whom to follow where the video shows several people",
     )
-    use_height: BoolProperty(name="Body Height", description="Tell how tall the person is; else 1.70 m is assumed")
+    use_height: BoolProperty(name="Body Height", description="Set the person's height; otherwise 1.70 m is assumed")
     height_m: FloatProperty(
         name="Body Height", min=0.3, max=3.0, default=1.7, precision=2, step=1, description="Metres, without shoes"
     )
     use_view: BoolProperty(
-        name="Field of View", description="Tell the lens; else 55 degrees are assumed, and distances may be off"
+        name="Field of View", description="Set the lens; otherwise 55 degrees are assumed, and distances may be off"
     )
     view_deg: FloatProperty(
         name="Field of View",
@@ -160,7 +165,8 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
         description="Degrees across the picture's longer side: 65 to 75 for a phone, less when zoomed in",
     )
     use_tilt: BoolProperty(
-        name="Camera Tilt", description="Tell how far the camera looks down, where the result leans; else it is found"
+        name="Camera Tilt",
+        description="Set how far the camera looks down, where the result leans; otherwise it is estimated",
     )
     tilt_deg: FloatProperty(
         name="Camera Tilt",
@@ -174,19 +180,21 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
     weights: StringProperty(
         name="Weights",
         subtype="FILE_PATH",
-        description="Other weights for the network, such as your fine-tuned ones; empty for those that came with it",
+        description="Other weights for the network, such as your fine-tuned ones; empty for those of the engine",
     )
     rate: EnumProperty(
         name="Frame Rate",
         items=(
-            ("VIDEO", "Video's", "Set the scene's frame rate to the video's: every video frame gets a key"),
+            ("VIDEO", "Video's", "Set the scene's frame rate to the video's: every video frame gets a keyframe"),
             ("SCENE", "Scene's", "Keep the scene's frame rate and resample the motion to it"),
         ),
     )
-    start_frame: IntProperty(name="Start Frame", default=1, description="Where the motion begins in the scene")
-    scene_range: BoolProperty(name="Set Scene Range", description="Give the scene the motion's first and last frame")
+    start_frame: IntProperty(name="Start Frame", default=1, description="The scene's frame on which the motion begins")
+    scene_range: BoolProperty(name="Set Scene Range", description="Set the scene's frame range to the motion's")
     lock_feet: BoolProperty(
-        name="Lock Feet", default=True, description="Hold the armature's own feet still where the person's stood still"
+        name="Lock Feet",
+        default=True,
+        description="Hold the armature's feet still where the person's are in contact with the floor",
     )
     nla_strip: BoolProperty(name="As NLA Strip", description="Put the action on a new NLA track")
     rigify_controls: BoolProperty(
@@ -197,12 +205,12 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
     show_confidence: BoolProperty(
         name="Show in Timeline",
         default=True,
-        description="Colour the foot of the timeline: yellow where the capture is in doubt, red where it guessed",
+        description="Colour the foot of the timeline: yellow where the capture is doubtful, red where it was guessed",
     )
-    show_log: BoolProperty(name="Log", description="Show the engine's last lines")
+    show_log: BoolProperty(name="Log", description="Show the last lines of the engine's log")
 
     def request(self) -> CaptureRequest:
-        """What to ask of the engine. Raises UserError where no video is chosen."""
+        """What to request of the engine. Raises UserError where no video is chosen."""
         if not self.video:
             raise UserError("No video is chosen.", "Choose one under Video.")
         return CaptureRequest(
@@ -220,7 +228,7 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
         )
 
     def apply_options(self, name: str) -> ApplyOptions:
-        """How to put a motion on the armature, as an action of that name."""
+        """How to apply a motion to the armature, as an action of that name."""
         return ApplyOptions(
             name=name,
             start_frame=float(self.start_frame),
@@ -232,7 +240,7 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
 
 
 def set_bone_map(obj: bpy.types.Object, bone_map: BoneMap) -> None:
-    """Show a bone map in the armature's list: every joint of the humanoid, then what else the map has."""
+    """Show a bone map in the armature's list: every joint of the humanoid, then the map's others."""
     rig = obj.stc_mocap
     rig.joints.clear()
     rig.map_name, rig.root, rig.active = bone_map.name, bone_map.root, 0
@@ -242,6 +250,7 @@ def set_bone_map(obj: bpy.types.Object, bone_map: BoneMap) -> None:
 
 
 def _fill_joint(item: STC_MOCAP_PG_joint, name: str, bone_map: BoneMap) -> None:
+    """Set a joint's bones and confidence from the map."""
     item.name = name
     first, *more = bone_map.bones.get(name) or ("",)
     item.bone = first
@@ -254,7 +263,7 @@ def _fill_joint(item: STC_MOCAP_PG_joint, name: str, bone_map: BoneMap) -> None:
 
 
 def get_bone_map(obj: bpy.types.Object) -> BoneMap | None:
-    """The map of the armature's list, or None where the list is empty."""
+    """The bone map of the armature's list, or None where the list is empty."""
     rig = obj.stc_mocap
     mapped = [joint for joint in rig.joints if joint.chain()]
     twisted = {joint.name: tuple(bone.name for bone in joint.twists if bone.name) for joint in mapped}

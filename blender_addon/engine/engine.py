@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine is another Python, with torch and MediaPipe in it: finding one, making one, having one look at itself.
+"""The engine is another Python, with torch and MediaPipe in it: found, set up, checked.
 
-Knows where engines lie and how the script install.py is started; not Blender, nor what an engine does.
+Knows where engines may lie and how the script install.py is started; does not know Blender, or what an engine does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..jobs.status import Status
 from .install import MARKER
 
 PYTHONS = ((3, 11), (3, 12), (3, 10), (3, 13))
-"""that an engine can run in, the best tested first"""
+"""an engine runs in these; the best tested first"""
 BUILDS = ("cpu", "cuda")
 
 _SCRIPT = paths.ADDON_FOLDER / "engine" / "install.py"
@@ -29,8 +29,9 @@ _SETUP_STAGES = {"environment": 0.05, "download": 0.65, "install": 0.25, "check"
 
 
 def find_python(preferred: str, user_folder: Path) -> Path | None:
-    """The engine's Python: the preferred one (a Python, or the folder of an environment), else the newest that was
-    set up in the user's folder, else one beside a development checkout; None where there is none."""
+    """The engine's Python, or None where there is none: the preferred one (a Python, or an environment's folder), else
+    the newest that was set up in the user's folder, else one beside a checkout.
+    """
     if preferred.strip():
         return _find_python_in(Path(preferred.strip()).expanduser())
     checkout = paths.find_checkout()
@@ -39,7 +40,7 @@ def find_python(preferred: str, user_folder: Path) -> Path | None:
 
 
 def require_python(preferred: str, user_folder: Path) -> Path:
-    """As find. Raises UserError where there is none."""
+    """As find_python. Raises UserError where there is none."""
     python = find_python(preferred, user_folder)
     if python is not None:
         return python
@@ -49,8 +50,9 @@ def require_python(preferred: str, user_folder: Path) -> Path:
 
 
 def find_base_python(preferred: str = "") -> Path:
-    """A Python to make an engine's environment with: the preferred one, else the best of Blender's own and of those
-    on the PATH. Raises UserError where there is none."""
+    """A Python to make an engine's environment with: the preferred one, else the best of Blender's own and those on the
+    PATH. Raises UserError where there is none.
+    """
     if preferred.strip():
         return _require(
             _find_python_in(Path(preferred.strip()).expanduser()), f"There is no Python at {preferred.strip()}."
@@ -64,10 +66,10 @@ def find_base_python(preferred: str = "") -> Path:
 
 
 def start_setup(base: str, user_folder: Path, build: str, wheels_folder: Path | None, online: bool) -> Job:
-    """Start making an engine in the user's folder, from a folder of wheels or, where online access is allowed, from
-    the package index; `base` is as for base_python. Returns at once; an earlier engine is kept until the next is made.
+    """Start setting up an engine in the user's folder, from a folder of wheels or, with online access, from the package
+    index; `base` is as for find_base_python. Returns at once; an earlier engine is kept until the new one is complete.
 
-    Raises UserError where that is not allowed, something is not there, or a set-up is running.
+    Raises UserError where that is not allowed, something is missing, or a set-up is running.
     """
     assert build in BUILDS
     if wheels_folder is None and not online:
@@ -86,7 +88,7 @@ def start_setup(base: str, user_folder: Path, build: str, wheels_folder: Path | 
 
 
 def start_check(python: Path, folder: Path) -> Job:
-    """Start having an engine look at itself; its one sentence becomes a note where all is well, else the error.
+    """Start checking an engine; the result, one sentence, becomes a note where all is well, else the error.
 
     Raises UserError where the Python cannot be started.
     """
@@ -99,7 +101,7 @@ def start_check(python: Path, folder: Path) -> Job:
 
 
 def get_check_message(status: Status) -> str:
-    """The one sentence of a check that is over."""
+    """The result of a check that is over, one sentence."""
     return status.error or (status.notes[-1] if status.notes else status.sentence)
 
 
@@ -109,7 +111,7 @@ def find_setups(user_folder: Path) -> list[Job]:
 
 
 def _find_complete_environments(user_folder: Path) -> list[Path]:
-    """The environments in the user's folder that were finished, newest first."""
+    """The environments in the user's folder whose set-up was finished, newest first."""
     markers = (user_folder / "engine").glob(f"*/{MARKER}")
     return [path.parent for path in sorted(markers, key=lambda path: path.stat().st_mtime, reverse=True)]
 
@@ -136,5 +138,5 @@ def _locate_source() -> tuple[Path, Path]:
     if wheels:
         return wheels[-1], paths.ADDON_FOLDER / "constraints.txt"
     if checkout is None:
-        raise UserError(f"{paths.ADDON_FOLDER} lacks its wheels folder.", "Install the add-on again.")
+        raise UserError(f"{paths.ADDON_FOLDER} has no wheels folder.", "Install the add-on again.")
     return checkout, checkout / "constraints.txt"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A script that makes an engine's environment, or checks one; run in another Python, never imported by Blender.
+"""A script that sets up an engine's environment, or checks one; it runs in another Python, never inside Blender.
 
     python install.py SOURCE setup FOLDER BUILD CONSTRAINTS WHEELS    WHEELS "" : from the package index
     python install.py SOURCE check PYTHON VERSION
 
-SOURCE is our wheel or our repository: what is installed, and where the events come from. Knows venv and pip and tells
-how they get on in events; needs nothing but a bare Python.
+SOURCE is our wheel or our repository: what is installed, and where the events come from. Knows venv and pip,
+and reports their progress in events; needs nothing but a bare Python.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if __name__ == "__main__":
 from stc_core.events import Done, Event, Failed, Note, Progress, to_line
 
 MARKER = "stc_mocap.json"
-"""written last into an environment: one without it was never finished"""
+"""written last into an environment: one without it is incomplete"""
 PYTHONS = ((3, 10), (3, 13))
 """the oldest and the newest Python that an engine runs in"""
 PINNED = (3, 11)
@@ -54,11 +54,11 @@ _REASONS = (
 
 
 class InstallError(Exception):
-    """The work cannot go on: the sentence for the user."""
+    """The set-up or the check failed: a sentence for the user."""
 
 
 def set_up_engine(source: Path, folder: Path, build: str, constraints: Path, wheels: Path | None) -> None:
-    """Make an environment in a new folder and install the engine into it; the marker says that it is whole."""
+    """Create an environment in a new folder and install the engine into it; the marker is written last."""
     remove_outdated(folder.parent)
     try:
         _create_environment(folder)
@@ -72,7 +72,7 @@ def set_up_engine(source: Path, folder: Path, build: str, constraints: Path, whe
 
 
 def remove_outdated(engines: Path) -> None:
-    """Take away what unfinished set-ups left, and engines older than the newest (which may be at work)."""
+    """Remove what unfinished set-ups left, and engines older than the newest, which may be in use."""
     whole = sorted(engines.glob(f"*/{MARKER}"), key=lambda path: path.stat().st_mtime)
     for folder in engines.glob("*"):
         if folder not in [path.parent for path in whole[-1:]]:
@@ -80,6 +80,7 @@ def remove_outdated(engines: Path) -> None:
 
 
 def _create_environment(folder: Path) -> None:
+    """Raises InstallError where this Python cannot run an engine or make an environment."""
     if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
         raise InstallError(
             f"Python {_format_python_version()} cannot run the engine. Choose one from 3.10 to 3.13 in the preferences."
@@ -92,8 +93,9 @@ def _create_environment(folder: Path) -> None:
 
 
 def check_engine(python: Path, wanted: str, build: str = "cpu") -> str:
-    """Let an engine look at itself; returns its version. Raises Stop with its sentence where something is missing, or
-    where it is of another version than wanted ("": any)."""
+    """Have an engine check itself; returns its version. Raises InstallError where something is missing or the version
+    is not the wanted one ("": any).
+    """
     report(Progress("check", 0, 2))
     version = _run_command([str(python), "-c", "import stc_core; print(stc_core.__version__)"])
     if version.returncode:
@@ -117,7 +119,7 @@ def check_engine(python: Path, wanted: str, build: str = "cpu") -> str:
 
 
 def make_pip_args(source: Path, build: str, constraints: Path, wheels: Path | None) -> list[str]:
-    """The words after `pip`: from the package index and PyTorch's own for the build, or from a folder of wheels."""
+    """The arguments of `pip`: from the package index and PyTorch's own for the build, or from a folder of wheels."""
     args = [
         "install",
         "--disable-pip-version-check",
@@ -135,13 +137,14 @@ def make_pip_args(source: Path, build: str, constraints: Path, wheels: Path | No
 
 
 def select_pins(constraints: str, python: tuple[int, int]) -> str:
-    """The lines of constraints.txt that can be kept in a Python: all, those not tied to one, or none in an older."""
+    """The lines of constraints.txt that hold for a Python: all, those not tied to one, or none for an older one."""
     lines = [line for line in constraints.splitlines() if "==" in line and not line.startswith("#")]
     free = [line for line in lines if line.partition("==")[0].strip().lower() not in PINNED_PER_PYTHON]
     return "\n".join(lines if python == PINNED else free if python > PINNED else [])
 
 
 def _install_package(python: Path, source: Path, build: str, constraints: Path, wheels: Path | None) -> None:
+    """Install the engine's package and report pip's progress. Raises InstallError where pip fails."""
     with tempfile.TemporaryDirectory(dir=python.parents[1]) as scratch:
         kept = Path(scratch, "constraints.txt")
         kept.write_text(select_pins(constraints.read_text(encoding="utf-8"), sys.version_info[:2]), encoding="utf-8")
@@ -162,13 +165,14 @@ def _install_package(python: Path, source: Path, build: str, constraints: Path, 
 
 
 class _PipProgress:
-    """Progress of pip: megabytes that came, of those expected; then packages in place, of those announced."""
+    """Reports pip's progress: megabytes downloaded of those expected, then packages installed of those announced."""
 
     def __init__(self, scratch: Path, environment: Path, expected_mb: float):
         self._scratch, self._environment, self._expected = scratch, environment, expected_mb
         self._began, self._coming = time.monotonic(), 0.0
 
     def __call__(self, lines: list[str]) -> None:
+        """Report how far pip is, by the lines it has printed."""
         packages = [line for line in list(lines) if line.startswith("Installing collected packages:")]
         if packages:
             placed = sum(1 for _ in self._environment.glob("**/site-packages/*.dist-info"))
@@ -178,7 +182,7 @@ class _PipProgress:
             self._download([parse_megabytes(line) for line in list(lines)])
 
     def _download(self, sizes: list[float]) -> None:
-        """All that was announced but the newest, which is measured while it comes."""
+        """Count all that was announced but the newest, which is measured while it arrives."""
         announced = sum(sizes)
         newest = next((size for size in reversed(sizes) if size), 0.0)
         done = announced - newest + min(newest, _measure_largest_file_mb(self._scratch))
@@ -189,7 +193,7 @@ class _PipProgress:
 
 
 def parse_megabytes(line: str) -> float:
-    """The size that a line of pip announces: of a download, or of a wheel in a folder; else 0."""
+    """The size that a line of pip announces, of a download or a wheel in a folder; else 0."""
     if found := _SIZE.search(line):
         return float(found[1]) * _UNITS[found[2]]
     path = Path(line.removeprefix("Processing ").strip())
@@ -197,7 +201,7 @@ def parse_megabytes(line: str) -> float:
 
 
 def explain_failure(lines: list[str]) -> str:
-    """One sentence for pip's failure."""
+    """Why pip failed, in one sentence."""
     text = "\n".join(lines)
     for pattern, sentence in _REASONS:
         if re.search(pattern, text, re.IGNORECASE):
@@ -209,7 +213,7 @@ def explain_failure(lines: list[str]) -> str:
 
 
 def _measure_largest_file_mb(folder: Path) -> float:
-    """The largest file of a folder that others write to and clear meanwhile."""
+    """The size of a folder's largest file, while others write to it and clear it."""
     largest = 0
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -219,13 +223,14 @@ def _measure_largest_file_mb(folder: Path) -> float:
 
 
 def _collect_lines(stream: object, lines: list[str]) -> None:
+    """Append the lines of a stream as they come, and print them to the log."""
     for line in stream:  # type: ignore[attr-defined]
         lines.append(line.rstrip())
         print(lines[-1], file=sys.stderr, flush=True)
 
 
 def _run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run to the end; what it says goes to the log too."""
+    """Run a command to its end; its output goes to the log too."""
     done = subprocess.run(
         command,
         stdout=subprocess.PIPE,
@@ -243,7 +248,7 @@ def _get_last_line(text: str) -> str:
 
 
 def _parse_device(doctor: str) -> str:
-    """What the doctor says of the device, for the one sentence."""
+    """What the doctor reports about the device."""
     found = re.search(r"the network runs on \w+", doctor)
     return found[0] if found else "all is there"
 

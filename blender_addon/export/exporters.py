@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is selected in the scene, as FBX, GLB or USD: Blender's exporters with the options that keep a motion as it is.
+"""Exports what is selected in the scene as FBX, GLB or USD, by Blender's exporters with the options that keep a motion
+unchanged.
 
-Every frame of the scene's range is written, at the scene's rate; the scene's name is the take's. Knows what each format
-and its exporter need; nothing of rigs and motions. A file that cannot be written is RuntimeError or OSError.
+Every frame of the scene's range is written, at the scene's frame rate; the animation is named after the scene. Knows
+what each format and its exporter need; does not know rigs or motions. A file that cannot be written is RuntimeError or
+OSError.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _FBX_CREATION_TIME = re.compile(rb"((?:Year|Month|Day|Hour|Minute|Second|Millise
 
 
 def export_fbx(path: Path) -> None:
-    """For Unity, Unreal and whoever reads FBX: one take, unsimplified, no bones but the rig's, pictures inside."""
+    """For Unity, Unreal and other readers of FBX: one animation, unsimplified, no leaf bones, textures embedded."""
     bpy.ops.export_scene.fbx(
         filepath=str(path),
         use_selection=True,
@@ -40,9 +42,10 @@ def export_fbx(path: Path) -> None:
 
 
 def export_glb(path: Path) -> None:
-    """One animation, pictures inside; modifiers are applied where no shape keys would be lost by it.
+    """One animation, textures embedded; modifiers are applied where no shape keys would be lost by it.
 
-    Of a vertex's weights the four largest stay, for what reads glTF need not know more (MPFB's bodies: up to 9 mm).
+    Of a vertex's weights the four largest are kept, for readers of glTF need not support more (MPFB's bodies: up to 9
+    mm).
     """
     shapes = any(obj.type == "MESH" and obj.data.shape_keys for obj in bpy.context.selected_objects)
     scene = bpy.context.scene
@@ -59,7 +62,7 @@ def export_glb(path: Path) -> None:
 
 
 def export_usd(path: Path) -> None:
-    """Z up, in metres; pictures go to a folder `textures` beside it. Of a full disk the exporter itself only prints."""
+    """Z up, in metres; textures go to a folder `textures` beside it. On a full disk Blender's exporter only prints."""
     bpy.ops.wm.usd_export(filepath=str(path), selected_objects_only=True, export_animation=True, allow_unicode=True)
     if not _is_complete_usd(path):
         raise OSError(errno.EIO, "The disk did not take all of it")
@@ -71,7 +74,7 @@ EXPORTERS: dict[str, Callable[[Path], None]] = {"fbx": export_fbx, "glb": export
 def _is_complete_usd(path: Path) -> bool:
     """Whether a binary USD reaches to the end of its table of contents, which is written last.
 
-    Its header: 8 bytes of name, 8 of version, then the table's place; the table: a count, then 32 bytes an entry.
+    Its header: 8 bytes of name, 8 of version, then the table's offset; the table: a count, then 32 bytes an entry.
     """
     content = path.read_bytes() if path.exists() else b""
     if len(content) < 24:
@@ -81,9 +84,9 @@ def _is_complete_usd(path: Path) -> bool:
 
 
 def _rescale_glb_times(path: Path, last_s: float) -> None:
-    """Write a GLB's times anew so that the last is `last_s`, seconds.
+    """Rescale a GLB's keyframe times so that the last is `last_s`, seconds.
 
-    Up to Blender 5.0 at least its exporter multiplies by the scene's `fps_base` where it should divide, so that 29.97
+    Blender's exporter (seen in 4.2 to 5.0) multiplies by the scene's `fps_base` where it should divide, so that 29.97
     hertz become 30.03. (GLB: a header of 12 bytes, then chunks, each after its length and kind: JSON, then the arrays.)
     """
     content = path.read_bytes()

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Motions become FBX, GLB and USD in a Blender without a window.
+"""Exports motions as FBX, GLB and USD in a Blender without a window.
 
     python -m blender_addon.export.headless MOTION.npz… --to fbx,glb,usd --out DIR [--rig FILE] [--skeleton unreal]
     blender -b --python blender_addon/export/headless.py -- the same
 
-An entry point: its Python has bpy, or is Blender's own. On standard output stand only its own lines: of each motion, in
+An entry point: its Python has bpy, or is Blender's own. Standard output has only its own lines: for each motion, in
 the order given, the files it became, or with --events one Done or one Failed; what Blender prints goes to standard
-error. Exit codes: 0 done, 1 an error the user can mend, 2 wrong flags, 130 cancelled. Knows the order of the work, how
-bones are to be named and how a file is written whole.
+error. Exit codes: 0 done, 1 an error that the user can mend, 2 wrong flags, 130 cancelled. Knows the order of the work,
+how bones are named and how a file is written whole.
 """
 
 from __future__ import annotations
@@ -46,33 +46,36 @@ import bpy
 from ..rig import apply, armature, keyframes
 from . import exporters, rig_file
 
-SKELETONS = {"humanoid": "", "mixamo": "Mixamo", "unreal": "Unreal mannequin"}  # and the known rig with its names
-_CENTIMETRE_M = 0.01  # what FBX is in: an armature made in it needs no scale, which game engines take badly
+SKELETONS = {"humanoid": "", "mixamo": "Mixamo", "unreal": "Unreal mannequin"}  # and the preset with its names
+_CENTIMETRE_M = 0.01
+"""FBX's unit: an armature built in it needs no object scale, which game engines handle badly"""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What the flags say.
-
-    formats: of fbx, glb, usd. rig: the file to retarget onto; without it an armature is made, its bones named as in
-    `skeleton` (of SKELETONS). bone_map: for the rig; without it one is guessed.
-    """
+    """What the flags set."""
 
     motions: tuple[Path, ...]
     formats: tuple[str, ...]
+    """of fbx, glb, usd"""
     out: Path
+    """the folder to write to"""
     rig: Path | None = None
+    """the file to retarget onto; None: an armature is created"""
     bone_map: Path | None = None
+    """for the rig; None: one is guessed"""
     skeleton: str = "humanoid"
+    """of SKELETONS: how the bones of a created armature are named"""
     overwrite: bool = False
 
 
 def export_motions(options: ExportOptions, report: Report) -> bool:
-    """Write every motion in every format; whether all went well. One Done or Failed is reported for each motion.
+    """Write every motion in every format; returns whether all were written. One Done or Failed is reported for each
+    motion.
 
     Files appear whole or not at all. Raises UserError, before anything is written, where the folder cannot be written
-    to, two motions would become one file, a file is there already, the rig or its map is none, or this Blender cannot
-    write a format.
+    to, two motions would become one file, a file exists already, the rig or its bone map cannot be used, or this
+    Blender cannot write a format.
     """
     files = _plan_outputs(options)
     bone_map = bone_maps.load_map(options.bone_map) if options.bone_map else None
@@ -100,7 +103,7 @@ def export_motions(options: ExportOptions, report: Report) -> bool:
 
 
 def _plan_outputs(options: ExportOptions) -> dict[Path, dict[str, Path]]:
-    """Of each motion the file of each format; makes the folder."""
+    """The file of each format, for each motion; makes the folder."""
     if "usd" in options.formats and "usd_export" not in dir(bpy.ops.wm):
         raise UserError(f"This Blender ({bpy.app.version_string}) cannot write USD.", "Use one from blender.org.")
     files = {path: {fmt: options.out / f"{path.stem}.{fmt}" for fmt in options.formats} for path in options.motions}
@@ -110,7 +113,7 @@ def _plan_outputs(options: ExportOptions) -> dict[Path, dict[str, Path]]:
             if output in owner:
                 raise UserError(f"{owner[output]} and {path} would both become {output}.", "Rename one of them.")
             if output.exists() and not options.overwrite:
-                raise UserError(f"{output} is there already.", "Choose another --out, or add --overwrite.")
+                raise UserError(f"{output} exists already.", "Choose another --out, or add --overwrite.")
             owner[output] = path
     try:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -129,7 +132,9 @@ def _plan_outputs(options: ExportOptions) -> dict[Path, dict[str, Path]]:
 def _prepare_scene(
     options: ExportOptions, motion: Motion, bone_map: BoneMap | None, name: str, unit_m: float
 ) -> tuple[str, ...]:
-    """The motion on the rig or a new armature, selected, at its own rate, its first frame at time 0; what to say."""
+    """Put the motion on the rig or a new armature, select it, at its own frame rate, its first frame at time 0; returns
+    notes.
+    """
     if options.rig:
         obj = rig_file.open_rig(options.rig)
     else:
@@ -145,7 +150,7 @@ def _prepare_scene(
 
 
 def _create_armature(motion: Motion, skeleton: str, scene_unit_m: float) -> tuple[bpy.types.Object, BoneMap]:
-    """An armature of the motion's own proportions alone in a scene, and its map.
+    """Create an armature of the motion's own proportions alone in a scene; returns it and its bone map.
 
     In Unreal the object itself becomes a bone, except under the name that Blender gives to armatures.
     """
@@ -162,7 +167,7 @@ def _create_armature(motion: Motion, skeleton: str, scene_unit_m: float) -> tupl
 
 
 def get_bone_names(skeleton: str) -> dict[str, str]:
-    """Of each joint of the humanoid the bone's name in one of SKELETONS; empty where the armature's own names stay."""
+    """The bone's name for each joint of the humanoid in one of SKELETONS; empty where the armature's own names stay."""
     rig = next((rig for rig in bone_maps.KNOWN if rig.name == SKELETONS[skeleton]), None)
     if rig is None:
         return {}
@@ -175,6 +180,7 @@ def get_bone_names(skeleton: str) -> dict[str, str]:
 
 
 def _mirror_name(name: str) -> str:
+    """The right bone's name for a left one's."""
     return f"{name.removesuffix('_l')}_r" if name.endswith("_l") else name.replace("Left", "Right")
 
 
@@ -182,7 +188,7 @@ def _mirror_name(name: str) -> str:
 
 
 def _export_file(fmt: str, output: Path) -> None:
-    """Export what is selected; beside a USD its pictures, in the folder `textures`."""
+    """Export what is selected; a USD's textures go beside it, to the folder `textures`."""
     try:
         with tempfile.TemporaryDirectory(prefix=".stc-mocap-", suffix=".partial", dir=output.parent) as folder:
             partial = Path(folder, f"file.{fmt}")
@@ -196,11 +202,11 @@ def _export_file(fmt: str, output: Path) -> None:
         raise UserError(f"{output} cannot be written: {why}", "Check the disk, or choose another --out.") from None
 
 
-# --- the door ---------------------------------------------------------------------------------------------------------
+# --- the command line -------------------------------------------------------------------------------------------------
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments ask; returns the exit code. Cancelled, it stops when the next file is written."""
+    """Run the command; returns the exit code. Cancelled, it stops when the next file is written."""
     options, events = _parse_args(arguments)
     report, caught = _make_reporter(events), list[int]()
     for number in (signal.SIGINT, signal.SIGTERM):  # an exception may go astray inside Blender
@@ -222,17 +228,19 @@ def main(arguments: list[str]) -> int:
 
 
 def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
-    """What is asked, and whether events are; exits with 2 where the flags are wrong."""
+    """The options, and whether events are requested; exits with 2 where the flags are wrong."""
     parser = argparse.ArgumentParser(
         prog="blender_addon.export.headless", description="Motions become FBX, GLB and USD."
     )
     parser.add_argument("motions", nargs="+", type=Path, metavar="MOTION.npz")
     parser.add_argument("--to", required=True, type=_parse_formats, metavar="fbx,glb,usd", help="one format or several")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder to write to")
-    parser.add_argument("--rig", type=Path, metavar="FILE", help="put it on this rig: " + " ".join(rig_file.SUFFIXES))
+    parser.add_argument(
+        "--rig", type=Path, metavar="FILE", help="retarget onto this rig: " + " ".join(rig_file.SUFFIXES)
+    )
     parser.add_argument("--map", type=Path, metavar="FILE.json", help="the rig's bone map, else it is guessed")
     parser.add_argument("--skeleton", choices=SKELETONS, help="how the bones are named, without --rig")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist already")
     parser.add_argument("--events", action="store_true", help="print one JSON line an event")
     options = parser.parse_args(arguments)
     if options.rig and options.skeleton:
@@ -246,20 +254,21 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
 
 
 def _parse_formats(text: str) -> tuple[str, ...]:
+    """Formats from a comma-separated list."""
     formats = tuple(dict.fromkeys(text.lower().split(",")))
     for fmt in formats:
         if fmt not in exporters.EXPORTERS:
-            raise argparse.ArgumentTypeError(f'"{fmt}" is no format that can be made; choose from fbx, glb and usd')
+            raise argparse.ArgumentTypeError(f'"{fmt}" is no format that can be written; choose from fbx, glb and usd')
     return formats
 
 
 def _make_reporter(events: bool) -> Report:
-    """Tells events on standard output, as lines or in words, and turns what else is printed to standard error."""
+    """Report events on standard output, as lines or in words; what else is printed goes to standard error."""
     sys.stdout.flush()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         if events:
             print(to_line(event), file=out)
         elif isinstance(event, Done):
@@ -269,11 +278,11 @@ def _make_reporter(events: bool) -> Report:
         if isinstance(event, Failed):
             print(f"error: {event.message}", file=sys.stderr)
 
-    return tell
+    return report
 
 
 def _run_and_exit(arguments: list[str]) -> NoReturn:
-    """Do it and end at once: Blender would end with 0 after our mistakes, may crash (4.2) or hang (4.5) of itself."""
+    """Run and exit at once: Blender would exit with 0 after our mistakes, and may crash (4.2) or hang (4.5) later."""
     code = 1
     try:
         code = main(arguments)

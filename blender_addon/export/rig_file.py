@@ -2,7 +2,7 @@
 """A character's file opened in place of what is open: its body's armature, ready to be keyed, and its meshes.
 
 Knows which files may hold a rig, and changes the scene freely, for nobody saves it: its unit becomes the metre, its own
-animation goes. Knows nothing of motions and of what is written.
+animation is removed. Does not know motions or what is written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _BODY_JOINTS = {"hips", *(f"{side}_{part}" for side in ("left", "right") for par
 
 
 def open_rig(path: Path) -> bpy.types.Object:
-    """The body's armature in a rig's file, opened in place of what was open, in metres and without its own animation.
+    """Open a rig's file in place of what was open, in metres and without its own animation; returns the body's
+    armature.
 
     Raises UserError where the file cannot be read, or has no armature or several that may be meant.
     """
@@ -60,7 +61,7 @@ def extract_reason(error: RuntimeError) -> str:
 
 
 def _remove_animation() -> None:
-    """The rig's own actions and strips would be exported too, or mix with the motion."""
+    """Remove the rig's own actions and strips: they would be exported too, or mix with the motion."""
     for data in [obj.animation_data for obj in bpy.data.objects if obj.animation_data]:
         data.use_tweak_mode = False
         data.action_blend_type, data.action_influence = "REPLACE", 1.0
@@ -71,7 +72,7 @@ def _remove_animation() -> None:
 
 
 def _convert_to_metres(scene: bpy.types.Scene) -> None:
-    """Not every exporter minds the scene's unit: let it be the metre, and what stands in the scene grow or shrink."""
+    """Make the metre the scene's unit and scale what is in it: not every exporter minds the unit."""
     scale, scene.unit_settings.scale_length = scene.unit_settings.scale_length, 1.0
     if abs(scale - 1.0) > 1e-6:
         for obj in scene.objects:
@@ -96,11 +97,12 @@ def _find_body_armature(path: Path) -> bpy.types.Object:
 
 
 def _has_body(obj: bpy.types.Object) -> bool:
+    """Whether a body's bones are found by their names and positions."""
     return set(bone_maps.guess(armature.read_rest_pose(obj)).bones) >= _BODY_JOINTS
 
 
 def find_meshes(obj: bpy.types.Object) -> list[bpy.types.Object]:
-    """The meshes that an armature bends or carries and that are meant to be seen."""
+    """The visible meshes that an armature deforms or is the parent of."""
     return [
         other
         for other in bpy.context.scene.objects
@@ -114,7 +116,7 @@ def find_meshes(obj: bpy.types.Object) -> list[bpy.types.Object]:
 
 
 def select_character(obj: bpy.types.Object) -> None:
-    """Select the armature, its meshes and the empties they hang on, even where they were hidden, and nothing else."""
+    """Select the armature, its meshes and the empties they are parented to, even hidden ones, and nothing else."""
     chosen = {obj, *find_meshes(obj)}
     chosen |= {above for one in list(chosen) for above in _list_ancestors(one) if above.type == "EMPTY"}
     layer, root_objects = bpy.context.view_layer, bpy.context.scene.collection.objects
@@ -130,4 +132,5 @@ def select_character(obj: bpy.types.Object) -> None:
 
 
 def _list_ancestors(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    """An object's parent, its parent and so on."""
     return [obj.parent, *_list_ancestors(obj.parent)] if obj.parent else []

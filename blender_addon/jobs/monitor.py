@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Follows the jobs while Blender goes on: a timer reads how they stand, and a capture that is done is imported.
+"""Follows the jobs while Blender goes on: a timer polls them, and a capture that is done is imported.
 
-Knows jobs, for whom each capture was started and what the panel shall say; the panel reads from here and never from the
-disk. Jobs outlive files and Blender: what was not imported stays in the list.
+Knows the jobs, the armature each capture was started for, and the panel's message; the panels read from here and never
+from the disk. Jobs outlive .blend files and Blender: what was not imported stays in the list.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _IMPORTED, _TARGET, _DISMISSED = "imported.json", "target.json", "dismissed"
 
 @dataclass(frozen=True)
 class ImportTarget:
-    """For whom a capture was started: the armature ("" for a new one), in which scene of which file."""
+    """The armature a capture was started for ("": a new one), and in which scene of which file."""
 
     blend: str
     scene: str
@@ -46,7 +46,9 @@ class ImportTarget:
 
 @dataclass
 class JobEntry:
-    """A job as the panel shows it. due: it is to be imported by itself; waiting: why that has not happened yet."""
+    """A job as the panel shows it. due: it is to be imported automatically; delay_reason: why that has not happened
+    yet.
+    """
 
     job: Job
     status: Status
@@ -70,7 +72,7 @@ _state = _State()
 
 
 def get_engine() -> Path | None:
-    """The engine's Python as it was found a moment ago: the panel asks at every drawing, the disk is asked rarely."""
+    """The engine's Python as found a moment ago: the panel asks at every redraw, the disk is read rarely."""
     if time.monotonic() - _state.engine_probed_s > _ENGINE_PROBE_INTERVAL_S:
         _state.engine, _state.engine_probed_s = engine_jobs.find_engine_python(), time.monotonic()
     return _state.engine
@@ -82,20 +84,22 @@ def entries() -> tuple[JobEntry, ...]:
 
 
 def find_running(kind: str = "capture") -> JobEntry | None:
+    """The job of that kind that is running, or None."""
     return next((entry for entry in entries() if entry.job.kind == kind and not entry.status.is_over), None)
 
 
 def find_entry(folder: str) -> JobEntry | None:
+    """The job in that folder, or None."""
     return next((entry for entry in entries() if str(entry.job.folder) == folder), None)
 
 
 def message() -> tuple[str, bool]:
-    """The last word to the user, and whether it is an error."""
+    """The last message for the user, and whether it is an error."""
     return _state.message, _state.is_error
 
 
 def show_message(text: str, is_error: bool = False) -> None:
-    """Keep a sentence in the panel until the next one."""
+    """Show a sentence in the panel until the next one."""
     _state.message, _state.is_error = text, is_error
     _redraw_sidebars()
 
@@ -125,6 +129,7 @@ def dismiss(entry: JobEntry) -> None:
 
 
 def make_target(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> ImportTarget:
+    """The target for a capture that is started now; without an object a new armature."""
     numbers = (scene.session_uid, obj.session_uid if obj else 0)
     return ImportTarget(bpy.data.filepath, scene.name, obj.name if obj else "", *numbers)
 
@@ -152,6 +157,7 @@ def import_entry(entry: JobEntry, scene: bpy.types.Scene, obj: bpy.types.Object 
 
 
 def _load_entry(job: Job) -> JobEntry:
+    """A job that was found on the disk."""
     folder = job.folder
     imported, dismissed = (folder / _IMPORTED).exists(), (folder / _DISMISSED).exists()
     status = Status("done") if imported or dismissed else job.poll()  # of those nobody asks any more
@@ -166,6 +172,7 @@ def _read_target(path: Path) -> ImportTarget | None:
 
 
 def _write_marker(path: Path, values: dict[str, Any]) -> None:
+    """Note something in a job's folder."""
     try:
         path.write_text(json.dumps(values), encoding="utf-8")
     except OSError:
@@ -181,11 +188,12 @@ def _ensure_timer() -> None:
 
 
 def _needs_timer() -> bool:
+    """Whether there is a job to poll or to import."""
     return any(not entry.status.is_over or (entry.due and entry.status.state == "done") for entry in entries())
 
 
 def _tick() -> float | None:
-    """Read how the jobs stand and import what is due. Runs a few times a second while there is something to follow."""
+    """Poll the jobs and import what is due. Runs a few times a second while there is something to follow."""
     for entry in entries():
         if not entry.status.is_over:
             entry.status = entry.job.poll()
@@ -198,6 +206,7 @@ def _tick() -> float | None:
 
 
 def _report_end(entry: JobEntry) -> None:
+    """Tell the user how a job ended."""
     status = entry.status
     if status.state == "failed":
         show_message(status.error, is_error=True)
@@ -209,7 +218,7 @@ def _report_end(entry: JobEntry) -> None:
 
 
 def _import_if_free(entry: JobEntry) -> None:
-    """Import a capture onto its target unless the user is in the middle of something; then the next tick tries."""
+    """Import a capture onto its target, unless the user is in the middle of something; the next tick tries again."""
     assert entry.target is not None
     scene, obj, problem = _resolve_target(entry.target)
     if scene is None:
@@ -230,7 +239,7 @@ def _import_if_free(entry: JobEntry) -> None:
 
 
 def _resolve_target(target: ImportTarget) -> tuple[bpy.types.Scene | None, bpy.types.Object | None, str]:
-    """The scene and armature of a target in the open file, or no scene and why it is not here."""
+    """The target's scene and armature in the open file, or no scene and the reason."""
     scene = _find_data_block(bpy.data.scenes, target.scene_uid, target.scene, target.blend)
     obj = _find_data_block(bpy.data.objects, target.armature_uid, target.armature, target.blend)
     if scene and (obj or not target.armature):
@@ -240,7 +249,7 @@ def _resolve_target(target: ImportTarget) -> tuple[bpy.types.Scene | None, bpy.t
 
 
 def _find_data_block(blocks: Iterable[Any], uid: int, name: str, blend: str) -> Any:
-    """The scene or object of that number; of that name where the file was closed and opened again."""
+    """The scene or object of that session_uid; that of the same name where the file was closed and opened again."""
     same_file = bool(blend) and blend == bpy.data.filepath
     by_number = next((block for block in blocks if block.session_uid == uid), None)
     return by_number or next((block for block in blocks if same_file and block.name == name), None)
@@ -259,7 +268,7 @@ def _explain_delay(obj: bpy.types.Object | None) -> str:
 
 
 def _override_context(scene: bpy.types.Scene) -> AbstractContextManager[Any]:
-    """A timer has no window; what the import calls needs one, and the scene it is for."""
+    """A context with a window and the scene: a timer has none, and what the import calls needs one."""
     windows = list(bpy.context.window_manager.windows)
     window = next((window for window in windows if window.scene == scene), windows[0])
     layer = window.view_layer if window.scene == scene else scene.view_layers[0]
@@ -272,7 +281,9 @@ def _push_undo(text: str) -> None:
 
 
 def _redraw_sidebars() -> None:
-    """Of the 3D views the sidebars alone: to draw a heavy scene several times a second would slow Blender down."""
+    """Redraw the sidebars of the 3D views alone: redrawing a heavy scene several times a second would slow Blender
+    down.
+    """
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             for region in area.regions:
@@ -287,7 +298,7 @@ def _handle_file_opened(*_: object) -> None:
 
 
 def _refresh_at_start() -> None:
-    """Once Blender is up: what earlier sessions left."""
+    """Once Blender is up: list what earlier sessions left."""
     refresh()
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Processes that outlive Blender, as the operating system knows them.
 
-Knows how to start one, whether it still lives (a reused number is not taken for it) and how to end it, on Linux, macOS
-and Windows; not what it does.
+Knows how to start one, whether it still runs (another process with its number is not mistaken for it) and how to end
+it, on Linux, macOS and Windows; does not know what it does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PYTHON_VARIABLES = (
 
 
 def make_environment(pythonpath: Path | None = None) -> dict[str, str]:
-    """Ours without what leads another Python to Blender's libraries or the user's; UTF-8, nothing held back."""
+    """Our environment without what would lead another Python to Blender's libraries; UTF-8, unbuffered."""
     kept = {name: value for name, value in os.environ.items() if name not in _PYTHON_VARIABLES}
     told = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
     return kept | told | ({} if pythonpath is None else {"PYTHONPATH": str(pythonpath)})
@@ -34,7 +34,7 @@ def make_environment(pythonpath: Path | None = None) -> dict[str, str]:
 def start_process(
     command: Sequence[str], folder: Path, out: Path, log: Path, env: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """Start a command detached in a folder, its output going to two files by itself. Raises OSError."""
+    """Start a command detached, in a folder, its output going straight to two files. Raises OSError."""
     with out.open("ab") as stdout, log.open("ab") as stderr:
         return subprocess.Popen(
             list(command),
@@ -49,14 +49,14 @@ def start_process(
 
 
 def read_identity(pid: int) -> str:
-    """What tells this process from a later one with its number; "" where none lives (a zombie does not)."""
+    """What tells this process from a later one with its number; "" where none is alive (a zombie is not)."""
     if sys.platform == "win32":
         return _read_identity_windows(pid)
     return _read_identity_linux(pid) if sys.platform == "linux" else _read_identity_ps(pid)
 
 
 def terminate(pid: int) -> None:
-    """Ask a process and its children to end; on Windows, where none can be asked, end them."""
+    """Ask a process and its children to end; on Windows, where they cannot be asked, end them."""
     _send_signal(pid, signal.SIGTERM)
 
 
@@ -66,7 +66,7 @@ def kill(pid: int) -> None:
 
 
 def has_children(pid: int) -> bool:
-    """Whether a process that has ended left children at work; False on Windows, where terminate ends them all."""
+    """Whether a process that has ended left children running; False on Windows, where terminate ends them all."""
     if sys.platform == "win32":
         return False
     return pid in (_list_groups_linux() if sys.platform == "linux" else _list_groups_ps())

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A motion on an armature, the whole way: rest pose, map, retargeting, keys; and what was done, in sentences.
+"""Applies a motion to an armature: rest pose, bone map, retargeting, keyframes, and a report in sentences.
 
-Knows the order, and what of the user's own may stand in the way of the keys. Changes the armature's action and, where
-asked, the scene's rate and range and the bones' rotation mode; nothing else of the file.
+Knows the order of these steps, and what in the user's file may interfere with the keyframes. Changes the armature's
+action and, where requested, the scene's frame rate and range and the bones' rotation mode; nothing else in the file.
 """
 
 from __future__ import annotations
@@ -22,32 +22,37 @@ from stc_core.motion.rig_mapping import bone_map_io as bone_maps
 
 from . import armature, keyframes, rigify
 
-_MAX_NAMES = 3  # so many bones are named in a note before "and others"
+_MAX_NAMES = 3
+"""so many bones are named in a note before "and others"; chosen"""
 
 
 @dataclass(frozen=True)
 class ApplyOptions:
-    """How a motion comes onto an armature.
-
-    name: of the action. start_frame: where its first frame lies in the scene. set_scene_rate: give the scene the
-    motion's rate; else the motion is resampled to the scene's. set_scene_range: give the scene the action's range.
-    nla_strip: lay it on a new NLA track. lock_feet: on the armature's own legs. rigify_controls: on a generated Rigify
-    rig key the controls. rotation_mode: to set on the keyed bones; "" leaves each its own.
-    """
+    """How a motion is applied to an armature."""
 
     name: str = "Motion"
+    """of the new action"""
     start_frame: float = 1.0
+    """the scene's frame on which the motion's first one falls"""
     set_scene_rate: bool = True
+    """give the scene the motion's frame rate; else the motion is resampled to the scene's"""
     set_scene_range: bool = False
+    """give the scene the action's frame range"""
     nla_strip: bool = False
+    """put the action on a new NLA track"""
     lock_feet: bool = True
+    """solve the armature's own legs so that feet in contact stand still"""
     rigify_controls: bool = True
+    """on a generated Rigify rig key the controls, not the deform bones"""
     rotation_mode: str = ""
+    """to set on the keyed bones; "" leaves each its own"""
 
 
 @dataclass(frozen=True)
 class KeyingTarget:
-    """What is keyed of an armature: its rest pose and map, or those of a Rigify rig's controls with their switches."""
+    """What is keyed on an armature: its rest pose and bone map, or those of a Rigify rig's controls with their
+    switches.
+    """
 
     rest: RestPose
     bone_map: BoneMap
@@ -58,7 +63,7 @@ class KeyingTarget:
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """The new action, what it was made for, and the report."""
+    """The new action, what it was keyed on, and the report: one sentence a note."""
 
     action: bpy.types.Action
     target: KeyingTarget
@@ -68,9 +73,9 @@ class ApplyResult:
 def apply_motion(
     obj: bpy.types.Object, motion: Motion, bone_map: BoneMap | None, options: ApplyOptions, scene: bpy.types.Scene
 ) -> ApplyResult:
-    """Key a motion on an armature as a new action; without a map one is guessed.
+    """Key a motion on an armature as a new action; without a bone map one is guessed.
 
-    Raises UserError, before anything is changed, where the armature cannot be keyed or the map does not fit.
+    Raises UserError, before anything is changed, where the armature cannot be keyed or the map does not fit it.
     """
     target = resolve_target(obj, bone_map, scene, options.rigify_controls)
     clip, target = _retarget(obj, motion, target, RetargetConfig(lock_feet=options.lock_feet))
@@ -95,7 +100,7 @@ def apply_motion(
 def resolve_target(
     obj: bpy.types.Object, bone_map: BoneMap | None, scene: bpy.types.Scene, rigify_controls: bool = True
 ) -> KeyingTarget:
-    """What a motion is put on. Raises UserError where the armature cannot be keyed or the map does not fit."""
+    """Find what to key on an armature. Raises UserError where it cannot be keyed or the bone map does not fit it."""
     _check_editable(obj)
     rest = armature.read_rest_pose(obj, scene.unit_settings.scale_length)
     bone_map = bone_maps.check(bone_map, rest) if bone_map else bone_maps.guess(rest)
@@ -107,9 +112,12 @@ def resolve_target(
 
 
 def _check_editable(obj: bpy.types.Object) -> None:
+    """Raises UserError where the armature's keyframes cannot be edited now."""
     armature.get_bones(obj)
     if obj.library:
-        raise UserError(f"{obj.name} is linked from another file.", "Make a library override of it first.")
+        raise UserError(
+            f"{obj.name} is linked from another file.", "Make an override of it (Object, Library Override, Make)."
+        )
     if obj.data.is_editmode:
         raise UserError(f"The bones of {obj.name} are being edited.", "Leave edit mode first (Tab).")
     if obj.animation_data and obj.animation_data.use_tweak_mode:
@@ -119,7 +127,9 @@ def _check_editable(obj: bpy.types.Object) -> None:
 def _retarget(
     obj: bpy.types.Object, motion: Motion, target: KeyingTarget, config: RetargetConfig
 ) -> tuple[Clip, KeyingTarget]:
-    """The clip, its path on a bone that may move: one that is connected to its parent leaves it to the parent."""
+    """Retarget the motion. The root's path goes to a bone that can move: a bone connected to its parent leaves it to
+    the parent.
+    """
     clip = retarget(motion, target.rest, target.bone_map, config)
     bone = obj.data.bones[clip.root]
     while bone.parent and bone.use_connect:
@@ -132,13 +142,13 @@ def _retarget(
 
 
 def _match_rate(clip: Clip, scene: bpy.types.Scene, set_scene_rate: bool) -> tuple[Clip, str]:
-    """The clip at the rate at which the scene will run, and what to say of it."""
+    """Bring the animation and the scene to one frame rate; returns the animation and a note, or an empty one."""
     fps = keyframes.get_scene_fps(scene)
     if abs(fps / clip.fps - 1.0) < 1e-5:
         return replace(clip, fps=fps), ""
     if set_scene_rate:
         keyframes.set_scene_fps(scene, clip.fps)
-        return clip, f"The scene's rate was set from {fps:.6g} to the video's {clip.fps:.6g} frames a second."
+        return clip, f"The scene's frame rate was set from {fps:.6g} to the video's {clip.fps:.6g} frames a second."
     note = (
         f"The motion was resampled from {clip.fps:.6g} to the scene's {fps:.6g} frames a second; its speed is the same."
     )
@@ -146,16 +156,18 @@ def _match_rate(clip: Clip, scene: bpy.types.Scene, set_scene_rate: bool) -> tup
 
 
 def _get_action(obj: bpy.types.Object) -> tuple[bpy.types.Action | None, bool]:
+    """Return the armature's action and whether it already has a fake user."""
     action = obj.animation_data.action if obj.animation_data else None
     return action, bool(action and action.use_fake_user)
 
 
 def _set_rotation_modes(obj: bpy.types.Object, clip: Clip, mode: str) -> list[str]:
+    """Set the keyed bones' rotation mode, where one is requested; returns the notes."""
     changed = [bone for bone in clip.bones if mode and obj.pose.bones[bone].rotation_mode != mode]
     for bone in changed:
         obj.pose.bones[bone].rotation_mode = mode
-    note = f"The rotation mode of {_format_names(changed)} was changed; older actions that key it no longer turn it."
-    return [note] if changed else []
+    what = "was changed; older actions that key another mode no longer rotate them."
+    return [f"The rotation mode of {_format_names(changed)} {what}"] if changed else []
 
 
 # --- what must be at rest, and what stands in the way -----------------------------------------------------------------
@@ -164,7 +176,9 @@ def _set_rotation_modes(obj: bpy.types.Object, clip: Clip, mode: str) -> list[st
 def _key_rest_values(
     obj: bpy.types.Object, action: bpy.types.Action, clip: Clip, target: KeyingTarget, frame: float
 ) -> list[str]:
-    """Key the switches, and at rest what the keyed bones hang on and what of them is not keyed, where it is not."""
+    """Key the switches and, at their rest values, the channels off rest that the motion relies on and does not key;
+    returns the notes.
+    """
     for switch in target.switches:
         path = f'{obj.pose.bones[switch.bone].path_from_id()}["{switch.name}"]'
         keyframes.key_constant(obj, action, path, frame, switch.value, switch.bone)
@@ -179,11 +193,12 @@ def _key_rest_values(
                 offset_bones.append(bone.name)
     if not offset_bones:
         return []
-    return [f"{_format_names(sorted(set(offset_bones)))} had been moved or scaled by hand; the action keys that away."]
+    names = _format_names(sorted(set(offset_bones)))
+    return [f"{names} had been posed by hand (moved, rotated or scaled); the action keys them at rest."]
 
 
 def _find_dependencies(obj: bpy.types.Object, clip: Clip, target: KeyingTarget) -> list[bpy.types.PoseBone]:
-    """The keyed bones, what they hang on, and the controls that must be still."""
+    """The keyed bones, their ancestors, and the controls that must be at rest."""
     names = dict.fromkeys([*clip.bones, clip.root, *target.rest_controls])
     for name in list(names):
         names |= dict.fromkeys(parent.name for parent in obj.pose.bones[name].parent_recursive)
@@ -191,7 +206,7 @@ def _find_dependencies(obj: bpy.types.Object, clip: Clip, target: KeyingTarget) 
 
 
 def _find_offsets(bone: bpy.types.PoseBone) -> Iterator[tuple[str, Any]]:
-    """The channels of a pose bone that are not at rest now, with their values at rest."""
+    """Yield the channels of a pose bone that are not at rest, each with its value at rest."""
     turn = {"QUATERNION": ("rotation_quaternion", (1.0, 0.0, 0.0, 0.0)), "AXIS_ANGLE": ("rotation_axis_angle", None)}
     channel, rest = turn.get(bone.rotation_mode, ("rotation_euler", (0.0, 0.0, 0.0)))
     rest = rest or (0.0, *bone.rotation_axis_angle[1:])
@@ -201,7 +216,7 @@ def _find_offsets(bone: bpy.types.PoseBone) -> Iterator[tuple[str, Any]]:
 
 
 def _find_obstacles(obj: bpy.types.Object, clip: Clip) -> list[str]:
-    """What of the user's will overrule or mix with the keys."""
+    """Report what in the user's file will override the keyframes or mix with them."""
     notes, keyed = [], set(clip.bones)
     constrained = sorted(keyed & set(_find_constrained_bones(obj)))
     if constrained:
@@ -216,7 +231,7 @@ def _find_obstacles(obj: bpy.types.Object, clip: Clip) -> list[str]:
 
 
 def _find_constrained_bones(obj: bpy.types.Object) -> Iterator[str]:
-    """The bones that active constraints or rotation drivers of the armature move."""
+    """Yield the bones that the armature's active constraints or rotation drivers move."""
     for bone in obj.pose.bones:
         for constraint in bone.constraints:
             active = constraint.is_valid and not constraint.mute and constraint.influence > 0.0
@@ -229,7 +244,9 @@ def _find_constrained_bones(obj: bpy.types.Object) -> Iterator[str]:
 
 
 def _find_moved_bones(bone: bpy.types.PoseBone, constraint: bpy.types.Constraint) -> list[str]:
-    """The bone; with inverse kinematics also those up its chain (all of them where its length is 0)."""
+    """The bones that a constraint moves: its own and, of inverse kinematics, those up the chain (length 0: all of
+    them).
+    """
     if constraint.type not in ("IK", "SPLINE_IK"):
         return [bone.name]
     line = [bone, *bone.parent_recursive]
@@ -238,5 +255,6 @@ def _find_moved_bones(bone: bpy.types.PoseBone, constraint: bpy.types.Constraint
 
 
 def _format_names(names: list[str]) -> str:
+    """Join names for a sentence; of many the first few, and how many others there are."""
     shown = names if len(names) <= _MAX_NAMES + 1 else [*names[:_MAX_NAMES], f"{len(names) - _MAX_NAMES} others"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Armatures: one read as a rest pose, and a new one made from a skeleton.
 
-Knows edit bones, the object's place in the world and the scene's unit. Knows no motion, no key and no rig by name.
+Knows edit bones, the object's transform in the world and the scene's unit. Does not know motions, keyframes or any rig
+by name.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ _MIN_BONE_LENGTH_M = 0.01
 
 
 def read_rest_pose(obj: bpy.types.Object, scene_unit_m: float = 1.0) -> RestPose:
-    """The rest pose of an armature object, as it stands in the world now; a scene's unit is `scene_unit_m` metres.
+    """Read the rest pose of an armature object, with the object's transform as it is now.
 
-    Raises UserError where the object is no armature, has no bones, is mirrored, sheared or stretched on one axis.
+    One unit of the scene is `scene_unit_m` metres. Raises UserError where the object is no armature, has no bones, or
+    is mirrored, sheared or stretched along one axis.
     """
     bones = get_bones(obj)
     matrix, scale = _read_placement(obj)
@@ -56,7 +58,7 @@ def get_bones(obj: bpy.types.Object | None) -> list[bpy.types.Bone]:
 
 
 def describe_scale(obj: bpy.types.Object) -> str:
-    """What to tell the user of the object's scale, or nothing."""
+    """A note on the object's scale, or an empty one."""
     scale = _read_placement(obj)[1]
     if np.ptp(scale) <= _UNEVEN_SCALE_TOLERANCE * scale.mean():
         return ""
@@ -64,16 +66,18 @@ def describe_scale(obj: bpy.types.Object) -> str:
 
 
 def _read_parents(bones: list[bpy.types.Bone]) -> tuple[int, ...]:
+    """Each bone's parent by number, -1 for none."""
     index = {bone.name: i for i, bone in enumerate(bones)}
     return tuple(index[bone.parent.name] if bone.parent else -1 for bone in bones)
 
 
 def _read_vectors(bones: list[bpy.types.Bone], name: str) -> Array:
+    """A vector property of each bone (B, 3)."""
     return np.array([getattr(bone, name) for bone in bones], float)
 
 
 def _read_placement(obj: bpy.types.Object) -> tuple[Array, Array]:
-    """The object's evaluated matrix (4, 4) in the world and its scale along each axis (3,)."""
+    """Read the object's evaluated matrix in the world (4, 4) and its scale along each axis (3,)."""
     matrix = np.array(obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world, float)
     axes = matrix[:3, :3]
     scale = np.linalg.norm(axes, axis=0)
@@ -91,11 +95,11 @@ def _read_placement(obj: bpy.types.Object) -> tuple[Array, Array]:
 def create_armature(
     skeleton: Skeleton, name: str, collection: bpy.types.Collection, scene_unit_m: float = 1.0
 ) -> bpy.types.Object:
-    """A new armature in the skeleton's rest pose, standing at the origin; selection, mode and active object stay.
+    """Create an armature in the skeleton's rest pose at the world's origin; selection, mode and active object stay.
 
-    Bones have the joints' names with Blender's ending for the side, as the VRM add-on has them: `left_upper_arm` is
-    `upper_arm.L`. Each ends at the joint that carries the limb on; knees and elbows bend about their x axes. The
-    collection must be one of the current view layer's.
+    Bones have the joints' names with Blender's suffix for the side, as in the VRM add-on: `left_upper_arm` is
+    `upper_arm.L`. Each ends at the next joint of its limb; knees and elbows bend about their x axes. The collection
+    must be in the current view layer.
     """
     armature = bpy.data.armatures.new(name)
     obj = bpy.data.objects.new(name, armature)
@@ -106,13 +110,13 @@ def create_armature(
 
 
 def bone_name(joint: str) -> str:
-    """`left_upper_arm` is `upper_arm.L`; a joint of the middle keeps its name."""
+    """Blender's name for a joint: `left_upper_arm` is `upper_arm.L`; a joint of the middle keeps its name."""
     side, _, part = joint.partition("_")
     return f"{part}.{side[0].upper()}" if side in ("left", "right") and part else joint
 
 
 def _override_window(collection: bpy.types.Collection) -> contextlib.AbstractContextManager[object]:
-    """The window that shows the collection's scene: timers run without one, and modes cannot be changed there."""
+    """Enter a window that shows the collection's scene: timers run without one, and the mode cannot be set there."""
     for window in bpy.context.window_manager.windows:
         root = window.scene.collection
         if window != bpy.context.window and collection in (root, *root.children_recursive):
@@ -122,7 +126,7 @@ def _override_window(collection: bpy.types.Collection) -> contextlib.AbstractCon
 
 @contextlib.contextmanager
 def _edit_mode(obj: bpy.types.Object) -> Iterator[None]:
-    """Edit mode on the object alone; afterwards what was selected, active and in which mode is so again."""
+    """Edit mode on this object alone; selection, active object and mode are restored afterwards."""
     layer = bpy.context.view_layer
     active, selected = layer.objects.active, [other for other in layer.objects if other.select_get()]
     mode = active.mode if active else "OBJECT"
@@ -145,6 +149,7 @@ def _edit_mode(obj: bpy.types.Object) -> Iterator[None]:
 
 
 def _build_bones(edit_bones: bpy.types.ArmatureEditBones, skeleton: Skeleton, units_per_m: float) -> None:
+    """Add a bone for each joint; one unit of the armature is 1 / `units_per_m` metres."""
     heads = skeleton.rest_positions()
     tails = _compute_tails(skeleton, heads)
     bones: list[bpy.types.EditBone] = []
@@ -159,7 +164,7 @@ def _build_bones(edit_bones: bpy.types.ArmatureEditBones, skeleton: Skeleton, un
 
 
 def _compute_tails(skeleton: Skeleton, heads: Array) -> Array:
-    """Where each joint's bone ends (J, 3): at its tip, or at the child that lies most straight ahead of it."""
+    """Where each joint's bone ends (J, 3): at its tip, or at the child most nearly straight ahead."""
     tails = heads + skeleton.tips
     for joint, parent in enumerate(skeleton.parents):
         ahead = skeleton.offsets[joint] if parent >= 0 else np.array([0.0, 0.0, 1.0])

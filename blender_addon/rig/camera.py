@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Blender camera that sees what the video's camera saw, with the video behind the figure.
+"""A Blender camera that matches the video's, with the video as its background.
 
-Knows lenses, sensors and background pictures; not how the figure was made. A motion's camera is OpenCV's (x right, y
-down, z forward, pixels from the top left); Blender's looks along -z with y up and measures its shift in picture widths.
+Knows lenses, sensors and background images; does not know how the character was animated. A motion's camera is OpenCV's
+(x right, y down, z forward, pixels from the top left); Blender's looks along -z with y up, and its shift is in image
+widths.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from stc_core.motion.motion import Camera, Motion
 from . import keyframes
 
 _SENSOR_MM = 36.0
+"""full frame, Blender's default: focal lengths then read as photographers know them"""
 _CAMERA_NAME = "STC Mocap Camera"
 _OPENCV_TO_BLENDER = np.diag([1.0, -1.0, -1.0])
 _CLIP_END_M = 500.0
-_BACKGROUND_FRAMES = 1_000_000  # frames for which the background goes on; the film's own end stops it
+"""far beyond what a camera that sees a person needs; chosen"""
+_BACKGROUND_FRAMES = 1_000_000
+"""longer than any video: its own end stops it"""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the figure stands for the motion: world = scale * motion + origin (3,), metres.
+    """How the character was scaled and placed: world = scale * motion + origin (3,), metres.
 
-    A figure of other size under a camera moved by the same factor gives the same picture.
+    A character of another size under a camera moved by the same factor gives the same picture.
     """
 
     scale: float = 1.0
@@ -40,9 +44,9 @@ class Placement:
 
 @dataclass(frozen=True)
 class BackgroundVideo:
-    """How the video runs under the scene: its frame `first` (from 0) shows at the scene's frame `start_frame`.
+    """The video as the background: its frame `first` (from 0) shows on the scene's frame `start_frame`.
 
-    fps: of the video as the motion counts it; scene_fps: the rate at which the action was keyed.
+    fps: of the video, as in the motion; scene_fps: the frame rate at which the action was keyed.
     """
 
     path: Path
@@ -55,7 +59,7 @@ class BackgroundVideo:
 def match_camera(
     scene: bpy.types.Scene, camera: Camera, placement: Placement, video: BackgroundVideo
 ) -> tuple[bpy.types.Object, list[str]]:
-    """Make, or set anew, the scene's matching camera; returns it and what was changed, a sentence each.
+    """Create the scene's matching camera, or update it; returns it and notes on what was changed.
 
     Changes the scene's active camera, resolution and, where it differs, frame rate. Raises UserError without the video.
     """
@@ -74,7 +78,7 @@ def match_camera(
 
 
 def get_first_video_frame(motion: Motion) -> int:
-    """Which frame of the video, from 0, the motion's first one is."""
+    """The video's frame, from 0, on which the motion begins."""
     return round(motion.start_s * motion.fps) if motion.settings.get("video", {}).get("start_s") else 0
 
 
@@ -87,7 +91,7 @@ def compute_matrix_world(camera: Camera, placement: Placement) -> Array:
 
 
 def set_lens(data: bpy.types.Camera, camera: Camera) -> None:
-    """Focal length and principal point, for a picture of the camera's size with square pixels."""
+    """Set focal length and principal point, for a picture of the camera's size with square pixels."""
     width, height = camera.image_size
     data.type, data.sensor_fit, data.sensor_width = "PERSP", "HORIZONTAL", _SENSOR_MM
     data.lens = float(camera.K[0, 0]) / width * _SENSOR_MM
@@ -96,7 +100,7 @@ def set_lens(data: bpy.types.Camera, camera: Camera) -> None:
 
 
 def _find_or_create_camera(scene: bpy.types.Scene) -> bpy.types.Object:
-    """The scene's matching camera from an earlier time, or a new one."""
+    """The scene's matching camera, from an earlier time or new."""
     for found in scene.objects:
         if found.type == "CAMERA" and found.get("stc_mocap_camera"):
             return found
@@ -107,21 +111,24 @@ def _find_or_create_camera(scene: bpy.types.Scene) -> bpy.types.Object:
 
 
 def _set_scene(scene: bpy.types.Scene, camera: Camera, video: BackgroundVideo) -> list[str]:
+    """Give the scene the video's resolution and the action's frame rate; returns notes on what was changed."""
     render, notes = scene.render, []
     if (render.resolution_x, render.resolution_y) != camera.image_size:
         render.resolution_x, render.resolution_y = camera.image_size
-        notes.append("The scene's resolution is now {} × {}, as the video's.".format(*camera.image_size))
+        notes.append("The scene's resolution was set to the video's, {} × {}.".format(*camera.image_size))
     render.pixel_aspect_x = render.pixel_aspect_y = 1.0
     if abs(keyframes.get_scene_fps(scene) / video.scene_fps - 1.0) > 1e-4:
         keyframes.set_scene_fps(scene, video.scene_fps)
-        notes.append(f"The scene's rate is now {video.scene_fps:.5g} frames a second, as the action was keyed.")
+        notes.append(
+            f"The scene's frame rate was set to {video.scene_fps:.5g} frames a second, at which the action was keyed."
+        )
     return notes
 
 
 def _load_video(path: Path) -> bpy.types.Image:
-    """The video as a picture that moves; the one that is already loaded, if it is."""
+    """The video as a movie image; one that is already loaded is used again."""
     if not path.is_file():
-        raise UserError(f"The video {path} is not there.", "Choose where it is now under Video, and match again.")
+        raise UserError(f"The video {path} is not there.", "Choose it again under Video, then match the camera.")
     image = bpy.data.images.load(str(path), check_existing=True)
     if image.source != "MOVIE" or image.size[0] == 0:
         if not image.users:
@@ -131,7 +138,7 @@ def _load_video(path: Path) -> bpy.types.Image:
 
 
 def _set_background(data: bpy.types.Camera, image: bpy.types.Image, video: BackgroundVideo) -> None:
-    """The video behind the scene, frame by frame; where the action was resampled a driver holds it in time."""
+    """Show the video behind the scene; where the action was resampled a driver keeps it in time."""
     data.show_background_images = True
     data.background_images.clear()
     data.animation_data_clear()
@@ -148,12 +155,13 @@ def _set_background(data: bpy.types.Camera, image: bpy.types.Image, video: Backg
 
 
 def _add_offset_driver(user: bpy.types.ImageUser, expression: str) -> None:
-    """Shift the film by a simple expression of the frame, one that Blender works out without Python."""
+    """Shift the video by an expression of the frame that Blender evaluates without Python."""
     driver = user.driver_add("frame_offset").driver
     driver.type, driver.expression = "SCRIPTED", expression
 
 
 def _check_orientation(image: bpy.types.Image, camera: Camera) -> list[str]:
+    """A note where Blender ignores the video's rotation."""
     width, height = image.size
     turned = (width > height) != (camera.image_size[0] > camera.image_size[1])
-    return ["Blender shows this video turned by 90 degrees; set the background's Rotation."] if turned else []
+    return ["Blender shows this video rotated by 90 degrees; set the background image's Rotation."] if turned else []

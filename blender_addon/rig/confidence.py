@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sure the capture was, on the timeline: animated properties of the armature, coloured ranges, doubtful stretches.
+"""The capture's confidence on the timeline: animated properties of the armature, coloured and doubtful frame ranges.
 
-Knows the parts of a body and where a score becomes a doubt. The curves of an action are the truth: move or scale the
-keys in time, and the ranges and the jumps follow.
+Knows the body's parts and below which confidence a frame is doubtful. An action's F-curves are the truth: move or scale
+their keyframes, and the ranges follow.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from stc_core.motion.motion import Motion
 
 from . import keyframes, provenance
 
-DOUBTFUL_BELOW = 0.5  # below: look at it
-GUESSED_BELOW = 0.25  # below: it was guessed
-_GAP_S, _LEAST_S = 0.2, 0.1  # doubts this near are one; shorter ones do not count
+DOUBTFUL_BELOW = 0.5
+"""a confidence below which a frame deserves a look; chosen"""
+GUESSED_BELOW = 0.25
+"""a confidence below which the pose was guessed; chosen"""
+_MAX_GAP_S, _MIN_RANGE_S = 0.2, 0.1
+"""ranges this near are one, shorter ones are left out; chosen"""
 _PROPERTY = "stc_confidence"
 _ARM = ("upper_arm", "lower_arm", "hand")
 _LEG = ("upper_leg", "lower_leg", "foot", "toes")
@@ -34,7 +37,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class DoubtfulRange:
-    """A stretch of frames, ends included, in which `parts` were hardly seen; lowest: the worst score."""
+    """Frames, ends included, in which `parts` have low confidence; lowest: the least of it."""
 
     start: float
     end: float
@@ -42,12 +45,13 @@ class DoubtfulRange:
     lowest: float
 
     def __str__(self) -> str:
+        """As the status bar shows it."""
         names = ", ".join(part.replace("_", " ") for part in self.parts)
         return f"{names.capitalize()}: frames {self.start:.0f} to {self.end:.0f}, confidence {self.lowest:.0%}."
 
 
 def compute_part_scores(motion: Motion) -> dict[str, Array]:
-    """The least score (T,) of each part's joints, for parts that the motion has, and of them all under ""."""
+    """The least confidence (T,) of each part's joints, for parts that the motion has, and of all under ""."""
     names = motion.skeleton.joint_names
     columns = {part: [names.index(joint) for joint in joints if joint in names] for part, joints in PARTS.items()}
     scores = {part: motion.scores[:, members].min(1) for part, members in columns.items() if members}
@@ -55,6 +59,7 @@ def compute_part_scores(motion: Motion) -> dict[str, Array]:
 
 
 def get_property_name(part: str) -> str:
+    """The armature's custom property for a part; "" is the whole body."""
     return f"{_PROPERTY}_{part}" if part else _PROPERTY
 
 
@@ -69,7 +74,7 @@ def write_confidence(obj: bpy.types.Object, action: bpy.types.Action, motion: Mo
 
 
 def read_curves(obj: bpy.types.Object) -> dict[str, tuple[Array, Array]]:
-    """Frames (N,) and scores (N,) of each part, and of all under "", as the armature's action has them now."""
+    """Frames (N,) and confidence (N,) of each part, and of all under "", as the armature's action has them now."""
     paths = {f'["{get_property_name(part)}"]': part for part in ("", *PARTS)}
     found = {}
     for curve in get_confidence_fcurves(obj):
@@ -81,7 +86,7 @@ def read_curves(obj: bpy.types.Object) -> dict[str, tuple[Array, Array]]:
 
 
 def get_confidence_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
-    """The F-curves of the capture's action that the armature plays; changes nothing, for it is asked while drawing."""
+    """The F-curves of the captured action that the armature plays. Changes nothing: it is called while drawing."""
     action = provenance.find_captured_action(obj)
     if action is None or not hasattr(action, "layers"):
         return list(action.fcurves) if action else []
@@ -90,11 +95,11 @@ def get_confidence_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
 
 
 def find_doubtful_ranges(obj: bpy.types.Object, fps: float) -> tuple[DoubtfulRange, ...]:
-    """The doubtful stretches of the armature's action, in time; fps: the scene's rate."""
+    """The doubtful frame ranges of the armature's action, in time order; fps: the scene's frame rate."""
     seen = read_curves(obj)
     frames, lowest = seen.pop("", (np.zeros(0), np.zeros(0)))
     stretches = []
-    for start, end in _find_runs(frames, lowest < DOUBTFUL_BELOW, _GAP_S * fps, _LEAST_S * fps):
+    for start, end in _find_runs(frames, lowest < DOUBTFUL_BELOW, _MAX_GAP_S * fps, _MIN_RANGE_S * fps):
         within = {part: _min_score(*curve, start, end) for part, curve in seen.items()}
         parts = sorted((part for part in within if within[part] < DOUBTFUL_BELOW), key=lambda part: within[part])
         stretches.append(DoubtfulRange(start, end, tuple(parts), _min_score(frames, lowest, start, end)))
@@ -102,18 +107,19 @@ def find_doubtful_ranges(obj: bpy.types.Object, fps: float) -> tuple[DoubtfulRan
 
 
 def find_next_range(stretches: tuple[DoubtfulRange, ...], frame: float) -> DoubtfulRange | None:
-    """The first stretch that starts after the frame, else the first of all; None where there is none."""
+    """The first range that starts after the frame, else the first of all; None where there is none."""
     after = [doubt for doubt in stretches if round(doubt.start) > frame]
     return next(iter(after or stretches), None)
 
 
 def _min_score(frames: Array, scores: Array, start: float, end: float) -> float:
+    """The least score within a range of frames, ends included."""
     inside = scores[(frames >= start) & (frames <= end)]
     return float(inside.min()) if len(inside) else 1.0
 
 
 def _find_runs(frames: Array, low: np.ndarray, gap: float, least: float) -> list[tuple[float, float]]:
-    """First and last frame of the runs of `low`, joined over less than `gap`, without those under `least`."""
+    """First and last frame of the runs of `low`, joined over gaps up to `gap`, without those shorter than `least`."""
     runs: list[tuple[float, float]] = []
     for first, after in find_runs(low):
         last = after - 1
@@ -124,7 +130,7 @@ def _find_runs(frames: Array, low: np.ndarray, gap: float, least: float) -> list
     return [run for run in runs if run[1] - run[0] >= least]
 
 
-# The strip at the foot of the timeline: yellow where in doubt, red where guessed.
+# The strip at the foot of the timeline: yellow where doubtful, red where guessed.
 
 _RANGE_COLOURS = {DOUBTFUL_BELOW: (0.95, 0.75, 0.1, 0.9), GUESSED_BELOW: (0.9, 0.2, 0.15, 0.95)}
 _RANGE_HEIGHT_PX = 5.0
@@ -133,7 +139,7 @@ _cached_ranges: dict[tuple[object, ...], list[tuple[float, float, float]]] = {}
 
 
 def _get_timeline_ranges(obj: bpy.types.Object) -> list[tuple[float, float, float]]:
-    """Start, end and level of the coloured ranges; worked out anew only when the curve's keys changed."""
+    """Start, end and threshold of the coloured ranges; computed anew only when the curve's keyframes changed."""
     curve = next((c for c in get_confidence_fcurves(obj) if c.data_path == f'["{_PROPERTY}"]'), None)
     if curve is None or len(curve.keyframe_points) == 0:
         return []
@@ -151,6 +157,7 @@ def _get_timeline_ranges(obj: bpy.types.Object) -> list[tuple[float, float, floa
 
 
 def _draw_timeline() -> None:
+    """Draw the coloured ranges at the foot of the timeline."""
     context = bpy.context
     obj, region = provenance.find_shown_armature(context), context.region
     if obj is None or not context.scene.stc_mocap.show_confidence:
@@ -167,7 +174,7 @@ def _draw_timeline() -> None:
 
 
 def _make_rectangle(left: float, right: float, high: float) -> list[tuple[float, float, float]]:
-    """The corners of its two triangles."""
+    """The corners of a rectangle's two triangles, pixels of the region."""
     a, b, c, d = (left, 0.0, 0.0), (right, 0.0, 0.0), (left, high, 0.0), (right, high, 0.0)
     return [a, b, c, c, b, d]
 

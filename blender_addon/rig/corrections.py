@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the animator mended, kept for the network to learn from: the captured motion beside the corrected one.
+"""The animator's corrections, kept for the network to learn from: the captured motion beside the corrected one.
 
-A correction is a folder: capture.npz as it was captured, corrected.npz with the same frames as the armature now moves,
-meta.json. Knows how an armature is read back; not how the network learns from it.
+A correction is a folder: capture.npz as it was captured, corrected.npz with the same frames as the armature moves now,
+meta.json. Knows how an armature's pose is sampled; does not know how the network learns from it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .apply import resolve_target
 def save_correction(obj: bpy.types.Object, scene: bpy.types.Scene, folder: Path) -> Path:
     """Store the armature's captured action, as edited, as a new correction in `folder`; returns its own folder.
 
-    The scene, its frame and the pose are left alone. Raises UserError where the capture is gone or nothing can be
+    The scene, its frame and the pose stay as they are. Raises UserError where the capture is missing or nothing can be
     written.
     """
     action, record = provenance.require_captured_action(obj)
@@ -56,7 +56,9 @@ def save_correction(obj: bpy.types.Object, scene: bpy.types.Scene, folder: Path)
 def _compute_corrected_motion(
     obj: bpy.types.Object, scene: bpy.types.Scene, record: provenance.Provenance, motion: Motion
 ) -> Motion:
-    """The motion with what the armature shows otherwise than when it was imported: held feet are not an edit."""
+    """The captured motion with what was edited since its import: what retargeting itself changed, as foot locking, is
+    no edit.
+    """
     target = resolve_target(obj, record.bone_map(), scene, record.rigify_controls)
     animation = retarget(motion, target.rest, target.bone_map, RetargetConfig(lock_feet=record.lock_feet))
     heads, rotations = pose(target.rest, animation)
@@ -75,7 +77,7 @@ def _compute_corrected_motion(
 
 
 def _choose_evaluated_bones(obj: bpy.types.Object, rest: RestPose, bone_map: BoneMap) -> BoneMap:
-    """The bones by which an edit is seen: of a Rigify character the deform bones, which follow FK and IK alike."""
+    """The bones in which an edit shows: of a Rigify character the deform bones, which follow FK and IK alike."""
     if not rigify.is_generated(obj):
         return bone_map
     maps = (bone_maps.match(rest, rig) for rig in bone_maps.KNOWN if rig.name.startswith("Rigify deform"))
@@ -88,9 +90,10 @@ def count_corrections(folder: Path) -> int:
 
 
 def sample_pose(obj: bpy.types.Object, rest: RestPose, frames: Array, unit_m: float) -> tuple[Array, Array]:
-    """Heads (T, B, 3), world metres, and q_world_bone (T, B, 4) of the rest's bones at the scene's `frames` (T,).
+    """Sample heads (T, B, 3), world metres, and q_world_bone (T, B, 4) of the rest's bones at the scene's `frames`
+    (T,).
 
-    As evaluated with all constraints and drivers, in a scene of its own: nothing of it comes back to the user's.
+    Evaluated with all constraints and drivers, in a scene of its own: the user's scene stays as it is.
     """
     matrices, window_manager = np.empty((len(frames), len(rest.bones), 4, 4)), bpy.context.window_manager
     window_manager.progress_begin(0, len(frames))
@@ -120,7 +123,7 @@ def _make_temporary_scene(obj: bpy.types.Object) -> Iterator[bpy.types.Scene]:
 
 
 def _make_metadata(obj: bpy.types.Object, action: bpy.types.Action, record: provenance.Provenance) -> dict[str, Any]:
-    """What else one may want to know of a correction."""
+    """What meta.json holds: the rig, the action, the bone map, the versions."""
     return {
         "format": 1,
         "rig": obj.name,

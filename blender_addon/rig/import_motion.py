@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A motion file becomes actions on an armature: the smoothed one, the raw one beside it, and the record of both.
+"""Imports a motion file onto an armature: the smoothed action, the raw one beside it, and where both come from.
 
-Knows the order of what happens to the rig; how each step is done is known by retargeting, keying and confidence.
+Knows the order of what happens to the armature; retargeting, keyframes and confidence know how each step is done.
 """
 
 from __future__ import annotations
@@ -28,29 +28,36 @@ HUMANOID_HEIGHT_M = 1.70
 
 @dataclass(frozen=True)
 class MotionSource:
-    """What is brought: the motion file, the raw one if there is one, a name for the actions, and where it is from."""
+    """What is imported."""
 
     motion: Path
     name: str
+    """of the actions"""
     raw: Path | None = None
+    """the unsmoothed motion; None: there is none"""
     capture: str = ""
+    """the same for both actions of the pair: the job's folder, or the file"""
     video: str = ""
     notes: tuple[str, ...] = ()
+    """the engine's, for the report"""
 
 
 @dataclass(frozen=True)
 class ImportResult:
+    """What an import made. notes: the report, one sentence each."""
+
     armature: bpy.types.Object
     action: bpy.types.Action
     notes: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
+        """The message for the panel."""
         return f"The armature {self.armature.name} has the new action {self.action.name}."
 
 
 def make_source(path: Path) -> MotionSource:
-    """A file that the user chose; the raw motion beside it comes along."""
+    """Make the source of a file that the user chose; the raw motion beside it is imported too."""
     raw = path.with_name(f"{path.stem}_raw.npz")
     usable = path.suffix.lower() == ".npz" and raw.is_file()
     return MotionSource(path, path.stem, raw if usable else None, capture=str(path))
@@ -59,7 +66,7 @@ def make_source(path: Path) -> MotionSource:
 def import_source(source: MotionSource, scene: bpy.types.Scene, obj: bpy.types.Object | None) -> ImportResult:
     """Put a motion file on the armature, or on a new one, by the scene's settings.
 
-    Raises UserError before anything is changed, or with what was changed undone.
+    Raises UserError where it cannot be; the file then is as it was.
     """
     motion = read_motion_file(source.motion)
     raw, notes = _read_raw(source.raw)
@@ -84,7 +91,7 @@ def import_source(source: MotionSource, scene: bpy.types.Scene, obj: bpy.types.O
 
 
 def create_mapped_armature(skeleton: Skeleton, name: str, scene: bpy.types.Scene) -> bpy.types.Object:
-    """An armature of the skeleton's proportions with its map, in the scene."""
+    """Create an armature of the skeleton's proportions in the scene, with its bone map."""
     unit_m = scene.unit_settings.scale_length
     obj = armature.create_armature(skeleton, name, scene.collection, unit_m)
     set_bone_map(obj, bone_maps.guess(armature.read_rest_pose(obj, unit_m)))
@@ -92,11 +99,12 @@ def create_mapped_armature(skeleton: Skeleton, name: str, scene: bpy.types.Scene
 
 
 def scale_skeleton(skeleton: Skeleton, scale: float) -> Skeleton:
+    """Scale a skeleton's bones."""
     return replace(skeleton, offsets=skeleton.offsets * scale, tips=skeleton.tips * scale)
 
 
 def _read_raw(path: Path | None) -> tuple[Motion | None, tuple[str, ...]]:
-    """The raw motion; where it cannot be read the smoothed one comes alone, and that is said."""
+    """Read the raw motion; where it cannot be read the smoothed one is imported alone, with a note."""
     if path is None:
         return None, ()
     try:
@@ -108,7 +116,7 @@ def _read_raw(path: Path | None) -> tuple[Motion | None, tuple[str, ...]]:
 def _apply_source(
     source: MotionSource, kind: str, motion: Motion, scene: bpy.types.Scene, obj: bpy.types.Object
 ) -> ApplyResult:
-    """Key one motion, with its confidence and its record."""
+    """Key one motion, with its confidence and its provenance."""
     options = scene.stc_mocap.apply_options(source.name if kind == "smoothed" else f"{source.name} raw")
     bone_map = get_bone_map(obj) or bone_maps.guess(armature.read_rest_pose(obj, scene.unit_settings.scale_length))
     applied = apply_motion(obj, motion, bone_map, options, scene)
@@ -137,7 +145,7 @@ def _apply_source(
 
 
 def _play_action(obj: bpy.types.Object, action: bpy.types.Action, scene: bpy.types.Scene) -> None:
-    """Let the armature play the action: on its own, or as a strip where the user wants one."""
+    """Let the armature play the action: as its own, or as a strip where the user wants one."""
     if scene.stc_mocap.nla_strip:
         keyframes.push_strip(obj, action, action.frame_start)
     else:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clips become actions: F-curves written in bulk, in every Blender from 4.2 on.
+"""Bone animations become actions: F-curves written in bulk, in every Blender from 4.2 on.
 
 The one place that knows where a Blender keeps its F-curves: on the action itself (4.2), or in the channelbag of a slot
-(4.4 and later). Knows rotation modes, scene rates and the NLA; nothing of motions, maps or rigs by name.
+(4.4 and later). Knows rotation modes, frame rates and the NLA; does not know motions, bone maps or any rig by name.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from stc_core.geometry.euler import to_continuous_euler
 from stc_core.geometry.rotation import Array
 from stc_core.motion.retarget.rest_pose import Clip
 
-_LINEAR, _CONSTANT = 1, 0  # bpy.types.Keyframe.interpolation by number
+_LINEAR, _CONSTANT = 1, 0
+"""bpy.types.Keyframe.interpolation by number, for foreach_set"""
 
 
 def write_action(
     obj: bpy.types.Object, clip: Clip, name: str, start_frame: float, scene_fps: float, assign: bool = True
 ) -> bpy.types.Action:
-    """Key a clip as a new action; the clip's first frame falls on `start_frame`, later ones where their time falls.
+    """Key a bone animation as a new action; its first frame falls on `start_frame`, later ones where their time falls.
 
-    Keys are linear, a group a bone, in the bone's own rotation mode; the bone's location axes are minded. The action's
-    frame range is set. The object gets the action (`assign`; else it has a fake user); its former one is kept.
+    Keyframes are linear, grouped by bone, in the bone's own rotation mode and location axes. The action's frame range
+    is set. The object gets the action where `assign`, else the action gets a fake user; the object's former action is
+    kept.
     """
     action = bpy.data.actions.new(name)
     frames = start_frame + np.arange(len(clip.rotations)) * (scene_fps / clip.fps)
@@ -59,7 +61,7 @@ def write_fcurve(
     index: int = 0,
     constant: bool = False,
 ) -> bpy.types.FCurve:
-    """A new F-curve of the object in the action: `values` (N,) keyed at `frames` (N,), rising; linear, or in steps."""
+    """Write a new F-curve: `values` (N,) at rising `frames` (N,), interpolated linearly or `constant`."""
     holder = _get_channelbag(action, obj)
     curve = holder.fcurves.new(data_path, index=index)
     if group:
@@ -106,7 +108,7 @@ def assign_action(obj: bpy.types.Object, action: bpy.types.Action | None) -> bpy
 
 
 def push_strip(obj: bpy.types.Object, action: bpy.types.Action, start_frame: float) -> bpy.types.NlaStrip:
-    """Lay the action as a strip on a new NLA track; the object lets go of its action, which would hide the strip."""
+    """Put the action as a strip on a new NLA track; the object's own action is cleared, for it would hide the strip."""
     assign_action(obj, None)
     track = obj.animation_data.nla_tracks.new()
     track.name = action.name
@@ -117,7 +119,7 @@ def push_strip(obj: bpy.types.Object, action: bpy.types.Action, start_frame: flo
 
 
 def resample(clip: Clip, fps: float) -> Clip:
-    """The clip at another rate: turns along the shortest arc, places on the straight line, between its frames."""
+    """Resample to another frame rate: rotations along the shortest arc, locations linearly, between the frames."""
     last = len(clip.rotations) - 1
     at = np.arange(int(last / clip.fps * fps + 1e-6) + 1) * (clip.fps / fps)
     before = np.clip(np.floor(at).astype(int), 0, max(last - 1, 0))
@@ -128,12 +130,12 @@ def resample(clip: Clip, fps: float) -> Clip:
 
 
 def get_scene_fps(scene: bpy.types.Scene) -> float:
-    """Frames a second, hertz. A base of 1.001 is rounded in Blender to single precision; here it is exact again."""
+    """The scene's frame rate, hertz. Blender rounds a base of 1.001 to single precision; here it is exact again."""
     return scene.render.fps / round(scene.render.fps_base, 6)
 
 
 def set_scene_fps(scene: bpy.types.Scene, fps: float) -> None:
-    """Set the scene's rate: 29.97 becomes 30 over 1.001, as Blender writes it."""
+    """Set the scene's frame rate: 29.97 becomes 30 over 1.001, as Blender writes it."""
     whole = max(1, round(fps))
     scene.render.fps, scene.render.fps_base = whole, whole / fps
 
@@ -142,7 +144,7 @@ def set_scene_fps(scene: bpy.types.Scene, fps: float) -> None:
 
 
 def _get_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
-    """What holds the `fcurves` and `groups` of the object in the action: the action, or its slot's channelbag."""
+    """What holds the object's `fcurves` and `groups` in the action: the action itself, or its slot's channelbag."""
     if not hasattr(action, "slots"):
         return action
     layer = action.layers[0] if action.layers else action.layers.new("Layer")
@@ -151,7 +153,7 @@ def _get_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
 
 
 def _get_slot(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
-    """The action's slot for the object: the one it uses, else the first, else a new one; None without slots."""
+    """The action's slot for the object: the one in use, else the first, else a new one; None without slots."""
     if not hasattr(action, "slots"):
         return None
     data = obj.animation_data
@@ -163,6 +165,7 @@ def _get_slot(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
 def _write_fcurves(
     obj: bpy.types.Object, action: bpy.types.Action, path: str, frames: Array, values: Array, group: str
 ) -> None:
+    """Write one F-curve for each column of `values` (N, C)."""
     for index, column in enumerate(values.T):
         write_fcurve(obj, action, path, frames, column, group, index)
 
@@ -171,12 +174,13 @@ def _write_fcurves(
 
 
 def _get_rotation_channel(bone: bpy.types.PoseBone) -> str:
+    """The property that holds a pose bone's rotation in its mode."""
     names = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
     return names.get(bone.rotation_mode, "rotation_euler")
 
 
 def _compute_channel_values(obj: bpy.types.Object, clip: Clip) -> list[Array]:
-    """For each bone of the clip its values (T, 3 or 4) in the bone's own rotation mode."""
+    """For each bone its values (T, 3 or 4) in its own rotation mode."""
     modes = [obj.pose.bones[bone].rotation_mode for bone in clip.bones]
     values: list[Array] = [np.empty(0)] * len(modes)
     for mode in set(modes):
@@ -189,19 +193,19 @@ def _compute_channel_values(obj: bpy.types.Object, clip: Clip) -> list[Array]:
 
 
 def convert_to_mode(q: Array, mode: str) -> Array:
-    """Turns (T, B, 4) as the values (T, B, 3 or 4) of a pose bone's rotation mode, without leaps between frames."""
+    """Rotations (T, B, 4) as values (T, B, 3 or 4) of a pose bone's rotation mode, without jumps between frames."""
     q = rotation.unroll(q)
     if mode == "QUATERNION":
         return q
-    return (
-        np.stack([_compute_axis_angle(one) for one in np.moveaxis(q, 1, 0)], 1)
-        if mode == "AXIS_ANGLE"
-        else _compute_euler(q, mode)
-    )
+    if mode == "AXIS_ANGLE":
+        return np.stack([_compute_axis_angle(one) for one in np.moveaxis(q, 1, 0)], 1)
+    return _compute_euler(q, mode)
 
 
 def _compute_axis_angle(q: Array) -> Array:
-    """Angle and axis (T, 4) of unrolled turns: the axis keeps its side, the angle runs on past half and whole turns."""
+    """Angle and axis (T, 4) of unrolled rotations: the axis keeps its side, the angle runs on past half and whole
+    turns.
+    """
     sine = np.linalg.norm(q[:, 1:], axis=-1)
     known = np.flatnonzero(sine > 1e-6)
     if not len(known):
@@ -215,18 +219,16 @@ def _compute_axis_angle(q: Array) -> Array:
 
 
 def _compute_euler(q: Array, mode: str) -> Array:
-    """Angles (T, B, 3) about x, y, z for a Blender mode as "XYZ" (about x first), near those of the frame before.
-
-    Of the two triples that make a turn and their whole turns the nearest is taken, the first frame's nearest to zero;
-    where the middle angle locks, the outer two share the step.
-    """
+    """Angles (T, B, 3) about x, y, z for a Blender mode as "XYZ" (about x first), without jumps between frames."""
     order = mode[::-1]  # rotation.py names the factors from the left, Blender the axes as they are turned about
     angles = to_continuous_euler(q, order)
     return angles[..., [order.index(axis) for axis in "XYZ"]]
 
 
 def _convert_to_location_axes(bone: bpy.types.Bone, positions: Array) -> Array:
-    """Basis locations (T, 3) in the axes that the bone's location is read in: its own, its parent's, the armature's."""
+    """Basis locations (T, 3) in the axes that Blender reads the bone's location in: its own, its parent's or the
+    armature's.
+    """
     if bone.use_local_location:
         return positions
     q_bone = rotation.from_matrix(np.array(bone.matrix_local.to_3x3()))

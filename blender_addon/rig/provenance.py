@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an action was made from, kept on the action itself, and the raw and smoothed pair of a capture.
+"""Where an action comes from, stored on the action itself; the raw and smoothed pair of a capture.
 
-Knows the custom property `stc_mocap` (JSON) and which action an armature plays; not how actions are made.
+Knows the custom property `stc_mocap` (JSON) and which action an armature plays; does not know how actions are made.
 """
 
 from __future__ import annotations
@@ -51,13 +51,14 @@ class Provenance:
     """the report: what was assumed and changed"""
 
     def bone_map(self) -> BoneMap:
+        """The bone map that the action was made with."""
         named = {joint: tuple(bones) for joint, bones in self.bones.items()}
         return BoneMap(
             "as captured", named, {joint: tuple(bones) for joint, bones in self.twists.items()}, {}, self.root
         )
 
     def load(self) -> Motion:
-        """The motion. Raises UserError where its file is gone or damaged."""
+        """Load the motion. Raises UserError where its file is missing or damaged."""
         path = Path(self.motion)
         if path.suffix.lower() == ".bvh":
             raise UserError(f"{path.name} is a BVH: it tells nothing of a video.", "Capture the video for this.")
@@ -67,24 +68,26 @@ class Provenance:
 
 
 def write_provenance(action: bpy.types.Action, record: Provenance) -> None:
+    """Store where an action comes from on the action."""
     action[_KEY] = json.dumps(asdict(record))
 
 
 def store_notes(action: bpy.types.Action, notes: tuple[str, ...]) -> None:
-    """Keep the report with the action."""
+    """Keep the import's report with the action."""
     record = read_provenance(action)
     if record:
         write_provenance(action, replace(record, notes=notes))
 
 
 def read_provenance(action: bpy.types.Action | None) -> Provenance | None:
-    """The take of an action, or None where it is not of ours."""
+    """Where an action comes from, or None where it is not ours."""
     text = action.get(_KEY) if action else None
     return _parse(text) if isinstance(text, str) else None
 
 
 @lru_cache(maxsize=64)
 def _parse(text: str) -> Provenance | None:
+    """None where the text is of another version, or was edited by hand."""
     try:
         values: dict[str, Any] = json.loads(text)
         known = {name: values[name] for name in (f.name for f in fields(Provenance)) if name in values}
@@ -96,7 +99,7 @@ def _parse(text: str) -> Provenance | None:
 
 
 def require_captured_action(obj: bpy.types.Object | None) -> tuple[bpy.types.Action, Provenance]:
-    """The capture's action that the armature plays, and its take. Raises UserError where there is none."""
+    """The captured action that the armature plays, and its provenance. Raises UserError where there is none."""
     action = find_captured_action(obj)
     record = read_provenance(action)
     if action is None or record is None:
@@ -105,7 +108,7 @@ def require_captured_action(obj: bpy.types.Object | None) -> tuple[bpy.types.Act
 
 
 def find_shown_armature(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The armature whose capture is shown: the active one if it plays one, else the chosen one."""
+    """The armature whose capture the panels show: the active one if it plays one, else the chosen one."""
     active = getattr(context, "object", None)  # a timer's context has none
     if active and active.type == "ARMATURE" and find_captured_action(active):
         return active
@@ -113,7 +116,7 @@ def find_shown_armature(context: bpy.types.Context) -> bpy.types.Object | None:
 
 
 def find_captured_action(obj: bpy.types.Object | None) -> bpy.types.Action | None:
-    """The capture's action that the armature plays: its own, or the topmost one on its NLA tracks."""
+    """The captured action that the armature plays: its own, or the topmost on its NLA tracks."""
     data = obj.animation_data if obj else None
     if data is None:
         return None
@@ -122,7 +125,7 @@ def find_captured_action(obj: bpy.types.Object | None) -> bpy.types.Action | Non
 
 
 def find_counterpart(action: bpy.types.Action) -> bpy.types.Action | None:
-    """The other action of the pair: the raw one of a smoothed, the smoothed of a raw."""
+    """The other action of the pair: raw for smoothed, smoothed for raw; None where there is none."""
     record = read_provenance(action)
     for other in bpy.data.actions:
         other_record = read_provenance(other) if record and other != action else None
@@ -149,7 +152,7 @@ def switch_action(obj: bpy.types.Object, action: bpy.types.Action, other: bpy.ty
 
 
 def _replace_in_strip(strip: bpy.types.NlaStrip, other: bpy.types.Action) -> None:
-    """Another action in the strip, in its time."""
+    """Put another action into the strip and keep its timing."""
     place = (strip.frame_start, strip.frame_end, strip.action_frame_start, strip.action_frame_end)
     strip.action = other
     _choose_slot(strip)
@@ -158,7 +161,7 @@ def _replace_in_strip(strip: bpy.types.NlaStrip, other: bpy.types.Action) -> Non
 
 
 def _choose_slot(player: bpy.types.AnimData | bpy.types.NlaStrip) -> None:
-    """The first slot that fits, in Blenders that have slots (4.4 and later): a take has one."""
+    """Choose the first slot that fits, in Blenders that have slots (4.4 and later): our actions have one."""
     if hasattr(player, "action_slot") and player.action_suitable_slots:
         player.action_slot = player.action_suitable_slots[0]
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rigify's generated rigs: which controls an animator would key, with which switches, and what they really follow.
 
-A control hangs on mechanism bones whose constraints decide what it follows, so its parent in the armature does not tell
-whose turns it takes. That is found out by trying: on a double of the rig, with the switches set, each control is turned
-and the others are watched. Knows Rigify's names and custom properties; nothing of motions and keys.
+A control is parented to mechanism bones whose constraints decide what it follows, so its parent in the armature does
+not tell whose rotation it inherits. That is found by probing: on a duplicate of the rig, with the switches set, each
+control is rotated and the others are observed. Knows Rigify's names and custom properties; does not know motions or
+keyframes.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ _SWITCH_VALUES = {"IK_FK": 1.0, "FK_limb_follow": 0.0, "neck_follow": 1.0, "head
 _GENERATED_PREFIXES = ("DEF-", "ORG-", "MCH-")
 _PROBE_ROTATION = rotation.from_axis_angle(np.array([1.0, 0.7, -0.4]), np.array(0.4))
 _SAME_ROTATION_RAD = 2e-3
+"""rotations this near are the same: evaluated matrices are float32; chosen"""
 
 
 @dataclass(frozen=True)
 class Switch:
-    """A custom property of a pose bone, and the value under which the controls follow each other plainly."""
+    """A custom property of a pose bone, and the value at which the controls simply follow each other."""
 
     bone: str
     name: str
@@ -38,8 +40,8 @@ class Switch:
 class Controls:
     """What to key on a generated rig.
 
-    rest: the mapped controls alone, each with the control whose turns it really follows as its parent. bone_map: joints
-    to controls. switches: to be keyed with them. still: controls that must be at rest for this to hold.
+    rest: the mapped controls alone, each with the control whose rotation it really inherits as its parent. bone_map:
+    joints to controls. switches: to be keyed with them. rest_controls: those that must be at rest for this to hold.
     """
 
     rest: RestPose
@@ -50,21 +52,21 @@ class Controls:
 
 
 def is_generated(obj: bpy.types.Object) -> bool:
-    """Whether Rigify made this rig, controls and all; its metarigs and exported deform bones are plain armatures."""
+    """Whether Rigify generated this rig, with its controls; metarigs and exported deform bones are plain armatures."""
     return "rig_id" in obj.data and "torso" in obj.pose.bones and any(b.name.startswith("ORG-") for b in obj.data.bones)
 
 
 def find_controls(obj: bpy.types.Object, rest: RestPose, bone_map: BoneMap) -> Controls:
-    """The controls for a map of a generated rig that names its controls or the bones they move; rest: of all bones."""
+    """Find the controls for a bone map that names controls or the bones they move; rest: of all bones."""
     bone_map = convert_to_controls(obj, bone_map)
     names = [bone for bone in rest.bones if bone in set(_list_bones(bone_map))]
     switches = tuple(_find_switches(obj, names))
     rotation_follows, position_follows = _probe_controls(obj, names, switches)
     parents, inherits, partial = _infer_hierarchy(rotation_follows, position_follows)
     order = sorted(range(len(names)), key=lambda bone: _compute_depth(bone, parents))
-    notes = tuple(f"{names[bone]} follows other controls in part; its directions may be off." for bone in partial)
+    notes = tuple(f"{names[bone]} follows other controls in part; its rotation may be off." for bone in partial)
     if bone_map.bones.get("upper_chest") == ("chest",):
-        notes += ("The rig has no controls for single vertebrae: the trunk bends by its chest control.",)
+        notes += ("The rig has no controls for single vertebrae: the trunk is bent by its chest control.",)
     rest_controls = tuple(bone for bone in ("root", "hips", "chest") if bone in obj.pose.bones and bone not in names)
     return Controls(_reduce_rest_pose(rest, names, order, parents, inherits), bone_map, switches, rest_controls, notes)
 
@@ -73,7 +75,7 @@ def find_controls(obj: bpy.types.Object, rest: RestPose, bone_map: BoneMap) -> C
 
 
 def convert_to_controls(obj: bpy.types.Object, bone_map: BoneMap) -> BoneMap:
-    """The map with the control in place of each bone that it moves; the hips are the torso and the pelvis' control."""
+    """The bone map with each bone replaced by its control; the hips are the torso and the pelvis' control."""
     bones = {
         joint: _remove_duplicates(_find_control(obj, bone) for bone in chain) for joint, chain in bone_map.bones.items()
     }
@@ -89,11 +91,12 @@ def convert_to_controls(obj: bpy.types.Object, bone_map: BoneMap) -> BoneMap:
 
 
 def _remove_duplicates(names: Iterator[str]) -> tuple[str, ...]:
+    """Keep the first of equal names, and no empty one."""
     return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _find_control(obj: bpy.types.Object, bone: str) -> str:
-    """The control that turns a bone: `DEF-forearm.L.001` is turned by `forearm_fk.L`; "" where there is none."""
+    """The control that rotates a bone: `forearm_fk.L` for `DEF-forearm.L.001`; "" where there is none."""
     there = obj.pose.bones
     if bone in there and not bone.startswith(_GENERATED_PREFIXES):
         return bone
@@ -107,7 +110,7 @@ def _find_control(obj: bpy.types.Object, bone: str) -> str:
 
 
 def _find_tweak_parent(obj: bpy.types.Object, org: str) -> str:
-    """The control that carries the tweak whose transforms a bone copies, as `neck` and `head` do for theirs."""
+    """The control to which the tweak is parented whose transforms a bone copies, as for `neck` and `head`."""
     target = next((c.subtarget for c in obj.pose.bones[org].constraints if c.type == "COPY_TRANSFORMS"), "")
     bone = obj.pose.bones.get(target)
     while bone and bone.name.startswith((*_GENERATED_PREFIXES, "tweak_")):
@@ -116,11 +119,12 @@ def _find_tweak_parent(obj: bpy.types.Object, org: str) -> str:
 
 
 def _list_bones(bone_map: BoneMap) -> list[str]:
+    """All bones that the map names, the root's last."""
     return [bone for chain in bone_map.bones.values() for bone in chain] + [bone_map.root] * bool(bone_map.root)
 
 
 def _find_switches(obj: bpy.types.Object, names: Sequence[str]) -> Iterator[Switch]:
-    """The switches of the limbs that are keyed, and of neck and head."""
+    """Yield the switches of the limbs that are keyed, and of neck and head."""
     for bone in obj.pose.bones:
         for name, value in _SWITCH_VALUES.items():
             if name in bone and _is_relevant(bone.name, names):
@@ -136,9 +140,10 @@ def _is_relevant(bone: str, names: Sequence[str]) -> bool:
 
 
 def _probe_controls(obj: bpy.types.Object, names: Sequence[str], switches: Sequence[Switch]) -> tuple[Array, Array]:
-    """Turn each control in turn: how much of the turn each other takes (B, B), and whether its place is carried along.
+    """Rotate each control in turn: what fraction of its rotation each other one follows (B, B), and whether it follows
+    its position.
 
-    Row: the control that is turned. turned: 1 for all, 0 for none of it, else nan. moved: 1 or 0.
+    Row: the control that is rotated. rotation_follows: 1 for all, 0 for none of it, else nan. position_follows: 1 or 0.
     """
     rotation_follows, position_follows = np.zeros((len(names),) * 2), np.zeros((len(names),) * 2)
     with _duplicate_rig(obj, switches) as (duplicate, layer):
@@ -156,6 +161,7 @@ def _probe_controls(obj: bpy.types.Object, names: Sequence[str], switches: Seque
 
 
 def _classify_rotation(rotations: Array, own: Array) -> Array:
+    """1 where a rotation is the probed control's own, 0 where it is none, else nan."""
     whole = rotation.angle(rotation.mul(rotations, rotation.inv(own))) < _SAME_ROTATION_RAD
     none = rotation.angle(rotations) < _SAME_ROTATION_RAD
     return np.where(whole, 1.0, np.where(none, 0.0, np.nan))
@@ -176,7 +182,9 @@ def _read_evaluated(
 def _duplicate_rig(
     obj: bpy.types.Object, switches: Sequence[Switch]
 ) -> Iterator[tuple[bpy.types.Object, bpy.types.ViewLayer]]:
-    """A copy of the rig at rest that looks at itself, with the switches set, alone in a scene; removed afterwards."""
+    """A copy of the rig at rest whose constraints and drivers refer to itself, switches set, alone in a scene; removed
+    afterwards.
+    """
     duplicate, data, scene = obj.copy(), obj.data.copy(), bpy.data.scenes.new("STC Mocap trial")
     try:
         duplicate.data, data.pose_position = data, "POSE"
@@ -196,7 +204,9 @@ def _duplicate_rig(
 
 
 def _redirect_to_duplicate(duplicate: bpy.types.Object, obj: bpy.types.Object) -> None:
-    """Drop the double's keys; turn what its constraints and drivers read in the rig to the double."""
+    """Remove the duplicate's animation; what its constraints and drivers read in the rig they now read in the
+    duplicate.
+    """
     animation = duplicate.animation_data
     if animation:
         animation.action = None
@@ -218,7 +228,7 @@ def _redirect_to_duplicate(duplicate: bpy.types.Object, obj: bpy.types.Object) -
 
 
 def _infer_hierarchy(rotation_follows: Array, position_follows: Array) -> tuple[list[int], list[bool], list[int]]:
-    """Of each control: the parent whose turns it takes (-1 for none), whether it takes them, and those that do in part.
+    """Infer each control's parent, -1 for none, whether it inherits its rotation, and which inherit it in part.
 
     Of all that a control follows the parent is the one that itself follows most.
     """
@@ -235,6 +245,7 @@ def _infer_hierarchy(rotation_follows: Array, position_follows: Array) -> tuple[
 
 
 def _compute_depth(bone: int, parents: Sequence[int]) -> int:
+    """How many ancestors a bone has, itself counted."""
     return 0 if bone < 0 else 1 + _compute_depth(parents[bone], parents)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sidebar: what an animator sees, in the order in which it is used.
+"""The sidebar: the panels in the order in which an animator uses them.
 
-Draws what is already known; reads no file and works nothing out.
+Draws what is already known; reads no file and computes nothing.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from ..rig import provenance
 
 _CATEGORY = "STC Mocap"
 _PIXELS_PER_LETTER = 6.7
+"""of Blender's default font at scale 1, measured on the panel's pictures"""
 _MAX_JOBS = 8
 _MAX_LOG_LINES = 6
 _STAGE_LABELS = {
     "": "Starting",
-    "detect": "Finding the person",
-    "follow": "Following the person",
-    "lift": "Lifting into 3D",
+    "detect": "Detecting the person",
+    "follow": "Tracking the person",
+    "lift": "Lifting to 3D",
     "smooth": "Smoothing",
-    "ground": "Standing on the floor",
-    "solve": "Turning the joints",
-    "fine-tune": "Learning from your corrections",
+    "ground": "Finding the floor",
+    "solve": "Solving joint rotations",
+    "fine-tune": "Fine-tuning on your corrections",
 }
 
 
 def _draw_sentence(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
-    """A sentence over as many lines as the sidebar's width asks for."""
+    """Draw a sentence, wrapped to the sidebar's width."""
     scale = context.preferences.system.ui_scale or 1.0  # 0 in a Blender without windows
     letters = int((context.region.width if context.region else 300) / (_PIXELS_PER_LETTER * scale)) - 6
     column = layout.column(align=True)
@@ -92,7 +93,7 @@ def _draw_missing_engine(layout: bpy.types.UILayout, context: bpy.types.Context)
     if status and status.error:
         _draw_sentence(box, context, status.error, "ERROR")
     else:
-        _draw_sentence(box, context, "Captures run in a Python of their own. It is not set up yet.", "ERROR")
+        _draw_sentence(box, context, "Captures run in an engine, a Python of their own. It is not set up yet.", "ERROR")
     box.operator("stc_mocap.setup_engine", icon="IMPORT")
 
 
@@ -120,7 +121,7 @@ def _draw_capture_settings(layout: bpy.types.UILayout, settings: bpy.types.Prope
 def _draw_optional(
     layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, heading: str, use: str, value: str
 ) -> None:
-    """A value that counts only where its box is ticked."""
+    """Draw a value that counts only where its box is ticked."""
     row = layout.row(heading=heading)
     row.prop(settings, use, text="")
     field = row.row()
@@ -149,7 +150,7 @@ def _draw_bar(layout: bpy.types.UILayout, status: Status) -> None:
 def _draw_log(layout: bpy.types.UILayout, lines: Sequence[str]) -> None:
     column = layout.box().column(align=True)
     column.scale_y = 0.7
-    for line in lines[-_MAX_LOG_LINES:] or ("The engine has said nothing yet.",):
+    for line in lines[-_MAX_LOG_LINES:] or ("The log is empty.",):
         column.label(text=line)
 
 
@@ -184,7 +185,7 @@ class STC_MOCAP_PT_options(_SubPanel, bpy.types.Panel):
 
 
 class STC_MOCAP_UL_joints(bpy.types.UIList):
-    """Joints, each with its bone and how sure the guess is; the chosen one's is edited below, where there is room."""
+    """Joints, each with its bone and the map's confidence; the selected one is edited below, where there is room."""
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index) -> None:  # type: ignore[no-untyped-def]
         split = layout.split(factor=0.5, align=True)
@@ -221,7 +222,7 @@ class STC_MOCAP_PT_bone_map(_SubPanel, bpy.types.Panel):
         row.operator("stc_mocap.load_map", text="Load", icon="FILE_FOLDER")
         row.operator("stc_mocap.save_map", text="Save", icon="FILE_TICK")
         if not len(rig.joints):
-            layout.label(text="No map yet; it is guessed on import.")
+            layout.label(text="No bone map yet; it is guessed on import.")
             return
         layout.label(text=f"Map: {rig.map_name}")
         layout.template_list("STC_MOCAP_UL_joints", "", rig, "joints", rig, "active", rows=8)
@@ -231,7 +232,7 @@ class STC_MOCAP_PT_bone_map(_SubPanel, bpy.types.Panel):
 
 
 def _draw_joint(layout: bpy.types.UILayout, joint: bpy.types.PropertyGroup, obj: bpy.types.Object) -> None:
-    """The chosen joint's bone, the further ones of its chain and its twist bones."""
+    """Draw the selected joint's bone, the further ones of its chain and its twist bones."""
     column = layout.box().column(align=True)
     column.prop_search(joint, "bone", obj.data, "bones", text="")
     for chain, title in (("more", "Next bones of the chain"), ("twists", "Twist bones")):
@@ -275,7 +276,7 @@ class STC_MOCAP_PT_corrections(_SubPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, running = self.layout, monitor.find_running("finetune")
         _draw_sentence(
-            layout, context, "Edit the action where it is wrong, save the correction, and teach the network."
+            layout, context, "Edit the action where it is wrong, save the correction, then fine-tune the network on it."
         )
         layout.operator("stc_mocap.save_correction", icon="FILE_TICK")
         if running:
@@ -303,7 +304,7 @@ class STC_MOCAP_PT_jobs(_SubPanel, bpy.types.Panel):
 
 
 def _is_listed(entry: monitor.JobEntry) -> bool:
-    """Captures that still want something of the user: done but not imported, or failed."""
+    """Whether a job still wants something of the user: a capture that is done and not imported, or that failed."""
     if entry.job.kind != "capture" or entry.dismissed:
         return False
     return entry.status.state == "failed" or (entry.status.state == "done" and not entry.imported)

@@ -44,7 +44,7 @@ class STC_MOCAP_Preferences(bpy.types.AddonPreferences):
     wheels_folder: StringProperty(
         name="Wheels Folder",
         subtype="DIR_PATH",
-        description="Install from this folder in place of the package index, without network",
+        description="Install from this folder of wheels instead of the package index, without network",
     )
     jobs_folder: StringProperty(
         name="Captures",
@@ -82,7 +82,7 @@ def _draw_engine(layout: bpy.types.UILayout, chosen: STC_MOCAP_Preferences) -> N
     layout.prop(chosen, "wheels_folder")
     layout.prop(chosen, "base_python")
     if not chosen.wheels_folder and not bpy.app.online_access:
-        layout.label(text="Allow online access (System, Network) or choose a folder of wheels", icon="INFO")
+        layout.label(text="Allow online access (System, Network) or choose a wheels folder", icon="INFO")
     _draw_job(layout, "setup", "stc_mocap.setup_engine")
 
 
@@ -119,7 +119,7 @@ def _format_progress(kind: str, status: Status) -> str:
 class STC_MOCAP_OT_setup_engine(bpy.types.Operator):
     bl_idname = "stc_mocap.setup_engine"
     bl_label = "Set Up Engine"
-    bl_description = "Make the Python environment that captures run in. Runs beside Blender; takes some minutes"
+    bl_description = "Set up the Python environment that captures run in. Runs beside Blender; takes some minutes"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -142,7 +142,7 @@ class STC_MOCAP_OT_setup_engine(bpy.types.Operator):
 class STC_MOCAP_OT_check_engine(bpy.types.Operator):
     bl_idname = "stc_mocap.check_engine"
     bl_label = "Check"
-    bl_description = "Have the engine look at itself: whether all is there, and of the right version"
+    bl_description = "Check the engine: whether it is complete, and of the right version"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

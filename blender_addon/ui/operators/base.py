@@ -12,9 +12,10 @@ from ...rig import provenance
 
 
 class ReportingOperator(bpy.types.Operator):
-    """Shows what the user can mend where an operator's `work` raises it. Not registered itself."""
+    """An operator whose `run` may raise UserError: it is reported, and shown in the panel. Not registered itself."""
 
     def run(self, context: bpy.types.Context) -> set[str]:
+        """Do the work and return what execute returns. May raise UserError."""
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -26,30 +27,33 @@ class ReportingOperator(bpy.types.Operator):
             return {"CANCELLED"}
 
     def report_success(self, sentence: str, kind: str = "INFO") -> set[str]:
+        """Report a sentence, show it in the panel, and return that the operator has finished."""
         monitor.show_message(sentence)
         self.report({kind}, sentence)
         return {"FINISHED"}
 
 
 def check_poll(cls: type[bpy.types.Operator], problem: str) -> bool:
-    """The answer of a poll: True where nothing speaks against it, else the reason goes into the tooltip."""
+    """Return a poll's result: True where there is no problem, else the problem becomes the tooltip."""
     if problem:
         cls.poll_message_set(problem)
     return not problem
 
 
 def get_target_armature(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The armature that gets the next motion; None where one is to be created."""
+    """The armature that gets the next motion; None where one will be created."""
     settings = context.scene.stc_mocap
     return settings.armature if settings.target == "ARMATURE" else None
 
 
 def find_target_problem(context: bpy.types.Context) -> str:
+    """Why no motion can be put on the chosen character; "" where one can."""
     settings = context.scene.stc_mocap
     return find_armature_problem(context) if settings.target == "ARMATURE" else ""
 
 
 def find_armature_problem(context: bpy.types.Context) -> str:
+    """Why the chosen armature cannot be used; "" where it can."""
     obj = context.scene.stc_mocap.armature
     if obj is None:
         return "Choose an armature first"
@@ -57,8 +61,6 @@ def find_armature_problem(context: bpy.types.Context) -> str:
 
 
 def find_action_problem(context: bpy.types.Context) -> str:
-    return (
-        ""
-        if provenance.find_captured_action(provenance.find_shown_armature(context))
-        else "The armature plays no captured action"
-    )
+    """Why there is no captured action to work with; "" where there is one."""
+    action = provenance.find_captured_action(provenance.find_shown_armature(context))
+    return "" if action else "The armature plays no captured action"

@@ -23,7 +23,7 @@ from .base import (
 class STC_MOCAP_OT_guess_map(ReportingOperator):
     bl_idname = "stc_mocap.guess_map"
     bl_label = "Guess"
-    bl_description = "Find the bones by their names and places"
+    bl_description = "Find the bones by their names and positions"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -47,14 +47,16 @@ class STC_MOCAP_OT_save_map(ReportingOperator, ExportHelper):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         obj = context.scene.stc_mocap.armature
-        return check_poll(cls, find_armature_problem(context) or ("" if obj.stc_mocap.joints else "The map is empty"))
+        return check_poll(
+            cls, find_armature_problem(context) or ("" if obj.stc_mocap.joints else "The bone map is empty")
+        )
 
     def run(self, context: bpy.types.Context) -> set[str]:
         bone_map = get_bone_map(context.scene.stc_mocap.armature)
         if bone_map is None:
-            raise UserError("The map names no bone.", "Choose bones in the list first.")
+            raise UserError("The bone map names no bone.", "Choose bones in the list first.")
         bone_maps.save_map(bone_map, Path(self.filepath))
-        return self.report_success(f"The map is saved as {Path(self.filepath).name}.")
+        return self.report_success(f"The bone map is saved as {Path(self.filepath).name}.")
 
 
 class STC_MOCAP_OT_load_map(ReportingOperator, ImportHelper):

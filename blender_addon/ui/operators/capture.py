@@ -20,7 +20,7 @@ from .base import ReportingOperator, check_poll, find_target_problem, get_target
 class STC_MOCAP_OT_capture(ReportingOperator):
     bl_idname = "stc_mocap.capture"
     bl_label = "Capture"
-    bl_description = "Capture the person's motion. Blender stays free; the action comes when it is done"
+    bl_description = "Capture the person's motion. Blender stays free meanwhile; the action is added when it is done"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -39,7 +39,7 @@ class STC_MOCAP_OT_capture(ReportingOperator):
 class STC_MOCAP_OT_cancel(bpy.types.Operator):
     bl_idname = "stc_mocap.cancel"
     bl_label = "Cancel"
-    bl_description = "Stop it; nothing in the scene changes"
+    bl_description = "Stop the job; nothing in the scene changes"
     kind: EnumProperty(items=[(kind, kind, "") for kind in monitor.KINDS], options={"HIDDEN"})
 
     @classmethod
@@ -59,7 +59,7 @@ class STC_MOCAP_OT_cancel(bpy.types.Operator):
 class STC_MOCAP_OT_import_motion(ReportingOperator, ImportHelper):
     bl_idname = "stc_mocap.import_motion"
     bl_label = "Import Motion"
-    bl_description = "Put a captured motion (.npz) or a BVH on the armature, as a new action"
+    bl_description = "Apply a captured motion (.npz) or a BVH to the armature, as a new action"
     bl_options = {"REGISTER", "UNDO"}
     filename_ext = ".npz"
     filter_glob: StringProperty(default="*.npz;*.bvh", options={"HIDDEN"})
@@ -77,7 +77,7 @@ class STC_MOCAP_OT_import_motion(ReportingOperator, ImportHelper):
         if self.job:
             entry = monitor.find_entry(self.job)
             if entry is None:
-                raise UserError("This job is not there any more.", "Capture the video again.")
+                raise UserError("This job does not exist any more.", "Capture the video again.")
             result = monitor.import_entry(entry, context.scene, obj)
         else:
             result = import_motion.import_source(

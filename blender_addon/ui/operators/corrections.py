@@ -20,7 +20,7 @@ FINETUNE_STAGES = {"fine-tune": 1.0}
 class STC_MOCAP_OT_save_correction(ReportingOperator):
     bl_idname = "stc_mocap.save_correction"
     bl_label = "Save Correction"
-    bl_description = "Keep the action as you edited it, beside the captured motion, for the network to learn from"
+    bl_description = "Store the action as you edited it, beside the captured motion, for fine-tuning"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -36,7 +36,7 @@ class STC_MOCAP_OT_save_correction(ReportingOperator):
 class STC_MOCAP_OT_fine_tune(ReportingOperator):
     bl_idname = "stc_mocap.fine_tune"
     bl_label = "Fine-Tune"
-    bl_description = "Teach the network your saved corrections. Runs beside Blender; makes new weights"
+    bl_description = "Fine-tune the network on your saved corrections. Runs beside Blender; makes new weights"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

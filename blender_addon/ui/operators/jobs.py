@@ -9,8 +9,8 @@ from ...jobs import monitor
 
 class STC_MOCAP_OT_refresh_jobs(bpy.types.Operator):
     bl_idname = "stc_mocap.refresh_jobs"
-    bl_label = "Look for Jobs"
-    bl_description = "Look for captures that were finished in another Blender"
+    bl_label = "Refresh Jobs"
+    bl_description = "List captures that were finished in another Blender"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         monitor.refresh()

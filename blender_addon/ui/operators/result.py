@@ -20,7 +20,7 @@ from .base import (
 class STC_MOCAP_OT_use_raw(ReportingOperator):
     bl_idname = "stc_mocap.use_raw"
     bl_label = "Raw or Smoothed"
-    bl_description = "Switch between the smoothed motion and the one as it was seen"
+    bl_description = "Switch between the smoothed motion and the raw one"
     bl_options = {"REGISTER", "UNDO"}
     raw: BoolProperty(name="Raw", default=True)
 
@@ -29,7 +29,7 @@ class STC_MOCAP_OT_use_raw(ReportingOperator):
         problem = find_action_problem(context)
         action = provenance.find_captured_action(provenance.find_shown_armature(context))
         if action and provenance.find_counterpart(action) is None:
-            problem = "This motion was captured without its raw one"
+            problem = "This motion has no raw one"
         return check_poll(cls, problem)
 
     def run(self, context: bpy.types.Context) -> set[str]:
@@ -44,7 +44,9 @@ class STC_MOCAP_OT_use_raw(ReportingOperator):
 class STC_MOCAP_OT_match_camera(ReportingOperator):
     bl_idname = "stc_mocap.match_camera"
     bl_label = "Match Camera"
-    bl_description = "Add a camera with the video's lens, the video behind it, so that the figure lies over the person"
+    bl_description = (
+        "Add a camera that matches the video's, with the video as its background: the character lies over the person"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -68,13 +70,13 @@ class STC_MOCAP_OT_match_camera(ReportingOperator):
 
 
 def _find_video(record: provenance.Provenance, chosen: str) -> Path:
-    """The video that was captured, else the one chosen in the panel: it may have been moved, or never told."""
+    """The video that was captured, else the one chosen in the panel: it may have been moved, or not be known."""
     paths = [resolve_path(path) for path in (record.video, chosen) if path]
     return next((path for path in paths if path.is_file()), [*paths, Path("of this motion")][0])
 
 
 def _look_through(context: bpy.types.Context) -> None:
-    """Show the camera's view in the view that was clicked in, if it was one."""
+    """Look through the camera in the 3D view that was clicked in, if it was one."""
     if context.space_data and context.space_data.type == "VIEW_3D":
         context.space_data.region_3d.view_perspective = "CAMERA"
 
@@ -82,7 +84,7 @@ def _look_through(context: bpy.types.Context) -> None:
 class STC_MOCAP_OT_next_doubtful(ReportingOperator):
     bl_idname = "stc_mocap.next_doubtful"
     bl_label = "Next Doubtful Frame"
-    bl_description = "Jump to where the capture is in doubt next"
+    bl_description = "Jump to the next frame where the capture is doubtful"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -95,7 +97,7 @@ class STC_MOCAP_OT_next_doubtful(ReportingOperator):
         )
         doubt = confidence.find_next_range(stretches, scene.frame_current)
         if doubt is None:
-            return self.report_success("No frame is in doubt.")
+            return self.report_success("No frame is doubtful.")
         scene.frame_set(round(doubt.start))
         return self.report_success(str(doubt))
 

@@ -367,7 +367,7 @@ def test_what_is_there_is_replaced_when_asked(walk, tmp_path):
     goal = tmp_path / f"{NAME}.glb"
     goal.write_text("old")
     asked = headless.ExportOptions((walk,), ("glb",), tmp_path)
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         headless.export_motions(asked, lambda _: None)
     assert goal.read_text() == "old"
     assert headless.export_motions(replace(asked, overwrite=True), lambda _: None) and goal.read_bytes()[:4] == b"glTF"

@@ -85,7 +85,7 @@ def _bone(joint: str) -> str:
 def test_the_scene_gets_camera_and_resolution_and_is_told_of_both(scene):
     made, notes = camera.match_camera(scene, CAMERAS["portrait"], camera.Placement(), film())
     assert scene.camera == made and (scene.render.resolution_x, scene.render.resolution_y) == (720, 1280)
-    assert "resolution is now 720 × 1280" in notes[0]
+    assert "resolution was set to the video's, 720 × 1280" in notes[0]
     again, notes = camera.match_camera(scene, CAMERAS["portrait"], camera.Placement(), film())
     assert again == made and len([obj for obj in scene.objects if obj.type == "CAMERA"]) == 1
     assert not any("resolution" in note for note in notes)

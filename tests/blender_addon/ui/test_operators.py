@@ -93,6 +93,13 @@ def test_the_request_is_what_the_panel_says(workspace, settings):
     assert (request.start_s, request.end_s, request.height_m) == (0.0, None, None)
 
 
+def test_smoothing_goes_beyond_its_default_as_in_the_command_line(workspace, settings):
+    for smoothing in (0.0, 1.0, 2.0, 2.5):
+        settings.smoothing = smoothing
+        args = settings.request().make_args(Path("o.npz"))
+        assert float(args[args.index("--smoothing") + 1]) == settings.smoothing == smoothing
+
+
 def test_nothing_takes_long_while_a_capture_runs(workspace, settings):
     workspace.hold()
     times = {}

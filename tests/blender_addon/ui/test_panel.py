@@ -51,7 +51,7 @@ def test_while_it_runs_the_panel_shows_stage_bar_time_left_cancel_and_on_demand_
     assert "stc_mocap.cancel" in drawn.operators() and "stc_mocap.capture" not in drawn.operators()
     bar = next(words for name, _, words in drawn.drawn if name == "progress")
     assert 0.0 < bar["factor"] < 1.0 and "min left" in bar["text"] and "%" in bar["text"]
-    assert "Finding the person" in drawn.texts() and "the engine's log" not in drawn.texts()
+    assert "Detecting the person" in drawn.texts() and "the engine's log" not in drawn.texts()
     settings.show_log = True
     assert "the engine's log" in draw(panel.STC_MOCAP_PT_capture).texts()
     workspace.go_on()
