@@ -16,8 +16,8 @@ from bpy.props import (
 )
 
 from stc_core.errors import UserError
-from stc_core.motion.retarget.retarget import BoneMap
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.rig_mapping.bone_map import BoneMap
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import HUMANOID
 
 from .jobs.capture import CaptureRequest
@@ -38,7 +38,7 @@ def _update_bone_map(settings: "STC_MOCAP_PG_settings", _: bpy.types.Context) ->
     obj = settings.armature
     if obj and obj.data.bones and not obj.stc_mocap.joints:
         try:
-            set_bone_map(obj, bone_maps.guess(armature.read_rest_pose(obj)))
+            set_bone_map(obj, guess_bone_map(armature.read_rest_pose(obj)))
         except UserError:
             return  # a mirrored or stretched object: reported when a motion is applied to it
 

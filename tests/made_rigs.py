@@ -11,7 +11,8 @@ import numpy as np
 
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
-from stc_core.motion.retarget.retarget import BoneMap, RestPose
+from stc_core.motion.retarget.rest_pose import RestPose
+from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.skeleton import HUMANOID
 
 X, Y, Z = np.eye(3)
@@ -69,7 +70,7 @@ def make(want: Make) -> tuple[RestPose, BoneMap]:
     rest = build.rest(want, rng)
     keep = {joint: bones for joint, bones in build.bones.items() if joint not in want.unmapped}
     twists = {joint: bones for joint, bones in build.twists.items() if joint in keep}
-    return rest, BoneMap("made", keep, twists, root="root" if want.root and want.seed % 2 else "")
+    return rest, BoneMap(name="made", bones=keep, twists=twists, root="root" if want.root and want.seed % 2 else "")
 
 
 def _proportioned(want: Make, rng: np.random.Generator) -> Array:
@@ -145,7 +146,17 @@ class _Build:
         q = rotation.mul(rotation.between(Y, tails - heads), rotation.from_axis_angle(Y, rolls))
         freed = np.array([row[4] in want.freed for row in self.rows])
         parents = tuple(names.index(row[1]) if row[1] else -1 for row in self.rows)
-        return RestPose(tuple(names), parents, heads, tails, q, ~freed, want.q_object, want.t_object, want.unit_m)
+        return RestPose(
+            bones=tuple(names),
+            parents=parents,
+            heads=heads,
+            tails=tails,
+            q_armature_bone=q,
+            inherits_rotation=~freed,
+            q_world_armature=want.q_object,
+            t_world_armature=want.t_object,
+            unit_m=want.unit_m,
+        )
 
 
 def _between(a: Array, b: Array, count: int) -> Array:

@@ -70,7 +70,7 @@ def look_at_camera(
     roll = rotation.to_matrix(rotation.from_axis_angle(Z, np.radians(roll_deg)))
     focal = max(size) / 2 / np.tan(np.radians(fov_deg) / 2)
     K = np.array([[focal, 0, size[0] / 2], [0, focal, size[1] / 2], [0, 0, 1.0]])
-    return Camera(K, roll @ level, -roll @ level @ np.asarray(eye, float), size)
+    return Camera(K=K, R=roll @ level, t=-roll @ level @ np.asarray(eye, float), image_size=size)
 
 
 def views(motion: Motion, camera: Camera, layout: Layout = BODY27) -> tuple[Pose2D, Pose3D]:
@@ -202,7 +202,14 @@ def _body(fps, root, yaw, ankles, foot_yaws, foot_pitches, contacts, arm_swings)
         q_local[:, HUMANOID.index(f"{SIDES[side]}_upper_arm")] = rotation.mul(swing, hang)
         q_local[:, HUMANOID.index(f"{SIDES[side]}_lower_arm")] = rotation.from_axis_angle(Z, -0.4 * sign)
     scores = np.ones((len(root), len(names)))
-    return Motion(HUMANOID, root, rotation.unroll(q_local), np.stack(contacts, 1), scores, fps)
+    return Motion(
+        skeleton=HUMANOID,
+        t_world_root=root,
+        q_parent_joint=rotation.unroll(q_local),
+        contacts=np.stack(contacts, 1),
+        scores=scores,
+        fps=fps,
+    )
 
 
 def _leg(hip: Array, ankle: Array, q_world_hips: Array) -> tuple[Array, Array]:

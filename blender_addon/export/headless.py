@@ -32,8 +32,9 @@ if __name__ == "__main__" and not __package__:  # run by its path, as Blender do
 from stc_core.errors import UserError
 from stc_core.events import Done, Event, Failed, Note, Progress, Report, to_line
 from stc_core.motion.motion import Motion, load_motion
-from stc_core.motion.retarget.rest_pose import BoneMap
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.rig_mapping.bone_map import BoneMap
+from stc_core.motion.rig_mapping.bone_map_io import load_bone_map
+from stc_core.motion.rig_mapping.presets import PRESETS
 
 if __name__ == "__main__" and importlib.util.find_spec("bpy") is None:
     lacking = "This Python has no bpy. Run: pip install 'stc-mocap[blender]' in Python 3.11, or use Blender itself."
@@ -78,7 +79,7 @@ def export_motions(options: ExportOptions, report: Report) -> bool:
     Blender cannot write a format.
     """
     files = _plan_outputs(options)
-    bone_map = bone_maps.load_map(options.bone_map) if options.bone_map else None
+    bone_map = load_bone_map(options.bone_map) if options.bone_map else None
     if options.rig:
         rig_file.open_rig(options.rig)
     succeeded, done = True, 0
@@ -163,12 +164,12 @@ def _create_armature(motion: Motion, skeleton: str, scene_unit_m: float) -> tupl
     named = get_bone_names(skeleton)
     for joint, bone in bones.items():
         obj.data.bones[bone].name = bones[joint] = named.get(joint, bone)
-    return obj, BoneMap(skeleton, {joint: (bone,) for joint, bone in bones.items()})
+    return obj, BoneMap(name=skeleton, bones={joint: (bone,) for joint, bone in bones.items()})
 
 
 def get_bone_names(skeleton: str) -> dict[str, str]:
     """The bone's name for each joint of the humanoid in one of SKELETONS; empty where the armature's own names stay."""
-    rig = next((rig for rig in bone_maps.KNOWN if rig.name == SKELETONS[skeleton]), None)
+    rig = next((rig for rig in PRESETS if rig.name == SKELETONS[skeleton]), None)
     if rig is None:
         return {}
     names = {joint: bones[0] for joint, bones in rig.bones.items()}

@@ -14,7 +14,7 @@ import bpy
 from mathutils import Matrix
 
 from stc_core.errors import UserError
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 from ..rig import armature
 
@@ -98,7 +98,7 @@ def _find_body_armature(path: Path) -> bpy.types.Object:
 
 def _has_body(obj: bpy.types.Object) -> bool:
     """Whether a body's bones are found by their names and positions."""
-    return set(bone_maps.guess(armature.read_rest_pose(obj)).bones) >= _BODY_JOINTS
+    return set(guess_bone_map(armature.read_rest_pose(obj)).bones) >= _BODY_JOINTS
 
 
 def find_meshes(obj: bpy.types.Object) -> list[bpy.types.Object]:

@@ -16,9 +16,12 @@ import numpy as np
 
 from stc_core.errors import UserError
 from stc_core.motion.motion import Motion
-from stc_core.motion.retarget.rest_pose import BoneMap, Clip, RestPose
+from stc_core.motion.retarget.bone_animation import BoneAnimation
+from stc_core.motion.retarget.rest_pose import RestPose
 from stc_core.motion.retarget.retarget import RetargetConfig, retarget
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.rig_mapping.bone_map import BoneMap
+from stc_core.motion.rig_mapping.bone_map_io import check_bone_map
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 from . import armature, keyframes, rigify
 
@@ -103,7 +106,7 @@ def resolve_target(
     """Find what to key on an armature. Raises UserError where it cannot be keyed or the bone map does not fit it."""
     _check_editable(obj)
     rest = armature.read_rest_pose(obj, scene.unit_settings.scale_length)
-    bone_map = bone_maps.check(bone_map, rest) if bone_map else bone_maps.guess(rest)
+    bone_map = check_bone_map(bone_map, rest) if bone_map else guess_bone_map(rest)
     notes = tuple(note for note in (armature.describe_scale(obj),) if note)
     if not (rigify_controls and rigify.is_generated(obj)):
         return KeyingTarget(rest, bone_map, notes=notes)
@@ -126,7 +129,7 @@ def _check_editable(obj: bpy.types.Object) -> None:
 
 def _retarget(
     obj: bpy.types.Object, motion: Motion, target: KeyingTarget, config: RetargetConfig
-) -> tuple[Clip, KeyingTarget]:
+) -> tuple[BoneAnimation, KeyingTarget]:
     """Retarget the motion. The root's path goes to a bone that can move: a bone connected to its parent leaves it to
     the parent.
     """
@@ -141,7 +144,7 @@ def _retarget(
     return clip, moved
 
 
-def _match_rate(clip: Clip, scene: bpy.types.Scene, set_scene_rate: bool) -> tuple[Clip, str]:
+def _match_rate(clip: BoneAnimation, scene: bpy.types.Scene, set_scene_rate: bool) -> tuple[BoneAnimation, str]:
     """Bring the animation and the scene to one frame rate; returns the animation and a note, or an empty one."""
     fps = keyframes.get_scene_fps(scene)
     if abs(fps / clip.fps - 1.0) < 1e-5:
@@ -161,7 +164,7 @@ def _get_action(obj: bpy.types.Object) -> tuple[bpy.types.Action | None, bool]:
     return action, bool(action and action.use_fake_user)
 
 
-def _set_rotation_modes(obj: bpy.types.Object, clip: Clip, mode: str) -> list[str]:
+def _set_rotation_modes(obj: bpy.types.Object, clip: BoneAnimation, mode: str) -> list[str]:
     """Set the keyed bones' rotation mode, where one is requested; returns the notes."""
     changed = [bone for bone in clip.bones if mode and obj.pose.bones[bone].rotation_mode != mode]
     for bone in changed:
@@ -174,7 +177,7 @@ def _set_rotation_modes(obj: bpy.types.Object, clip: Clip, mode: str) -> list[st
 
 
 def _key_rest_values(
-    obj: bpy.types.Object, action: bpy.types.Action, clip: Clip, target: KeyingTarget, frame: float
+    obj: bpy.types.Object, action: bpy.types.Action, clip: BoneAnimation, target: KeyingTarget, frame: float
 ) -> list[str]:
     """Key the switches and, at their rest values, the channels off rest that the motion relies on and does not key;
     returns the notes.
@@ -197,7 +200,7 @@ def _key_rest_values(
     return [f"{names} had been posed by hand (moved, rotated or scaled); the action keys them at rest."]
 
 
-def _find_dependencies(obj: bpy.types.Object, clip: Clip, target: KeyingTarget) -> list[bpy.types.PoseBone]:
+def _find_dependencies(obj: bpy.types.Object, clip: BoneAnimation, target: KeyingTarget) -> list[bpy.types.PoseBone]:
     """The keyed bones, their ancestors, and the controls that must be at rest."""
     names = dict.fromkeys([*clip.bones, clip.root, *target.rest_controls])
     for name in list(names):
@@ -215,7 +218,7 @@ def _find_offsets(bone: bpy.types.PoseBone) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _find_obstacles(obj: bpy.types.Object, clip: Clip) -> list[str]:
+def _find_obstacles(obj: bpy.types.Object, clip: BoneAnimation) -> list[str]:
     """Report what in the user's file will override the keyframes or mix with them."""
     notes, keyed = [], set(clip.bones)
     constrained = sorted(keyed & set(_find_constrained_bones(obj)))

@@ -24,9 +24,12 @@ from stc_core.errors import UserError
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion, save_motion
-from stc_core.motion.retarget.rest_pose import BoneMap, RestPose
-from stc_core.motion.retarget.retarget import RetargetConfig, motion_from, pose, retarget
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.retarget.bone_animation import evaluate_pose
+from stc_core.motion.retarget.rest_pose import RestPose
+from stc_core.motion.retarget.retarget import RetargetConfig, recover_motion, retarget
+from stc_core.motion.rig_mapping.bone_map import BoneMap
+from stc_core.motion.rig_mapping.guess_bone_map import match_preset
+from stc_core.motion.rig_mapping.presets import PRESETS
 
 from .. import paths
 from . import armature, provenance, rigify
@@ -61,13 +64,13 @@ def _compute_corrected_motion(
     """
     target = resolve_target(obj, record.bone_map(), scene, record.rigify_controls)
     animation = retarget(motion, target.rest, target.bone_map, RetargetConfig(lock_feet=record.lock_feet))
-    heads, rotations = pose(target.rest, animation)
-    before = motion_from(target.rest, target.bone_map, rotations, heads, motion)
+    heads, rotations = evaluate_pose(target.rest, animation)
+    before = recover_motion(target.rest, target.bone_map, rotations, heads, motion)
     unit_m = scene.unit_settings.scale_length
     rest = armature.read_rest_pose(obj, unit_m)
     frames = record.start_frame + np.arange(len(motion.t_world_root)) * (record.scene_fps / motion.fps)
     heads, rotations = sample_pose(obj, rest, frames, unit_m)
-    after = motion_from(rest, _choose_evaluated_bones(obj, rest, record.bone_map()), rotations, heads, motion)
+    after = recover_motion(rest, _choose_evaluated_bones(obj, rest, record.bone_map()), rotations, heads, motion)
     edit = rotation.mul(after.q_parent_joint, rotation.inv(before.q_parent_joint))
     return replace(
         motion,
@@ -80,7 +83,7 @@ def _choose_evaluated_bones(obj: bpy.types.Object, rest: RestPose, bone_map: Bon
     """The bones in which an edit shows: of a Rigify character the deform bones, which follow FK and IK alike."""
     if not rigify.is_generated(obj):
         return bone_map
-    maps = (bone_maps.match(rest, rig) for rig in bone_maps.KNOWN if rig.name.startswith("Rigify deform"))
+    maps = (match_preset(rest, rig) for rig in PRESETS if rig.name.startswith("Rigify deform"))
     return max((*maps, bone_map), key=lambda found: len(found.bones))
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from stc_core.errors import UserError
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.motion_file import read_motion_file
-from stc_core.motion.retarget.retarget import placement
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.retarget.retarget import motion_to_rig
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import Skeleton
 
 from ..properties import get_bone_map, set_bone_map
@@ -94,7 +94,7 @@ def create_mapped_armature(skeleton: Skeleton, name: str, scene: bpy.types.Scene
     """Create an armature of the skeleton's proportions in the scene, with its bone map."""
     unit_m = scene.unit_settings.scale_length
     obj = armature.create_armature(skeleton, name, scene.collection, unit_m)
-    set_bone_map(obj, bone_maps.guess(armature.read_rest_pose(obj, unit_m)))
+    set_bone_map(obj, guess_bone_map(armature.read_rest_pose(obj, unit_m)))
     return obj
 
 
@@ -118,12 +118,12 @@ def _apply_source(
 ) -> ApplyResult:
     """Key one motion, with its confidence and its provenance."""
     options = scene.stc_mocap.apply_options(source.name if kind == "smoothed" else f"{source.name} raw")
-    bone_map = get_bone_map(obj) or bone_maps.guess(armature.read_rest_pose(obj, scene.unit_settings.scale_length))
+    bone_map = get_bone_map(obj) or guess_bone_map(armature.read_rest_pose(obj, scene.unit_settings.scale_length))
     applied = apply_motion(obj, motion, bone_map, options, scene)
     fps = keyframes.get_scene_fps(scene)
     frames = options.start_frame + np.arange(len(motion.scores)) * (fps / motion.fps)
     confidence.write_confidence(obj, applied.action, motion, frames)
-    scales, origin = placement(motion.skeleton, applied.target.rest, applied.target.bone_map)
+    scales, origin = motion_to_rig(motion.skeleton, applied.target.rest, applied.target.bone_map)
     record = provenance.Provenance(
         motion=str(source.motion),
         capture=source.capture,

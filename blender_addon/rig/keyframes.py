@@ -16,14 +16,14 @@ import numpy as np
 from stc_core.geometry import rotation
 from stc_core.geometry.euler import to_continuous_euler
 from stc_core.geometry.rotation import Array
-from stc_core.motion.retarget.rest_pose import Clip
+from stc_core.motion.retarget.bone_animation import BoneAnimation
 
 _LINEAR, _CONSTANT = 1, 0
 """bpy.types.Keyframe.interpolation by number, for foreach_set"""
 
 
 def write_action(
-    obj: bpy.types.Object, clip: Clip, name: str, start_frame: float, scene_fps: float, assign: bool = True
+    obj: bpy.types.Object, clip: BoneAnimation, name: str, start_frame: float, scene_fps: float, assign: bool = True
 ) -> bpy.types.Action:
     """Key a bone animation as a new action; its first frame falls on `start_frame`, later ones where their time falls.
 
@@ -118,7 +118,7 @@ def push_strip(obj: bpy.types.Object, action: bpy.types.Action, start_frame: flo
     return strip
 
 
-def resample(clip: Clip, fps: float) -> Clip:
+def resample(clip: BoneAnimation, fps: float) -> BoneAnimation:
     """Resample to another frame rate: rotations along the shortest arc, locations linearly, between the frames."""
     last = len(clip.rotations) - 1
     at = np.arange(int(last / clip.fps * fps + 1e-6) + 1) * (clip.fps / fps)
@@ -179,7 +179,7 @@ def _get_rotation_channel(bone: bpy.types.PoseBone) -> str:
     return names.get(bone.rotation_mode, "rotation_euler")
 
 
-def _compute_channel_values(obj: bpy.types.Object, clip: Clip) -> list[Array]:
+def _compute_channel_values(obj: bpy.types.Object, clip: BoneAnimation) -> list[Array]:
     """For each bone its values (T, 3 or 4) in its own rotation mode."""
     modes = [obj.pose.bones[bone].rotation_mode for bone in clip.bones]
     values: list[Array] = [np.empty(0)] * len(modes)

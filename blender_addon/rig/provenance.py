@@ -17,7 +17,7 @@ import bpy
 
 from stc_core.errors import UserError
 from stc_core.motion.motion import Motion, load_motion
-from stc_core.motion.retarget.retarget import BoneMap
+from stc_core.motion.rig_mapping.bone_map import BoneMap
 
 _KEY = "stc_mocap"
 
@@ -54,7 +54,11 @@ class Provenance:
         """The bone map that the action was made with."""
         named = {joint: tuple(bones) for joint, bones in self.bones.items()}
         return BoneMap(
-            "as captured", named, {joint: tuple(bones) for joint, bones in self.twists.items()}, {}, self.root
+            name="as captured",
+            bones=named,
+            twists={joint: tuple(bones) for joint, bones in self.twists.items()},
+            confidence={},
+            root=self.root,
         )
 
     def load(self) -> Motion:

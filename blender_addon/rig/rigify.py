@@ -18,7 +18,8 @@ import numpy as np
 
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
-from stc_core.motion.retarget.rest_pose import BoneMap, RestPose
+from stc_core.motion.retarget.rest_pose import RestPose
+from stc_core.motion.rig_mapping.bone_map import BoneMap
 
 _SWITCH_VALUES = {"IK_FK": 1.0, "FK_limb_follow": 0.0, "neck_follow": 1.0, "head_follow": 1.0}
 _GENERATED_PREFIXES = ("DEF-", "ORG-", "MCH-")

@@ -245,7 +245,7 @@ def _turning_view(scene: _Scene, index: int, config: PreviewConfig) -> Camera:
     focal = size / 2.0 / math.tan(math.radians(config.view_field_deg) / 2.0)
     distance = 0.85 * scene.size_m / math.tan(math.radians(config.view_field_deg) / 2.0)
     K = np.array([[focal, 0.0, size / 2.0], [0.0, focal, size / 2.0], [0.0, 0.0, 1.0]])
-    return Camera(K, R, -R @ (scene.aim[index] + distance * away), (size, size))
+    return Camera(K=K, R=R, t=-R @ (scene.aim[index] + distance * away), image_size=(size, size))
 
 
 # The two panels.

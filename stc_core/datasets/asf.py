@@ -144,13 +144,20 @@ def _motion(bones: dict[str, _Bone], parents: dict[str, str], frames: dict[str, 
     index = [bones["root"].dof.index(axis) for axis in ("tx", "ty", "tz")]
     t_root = frames["root"][:, index]
     skeleton = Skeleton(
-        tuple(names),
-        tuple(joints[parents[name]] if parents[name] else -1 for name in names),
-        from_y_up(offsets),
-        from_y_up(np.where(leaves, ends, 0.0)),
+        joint_names=tuple(names),
+        parents=tuple(joints[parents[name]] if parents[name] else -1 for name in names),
+        offsets=from_y_up(offsets),
+        tips=from_y_up(np.where(leaves, ends, 0.0)),
     )
     turns = rotation.unroll(rotation.normalise(rotation_from_y_up(q)))
-    return Motion(skeleton, from_y_up(t_root), turns, np.zeros((count, 2), bool), np.ones(q.shape[:2]), FPS)
+    return Motion(
+        skeleton=skeleton,
+        t_world_root=from_y_up(t_root),
+        q_parent_joint=turns,
+        contacts=np.zeros((count, 2), bool),
+        scores=np.ones(q.shape[:2]),
+        fps=FPS,
+    )
 
 
 def _parents_first(parents: dict[str, str]) -> list[str]:

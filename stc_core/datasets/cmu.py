@@ -217,7 +217,9 @@ def _expmap_tree(folder: Path) -> _Tree:
         raise UserError(f"There is no {name} in {folder} or beside it.", "Copy it from where the archive came from.")
     fields = json.loads(path.read_text())
     offsets = from_y_up(np.array(fields["offsets"], float)) * fields["unit_m"]
-    skeleton = Skeleton(tuple(_EXPMAP_NAMES), tuple(fields["parents"]), offsets, np.zeros_like(offsets))
+    skeleton = Skeleton(
+        joint_names=tuple(_EXPMAP_NAMES), parents=tuple(fields["parents"]), offsets=offsets, tips=np.zeros_like(offsets)
+    )
     return _Tree(skeleton, np.array(fields["rotation_columns"]), fields["unit_m"], fields["fps"])
 
 
@@ -232,7 +234,14 @@ def _read_expmap(path: Path, tree: _Tree) -> Motion:
     t_root = from_y_up(values[:, :3]) * tree.unit_m
     q = rotation.exp(-from_y_up(values[:, tree.columns]))
     frames, joints = q.shape[:2]
-    return Motion(tree.skeleton, t_root, q, np.zeros((frames, 2), bool), np.ones((frames, joints)), tree.fps)
+    return Motion(
+        skeleton=tree.skeleton,
+        t_world_root=t_root,
+        q_parent_joint=q,
+        contacts=np.zeros((frames, 2), bool),
+        scores=np.ones((frames, joints)),
+        fps=tree.fps,
+    )
 
 
 def carry(motion: Motion, q_world_standing: Array, rig: Carriers, path: Path) -> Array:

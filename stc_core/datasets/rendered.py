@@ -94,4 +94,4 @@ def read_truth(path: Path) -> Truth:
         raise UserError(f"{path} lacks {error}.", _REMEDY) from None
     except (OSError, ValueError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is damaged ({error}).", _REMEDY) from None
-    return Truth(joints, Camera(k, turn, place, (width, height)), fps, *words)
+    return Truth(joints, Camera(K=k, R=turn, t=place, image_size=(width, height)), fps, *words)

@@ -20,9 +20,11 @@ from ..geometry import rotation
 from ..geometry.rotation import Array
 from ..motion.bvh import read_bvh
 from ..motion.motion import Motion, load_motion
-from ..motion.retarget.reference_pose import Rig, rig_of
-from ..motion.retarget.rest_pose import BoneMap, RestPose
-from ..motion.rig_mapping.bone_map_io import check, guess, load_map
+from ..motion.retarget.reference_pose import Rig, fit_rig
+from ..motion.retarget.rest_pose import RestPose
+from ..motion.rig_mapping.bone_map import BoneMap
+from ..motion.rig_mapping.bone_map_io import check_bone_map, load_bone_map
+from ..motion.rig_mapping.guess_bone_map import guess_bone_map
 from ..motion.skeleton import HUMANOID, Skeleton, forward_kinematics
 from .asf import read_amc
 from .cmu import CMU_UNIT_M, ON_JOINT, Carriers, Clip, Place, carry, head_of, sound_parts
@@ -77,7 +79,7 @@ def bone_map_beside(path: Path, folder: Path) -> BoneMap | None:
     """The bone map nearest to a file, in its folder or one above up to `folder`; None where there is none."""
     for place in path.parents:
         if (place / MAP_FILE).is_file():
-            return load_map(place / MAP_FILE)
+            return load_bone_map(place / MAP_FILE)
         if place == folder:
             break
     return None
@@ -89,7 +91,7 @@ def to_landmarks(motion: Motion, path: Path, bone_map: BoneMap | None = None) ->
     Raises UserError where a joint that is needed is not found.
     """
     rest = _own_rest(motion.skeleton)
-    bone_map = check(bone_map, rest) if bone_map else guess(rest)
+    bone_map = check_bone_map(bone_map, rest) if bone_map else guess_bone_map(rest)
     needed = [f"{side}_{part}" for side in ("left", "right") for part in _NEEDED] + ["hips", "head"]
     if missing := [joint for joint in needed if not bone_map.bones.get(joint)]:
         raise UserError(f"{path}: no bone is known for {missing[0].replace('_', ' ')}.", _REMEDY)
@@ -97,7 +99,7 @@ def to_landmarks(motion: Motion, path: Path, bone_map: BoneMap | None = None) ->
         motion = _upright(motion, rest, bone_map)
     else:
         rest = _tallest(motion, bone_map)
-    rig = rig_of(rest, bone_map, HUMANOID)
+    rig = fit_rig(rest, bone_map, HUMANOID)
     scale = _metres(rig)
     motion = _scaled(_renamed(motion, rig), scale)
     still = np.tile(rotation.IDENTITY, (len(rest.bones), 1))
@@ -124,7 +126,14 @@ def _rest_pose(skeleton: Skeleton, places: Array, turns: Array) -> RestPose:
     for joint, parent in reversed(list(enumerate(skeleton.parents))):
         if parent >= 0:
             tails[parent] = places[joint]
-    return RestPose(skeleton.joint_names, skeleton.parents, places, tails, turns, np.ones(len(places), bool))
+    return RestPose(
+        bones=skeleton.joint_names,
+        parents=skeleton.parents,
+        heads=places,
+        tails=tails,
+        q_armature_bone=turns,
+        inherits_rotation=np.ones(len(places), bool),
+    )
 
 
 def _heads(rest: RestPose, bone_map: BoneMap) -> dict[str, Array]:
@@ -169,7 +178,7 @@ def _tallest(motion: Motion, bone_map: BoneMap) -> RestPose:
 
 def _metres(rig: Rig) -> float:
     """Metres a unit of the file: the usual unit that makes the leg nearest to a person's."""
-    leg = rig.figure.leg() or 1.0
+    leg = rig.body.leg_length() or 1.0
     return min(_UNITS_M, key=lambda unit: abs(np.log(leg * unit / _LEG_M)))
 
 
@@ -181,7 +190,7 @@ def _scaled(motion: Motion, scale: float) -> Motion:
 
 def _carriers(rig: Rig, names: tuple[str, ...], scale: float) -> Carriers:
     """Which joint carries what, by its size against a usual person; `names` are the joints', `scale` metres a unit."""
-    size = (rig.figure.leg() or 1.0) * scale / _LEG_M
+    size = (rig.body.leg_length() or 1.0) * scale / _LEG_M
 
     def at(joint: str, x: float, y: float, z: float) -> Place:
         return joint, (x * size, y * size, z * size)
@@ -202,9 +211,9 @@ def _carriers(rig: Rig, names: tuple[str, ...], scale: float) -> Carriers:
 
 def _skull(rig: Rig) -> str:
     """The joint at the base of the skull: some skeletons' head begins at the forehead, and their neck there."""
-    at = rig.figure.joints
+    at = rig.body.joints
     shoulders = (at["left_upper_arm"] + at["right_upper_arm"])[2] / 2
-    wanted = shoulders + _SKULL_BASE * (rig.figure.leg() or 1.0)
+    wanted = shoulders + _SKULL_BASE * (rig.body.leg_length() or 1.0)
     return min((joint for joint in ("head", "neck") if joint in at), key=lambda joint: abs(at[joint][2] - wanted))
 
 
@@ -214,7 +223,7 @@ def _spine(rig: Rig, names: tuple[str, ...]) -> tuple[str, str, float]:
     chain += [rig.bones["neck" if "neck" in rig.bones else "head"][0]]
     heights = np.maximum.accumulate([rig.head(bone)[2] for bone in chain])
     low, high = (
-        np.mean([rig.figure.joints[f"{side}_{part}"][2] for side in ("left", "right")])
+        np.mean([rig.body.joints[f"{side}_{part}"][2] for side in ("left", "right")])
         for part in ("upper_leg", "upper_arm")
     )
     place = float(np.interp((low + high) / 2, heights, np.arange(len(chain))))

@@ -46,7 +46,7 @@ def read_known(truth: Path) -> Known:
             truth.with_suffix(".mp4"),
             tuple(map(str, file["landmark_names"])),
             file["landmarks"].astype(float),
-            Camera(file["K"], file["R"], file["t"], (width, height)),
+            Camera(K=file["K"], R=file["R"], t=file["t"], image_size=(width, height)),
             file["contacts"],
             float(file["fps"]),
         )

@@ -24,12 +24,17 @@ def interpolate(values: Array, times: Array, new_times: Array) -> Array:
     return mixed
 
 
+def interpolate_columns(values: Array, times: Array, new_times: Array) -> Array:
+    """Interpolate as `interpolate` does, by numpy's own rounding: a column (T,) at a time, for few columns."""
+    columns = values.reshape(len(values), -1).T
+    mixed = np.stack([np.interp(new_times, times, column) for column in columns], -1)
+    return mixed.reshape(-1, *values.shape[1:])
+
+
 def fill_gaps(values: Array, known: NDArray[np.bool_], times: Array | None = None) -> Array:
     """Fill values (T, ...) that are not known (T,) on straight lines between those that are, held at the ends.
 
     times (T,) are rising; without them frames are evenly spaced. At least one frame must be known.
     """
-    at = np.arange(len(values), dtype=float) if times is None else times
-    columns = values[known].reshape(int(known.sum()), -1).T
-    filled = [np.interp(at, at[known], column) for column in columns]
-    return np.stack(filled, -1).reshape(values.shape)
+    at: Array = np.arange(len(values), dtype=float) if times is None else times
+    return interpolate_columns(values[known], at[known], at)

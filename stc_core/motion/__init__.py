@@ -1,1 +1,1 @@
-"""What a motion is: rotations, skeletons, motion files. numpy and the standard library only."""
+"""What a motion is: skeletons, motions and their files, retargeting to rigs. numpy and the standard library only."""

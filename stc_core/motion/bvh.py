@@ -161,10 +161,17 @@ def _motion(header: _Header, positions: Array, q: Array, unit_m: float, fps: flo
         q = np.concatenate([rotation.mul(q[:, :1], q[:, 1:2]), q[:, 2:]], 1)
         names, parents, positions = names[1:], [max(p - 1, -1) for p in parents[1:]], positions[:, 1:]
         tips, offsets = tips[1:], np.concatenate([offsets[:1] + offsets[1:2], offsets[2:]])
-    skeleton = Skeleton(tuple(names), tuple(parents), offsets, tips)
+    skeleton = Skeleton(joint_names=tuple(names), parents=tuple(parents), offsets=offsets, tips=tips)
     frames, joints = q.shape[:2]
     contacts, scores = np.zeros((frames, 2), bool), np.ones((frames, joints))
-    return Motion(skeleton, t_root, rotation.unroll(rotation.normalise(q)), contacts, scores, fps)
+    return Motion(
+        skeleton=skeleton,
+        t_world_root=t_root,
+        q_parent_joint=rotation.unroll(rotation.normalise(q)),
+        contacts=contacts,
+        scores=scores,
+        fps=fps,
+    )
 
 
 def write_bvh(motion: Motion, path: Path) -> None:

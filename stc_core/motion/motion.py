@@ -149,19 +149,19 @@ def _read_arrays(path: Path) -> dict[str, Any]:
 
 def _from_arrays(arrays: dict[str, Any]) -> Motion:
     skeleton = Skeleton(
-        tuple(map(str, arrays["joint_names"])),
-        tuple(map(int, arrays["parents"])),
-        np.asarray(arrays["offsets"], float),
-        np.asarray(arrays["tips"], float),
+        joint_names=tuple(map(str, arrays["joint_names"])),
+        parents=tuple(map(int, arrays["parents"])),
+        offsets=np.asarray(arrays["offsets"], float),
+        tips=np.asarray(arrays["tips"], float),
     )
     motion = Motion(
-        skeleton,
-        np.asarray(arrays["t_world_root"], float),
-        np.asarray(arrays["q_parent_joint"], float),
-        np.asarray(arrays["contacts"], bool),
-        np.asarray(arrays["scores"], float),
-        float(arrays["fps"]),
-        float(arrays["start_s"]),
+        skeleton=skeleton,
+        t_world_root=np.asarray(arrays["t_world_root"], float),
+        q_parent_joint=np.asarray(arrays["q_parent_joint"], float),
+        contacts=np.asarray(arrays["contacts"], bool),
+        scores=np.asarray(arrays["scores"], float),
+        fps=float(arrays["fps"]),
+        start_s=float(arrays["start_s"]),
         settings=json.loads(str(arrays["settings"])),
     )
     if "landmark_names" in arrays:
@@ -169,5 +169,5 @@ def _from_arrays(arrays: dict[str, Any]) -> Motion:
         motion = replace(motion, landmark_names=names, landmarks={k: arrays[k] for k in _LANDMARKS if k in arrays})
     if "K" in arrays:
         width, height = map(int, arrays["image_size"])
-        motion = replace(motion, camera=Camera(arrays["K"], arrays["R"], arrays["t"], (width, height)))
+        motion = replace(motion, camera=Camera(K=arrays["K"], R=arrays["R"], t=arrays["t"], image_size=(width, height)))
     return motion

@@ -15,8 +15,8 @@ from ..geometry import rotation
 from .bvh import read_bvh
 from .motion import Motion, load_motion
 from .retarget.rest_pose import RestPose
-from .retarget.retarget import motion_from
-from .rig_mapping import bone_map_io as bone_maps
+from .retarget.retarget import recover_motion
+from .rig_mapping.guess_bone_map import guess_bone_map
 from .skeleton import HUMANOID, Skeleton, forward_kinematics
 
 _MIN_JOINTS = 8
@@ -37,14 +37,21 @@ def _retarget_to_humanoid(motion: Motion, path: Path) -> Motion:
     skeleton, frames = motion.skeleton, len(motion.t_world_root)
     heads, q_world_bone = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)
     rest = _make_rest_pose(skeleton)
-    bone_map = bone_maps.guess(rest)
+    bone_map = guess_bone_map(rest)
     if len(bone_map.bones) < _MIN_JOINTS:
         raise UserError(f"No body was recognised in {path}.", "Import it by File, Import, Motion Capture (.bvh).")
     root = np.tile(HUMANOID.offsets[0], (frames, 1))
     at_rest = np.tile(rotation.IDENTITY, (frames, len(HUMANOID.joint_names), 1))
     scores = np.ones((frames, len(HUMANOID.joint_names)))
-    like = Motion(HUMANOID, root, at_rest, motion.contacts, scores, motion.fps)
-    return motion_from(rest, bone_map, q_world_bone, heads, like)
+    standing = Motion(
+        skeleton=HUMANOID,
+        t_world_root=root,
+        q_parent_joint=at_rest,
+        contacts=motion.contacts,
+        scores=scores,
+        fps=motion.fps,
+    )
+    return recover_motion(rest, bone_map, q_world_bone, heads, standing)
 
 
 def _make_rest_pose(skeleton: Skeleton) -> RestPose:
@@ -55,4 +62,11 @@ def _make_rest_pose(skeleton: Skeleton) -> RestPose:
         tails[skeleton.parents[joint]] = heads[joint]
     count = len(heads)
     axes = np.tile(rotation.IDENTITY, (count, 1))
-    return RestPose(skeleton.joint_names, skeleton.parents, heads, tails, axes, np.ones(count, bool))
+    return RestPose(
+        bones=skeleton.joint_names,
+        parents=skeleton.parents,
+        heads=heads,
+        tails=tails,
+        q_armature_bone=axes,
+        inherits_rotation=np.ones(count, bool),
+    )

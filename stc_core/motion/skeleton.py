@@ -1,8 +1,8 @@
-"""Skeletons: names, parents, offsets, and where the joints go when they turn.
+"""Skeletons: joint names, parents and offsets, and forward kinematics.
 
-Knows the canonical humanoid: the joints and names of the VRM 1.0 humanoid in snake case, in a T-pose, in
+Defines the canonical humanoid: the joints and names of the VRM 1.0 humanoid in snake case, in a T-pose, in
 Blender's world (right-handed, z up, metres), facing -y with the left hand at +x. At rest every joint's axes
-are the world's, so all rotations are the identity. Knows no motion, no rig and no file.
+are the world's, so all rotations are the identity. Does not know motions, rigs or files.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from ..geometry import rotation
 from ..geometry.rotation import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Skeleton:
-    """A tree of J joints, parents before children, the root first.
-
-    offsets (J, 3): each joint from its parent, metres, in the parent's axes (the root's own is its rest height).
-    tips (J, 3): the end site of each leaf from the leaf, metres; zero where there is none.
-    """
+    """A tree of J joints, the root first, parents before children."""
 
     joint_names: tuple[str, ...]
     parents: tuple[int, ...]
+    """index of each joint's parent, -1 for the root"""
     offsets: Array
+    """(J, 3) metres: each joint from its parent, in the parent's axes; the root's own is where it stands at rest"""
     tips: Array
+    """(J, 3) metres: the end site of each leaf from the leaf; zero for other joints"""
 
     def __post_init__(self) -> None:
         assert self.offsets.shape == self.tips.shape == (len(self.joint_names), 3)
@@ -34,16 +33,21 @@ class Skeleton:
         assert all(0 <= parent < joint for joint, parent in enumerate(self.parents) if joint)
 
     def index(self, name: str) -> int:
+        """Return the index of the joint of this name. Raises ValueError where there is none."""
         return self.joint_names.index(name)
 
     def rest_positions(self) -> Array:
-        """Joint positions (J, 3) at rest, the root at its offset."""
+        """Compute the joint positions (J, 3) at rest, metres, with the root at its offset."""
         identity = np.broadcast_to(rotation.IDENTITY, (1, len(self.parents), 4))
-        return forward_kinematics(self, self.offsets[:1], identity)[0][0]
+        positions: Array = forward_kinematics(self, self.offsets[:1], identity)[0][0]
+        return positions
 
 
 def forward_kinematics(skeleton: Skeleton, t_world_root: Array, q_parent_joint: Array) -> tuple[Array, Array]:
-    """Positions (T, J, 3) in metres and q_world_joint (T, J, 4), from root places (T, 3) and local turns (T, J, 4)."""
+    """Compute positions (T, J, 3) and q_world_joint (T, J, 4) from t_world_root (T, 3) and q_parent_joint (T, J, 4).
+
+    Positions are in the unit of the offsets and of t_world_root, metres.
+    """
     positions = np.empty(q_parent_joint.shape[:-1] + (3,))
     q_world_joint = np.empty(q_parent_joint.shape)
     for joint, parent in enumerate(skeleton.parents):
@@ -56,7 +60,7 @@ def forward_kinematics(skeleton: Skeleton, t_world_root: Array, q_parent_joint: 
     return positions, q_world_joint
 
 
-# name, parent, offset of the left or middle joint, tip; a person 1.70 m tall
+# name, parent, offset of the left or middle joint, tip, all in metres; chosen: a person 1.70 m tall
 _MIDDLE = (
     ("hips", "", (0.0, 0.0, 0.93), None),
     ("spine", "hips", (0.0, 0.005, 0.10), None),
@@ -77,7 +81,7 @@ _SIDE = (
 )
 
 
-def _humanoid() -> Skeleton:
+def _build_humanoid() -> Skeleton:
     names, parents, offsets, tips = [], [], [], []
     rows = [(name, parent, 1.0, offset, tip) for name, parent, offset, tip in _MIDDLE]
     for side, sign in (("left", 1.0), ("right", -1.0)):
@@ -89,7 +93,7 @@ def _humanoid() -> Skeleton:
         parents.append(names.index(parent) if parent else -1)
         offsets.append(np.multiply(offset, (sign, 1.0, 1.0)))
         tips.append(np.multiply(tip or (0.0, 0.0, 0.0), (sign, 1.0, 1.0)))
-    return Skeleton(tuple(names), tuple(parents), np.array(offsets), np.array(tips))
+    return Skeleton(joint_names=tuple(names), parents=tuple(parents), offsets=np.array(offsets), tips=np.array(tips))
 
 
-HUMANOID = _humanoid()
+HUMANOID = _build_humanoid()

@@ -77,7 +77,14 @@ def write_motion(*files: Path) -> None:
     turns[:, 0, 0], turns[:, 0, 3] = np.cos(half), np.sin(half)
     places = np.tile(HUMANOID.offsets[0], (FRAMES, 1))
     scores = np.where(np.arange(FRAMES) < FRAMES // 2, 1.0, 0.2)[:, None] * np.ones(turns.shape[:2])
-    motion = Motion(HUMANOID, places, turns, np.ones((FRAMES, 2), bool), scores, 25.0)
+    motion = Motion(
+        skeleton=HUMANOID,
+        t_world_root=places,
+        q_parent_joint=turns,
+        contacts=np.ones((FRAMES, 2), bool),
+        scores=scores,
+        fps=25.0,
+    )
     for file in files:
         save_motion(motion, file)
 

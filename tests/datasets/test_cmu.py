@@ -56,7 +56,14 @@ def _motion(skeleton: Skeleton, turns: dict[str, np.ndarray], frames: int = FRAM
     for name, turn in turns.items():
         q[:, skeleton.index(name)] = turn
     root = np.tile([0.3, 0.2, 1.0], (frames, 1))
-    return Motion(skeleton, root, q, np.zeros((frames, 2), bool), np.ones((frames, q.shape[1])), fps)
+    return Motion(
+        skeleton=skeleton,
+        t_world_root=root,
+        q_parent_joint=q,
+        contacts=np.zeros((frames, 2), bool),
+        scores=np.ones((frames, q.shape[1])),
+        fps=fps,
+    )
 
 
 def _skeleton(rows: list[tuple[str, str, tuple[float, float, float]]]) -> Skeleton:
@@ -70,7 +77,12 @@ def _skeleton(rows: list[tuple[str, str, tuple[float, float, float]]]) -> Skelet
                 flat.append((name, parent, np.array(offset)))
     names = [name for name, _, _ in flat]
     parents = tuple(names.index(parent) if parent else -1 for _, parent, _ in flat)
-    return Skeleton(tuple(names), parents, np.array([o for _, _, o in flat]), np.zeros((len(names), 3)))
+    return Skeleton(
+        joint_names=tuple(names),
+        parents=parents,
+        offsets=np.array([o for _, _, o in flat]),
+        tips=np.zeros((len(names), 3)),
+    )
 
 
 DAZ = _skeleton(

@@ -16,7 +16,8 @@ from stc_core.errors import UserError
 from stc_core.geometry import euler, rotation
 from stc_core.motion.bvh import write_bvh
 from stc_core.motion.motion import Motion, save_motion
-from stc_core.motion.rig_mapping.bone_map_io import guess, save_map
+from stc_core.motion.rig_mapping.bone_map_io import save_bone_map
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import HUMANOID, forward_kinematics
 from tests import synthetic
 
@@ -112,9 +113,12 @@ def test_a_file_whose_own_z_is_up_is_stood_up(axis: list[float]) -> None:
     offsets, tips = rotation.rotate(lying, skeleton.offsets), rotation.rotate(lying, skeleton.tips)
     q = rotation.mul(rotation.mul(lying, motion.q_parent_joint), rotation.inv(lying))
     down = Motion(
-        replace(skeleton, offsets=offsets, tips=tips),
-        rotation.rotate(lying, motion.t_world_root),
-        *(q, motion.contacts, motion.scores, motion.fps),
+        skeleton=replace(skeleton, offsets=offsets, tips=tips),
+        t_world_root=rotation.rotate(lying, motion.t_world_root),
+        q_parent_joint=q,
+        contacts=motion.contacts,
+        scores=motion.scores,
+        fps=motion.fps,
     )
     landmarks = bones.to_landmarks(down, Path("a.bvh"))
     heights, truth = landmarks[..., 2], synthetic.landmarks(motion)[..., 2]
@@ -154,8 +158,8 @@ def test_a_bone_map_beside_the_files_is_used(tmp_path: Path) -> None:
     strange = {name: f"bone {i * 7 % 22:02d}" for i, name in enumerate(motion.skeleton.joint_names)}
     skeleton = replace(motion.skeleton, joint_names=tuple(strange.values()))
     write_bvh(replace(motion, skeleton=skeleton), tmp_path / "a.bvh")
-    own = guess(bones._own_rest(motion.skeleton))
-    save_map(
+    own = guess_bone_map(bones._own_rest(motion.skeleton))
+    save_bone_map(
         replace(own, bones={j: tuple(strange[b] for b in bs) for j, bs in own.bones.items()}), tmp_path / "bones.json"
     )
     landmarks = bones.to_landmarks(

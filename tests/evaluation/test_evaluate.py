@@ -288,12 +288,12 @@ def test_the_whole_way_is_judged_in_each_ones_own_camera() -> None:
     frames, turn = len(clip.landmarks), to_matrix(from_axis_angle(np.array([0.0, 0.0, 1.0]), 0.7))
     camera = replace(clip.camera, R=clip.camera.R @ turn.T)
     motion = Motion(
-        HUMANOID,
-        np.zeros((frames, 3)),
-        np.tile([1.0, 0, 0, 0], (frames, len(HUMANOID.joint_names), 1)),
-        clip.contacts,
-        np.ones((frames, len(HUMANOID.joint_names))),
-        clip.fps,
+        skeleton=HUMANOID,
+        t_world_root=np.zeros((frames, 3)),
+        q_parent_joint=np.tile([1.0, 0, 0, 0], (frames, len(HUMANOID.joint_names), 1)),
+        contacts=clip.contacts,
+        scores=np.ones((frames, len(HUMANOID.joint_names))),
+        fps=clip.fps,
         landmark_names=BODY27.names,
         landmarks={"landmarks_3d": clip.landmarks @ turn.T + 1.0, "landmark_scores": np.ones((frames, 27))},
         camera=camera,

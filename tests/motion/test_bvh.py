@@ -58,7 +58,14 @@ def _smooth_motion(fps: float = 30.0, frames: int = 90, amplitude: float = 1.2) 
     turns[:, HUMANOID.index("left_lower_leg")] = np.linspace(0, -2.6, frames)[:, None] * [1.0, 0.0, 0.0]
     path = np.stack([time[:, 0, 0], np.sin(5 * time[:, 0, 0]), 0.9 + 0.1 * time[:, 0, 0]], -1)
     flags, scores = np.zeros((frames, 2), bool), np.ones((frames, joints))
-    return Motion(HUMANOID, path, rotation.unroll(rotation.exp(turns)), flags, scores, fps)
+    return Motion(
+        skeleton=HUMANOID,
+        t_world_root=path,
+        q_parent_joint=rotation.unroll(rotation.exp(turns)),
+        contacts=flags,
+        scores=scores,
+        fps=fps,
+    )
 
 
 def _by_name(motion: Motion, names: tuple[str, ...]) -> np.ndarray:
@@ -159,7 +166,14 @@ def test_the_turns_of_leaves_come_back_too(tmp_path: Path) -> None:
 def test_zero_channels_are_the_rest_pose_and_the_file_is_y_up_in_centimetres(tmp_path: Path) -> None:
     joints = len(HUMANOID.joint_names)
     q = np.tile(rotation.IDENTITY, (2, joints, 1))
-    motion = Motion(HUMANOID, HUMANOID.offsets[:1].repeat(2, 0), q, np.zeros((2, 2), bool), np.ones((2, joints)), 30.0)
+    motion = Motion(
+        skeleton=HUMANOID,
+        t_world_root=HUMANOID.offsets[:1].repeat(2, 0),
+        q_parent_joint=q,
+        contacts=np.zeros((2, 2), bool),
+        scores=np.ones((2, joints)),
+        fps=30.0,
+    )
     write_bvh(motion, tmp_path / "rest.bvh")
     lines = (tmp_path / "rest.bvh").read_text().splitlines()
     values = np.array(lines[-1].split(), float)
@@ -177,10 +191,17 @@ def _angles(path: Path) -> np.ndarray:
 
 
 def _one_joint(turns: np.ndarray, fps: float = 30.0) -> Motion:
-    skeleton = Skeleton(("root",), (-1,), np.zeros((1, 3)), np.array([[0.0, 0.0, 0.3]]))
+    skeleton = Skeleton(
+        joint_names=("root",), parents=(-1,), offsets=np.zeros((1, 3)), tips=np.array([[0.0, 0.0, 0.3]])
+    )
     frames = len(turns)
     return Motion(
-        skeleton, np.zeros((frames, 3)), turns[:, None], np.zeros((frames, 2), bool), np.ones((frames, 1)), fps
+        skeleton=skeleton,
+        t_world_root=np.zeros((frames, 3)),
+        q_parent_joint=turns[:, None],
+        contacts=np.zeros((frames, 2), bool),
+        scores=np.ones((frames, 1)),
+        fps=fps,
     )
 
 

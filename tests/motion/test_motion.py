@@ -19,17 +19,17 @@ JOINTS = len(HUMANOID.joint_names)
 
 def any_motion(frames: int = 5) -> Motion:
     return Motion(
-        HUMANOID,
-        RNG.normal(size=(frames, 3)),
-        rotation.normalise(RNG.normal(size=(frames, JOINTS, 4))),
-        RNG.normal(size=(frames, 2)) > 0,
-        RNG.uniform(size=(frames, JOINTS)),
-        30000 / 1001,
+        skeleton=HUMANOID,
+        t_world_root=RNG.normal(size=(frames, 3)),
+        q_parent_joint=rotation.normalise(RNG.normal(size=(frames, JOINTS, 4))),
+        contacts=RNG.normal(size=(frames, 2)) > 0,
+        scores=RNG.uniform(size=(frames, JOINTS)),
+        fps=30000 / 1001,
     )
 
 
 def full_motion() -> Motion:
-    camera = Camera(np.diag([900.0, 900.0, 1.0]), np.eye(3), np.array([0.0, 1.0, 4.0]), (1280, 720))
+    camera = Camera(K=np.diag([900.0, 900.0, 1.0]), R=np.eye(3), t=np.array([0.0, 1.0, 4.0]), image_size=(1280, 720))
     return replace(
         any_motion(),
         start_s=1.25,

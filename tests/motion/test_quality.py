@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stc_core.motion.motion import Motion
-from stc_core.motion.quality import foot_slide, jitter, jitter_of, slide_of
+from stc_core.motion.quality import foot_slide, jitter, measure_foot_slide, measure_jitter
 from stc_core.motion.skeleton import HUMANOID, Skeleton
 from tests import synthetic
 
@@ -31,27 +31,39 @@ def test_jitter_is_the_third_derivative_whatever_the_rate(fps):
 
 def test_feet_that_stand_do_not_slide_and_a_body_that_is_dragged_does():
     motion = synthetic.stand()
-    assert slide_of(motion) == pytest.approx(0.0, abs=1e-6)
+    assert measure_foot_slide(motion) == pytest.approx(0.0, abs=1e-6)
     steps = np.arange(len(motion.t_world_root))[:, None] * np.array([0.003, 0.004, 0.0])
     dragged = replace(motion, t_world_root=motion.t_world_root + steps)
-    assert slide_of(dragged) == pytest.approx(5.0)
-    assert jitter_of(dragged) == pytest.approx(jitter_of(motion))  # where the body goes does not shake it
+    assert measure_foot_slide(dragged) == pytest.approx(5.0)
+    assert measure_jitter(dragged) == pytest.approx(measure_jitter(motion))  # where the body goes does not shake it
 
 
 def test_a_motion_is_judged_by_the_joints_of_the_table():
     judge = pytest.importorskip("stc_core.evaluation.end_to_end")
     motion = synthetic.walk(seconds=1.0, turn_deg_per_s=40.0)
     points = judge.skeleton_points(motion)
-    assert jitter_of(motion) == pytest.approx(jitter(points.common - points.common[:, :1], motion.fps))
-    assert slide_of(motion) == pytest.approx(foot_slide(points.feet, motion.contacts))
+    assert measure_jitter(motion) == pytest.approx(jitter(points.common - points.common[:, :1], motion.fps))
+    assert measure_foot_slide(motion) == pytest.approx(foot_slide(points.feet, motion.contacts))
 
 
 def test_what_cannot_be_measured_is_none():
     motion = synthetic.walk(seconds=1.0)
-    assert slide_of(replace(motion, contacts=np.zeros_like(motion.contacts))) is None
-    assert jitter_of(synthetic.stand(seconds=0.1)) is None
-    strange = Skeleton(tuple(f"{n}_x" for n in HUMANOID.joint_names), HUMANOID.parents, HUMANOID.offsets, HUMANOID.tips)
-    other = Motion(strange, motion.t_world_root, motion.q_parent_joint, motion.contacts, motion.scores, motion.fps)
-    assert slide_of(other) is None
+    assert measure_foot_slide(replace(motion, contacts=np.zeros_like(motion.contacts))) is None
+    assert measure_jitter(synthetic.stand(seconds=0.1)) is None
+    strange = Skeleton(
+        joint_names=tuple(f"{n}_x" for n in HUMANOID.joint_names),
+        parents=HUMANOID.parents,
+        offsets=HUMANOID.offsets,
+        tips=HUMANOID.tips,
+    )
+    other = Motion(
+        skeleton=strange,
+        t_world_root=motion.t_world_root,
+        q_parent_joint=motion.q_parent_joint,
+        contacts=motion.contacts,
+        scores=motion.scores,
+        fps=motion.fps,
+    )
+    assert measure_foot_slide(other) is None
     positions = motion.positions()
-    assert jitter_of(other) == pytest.approx(jitter(positions - positions[:, :1], motion.fps))
+    assert measure_jitter(other) == pytest.approx(jitter(positions - positions[:, :1], motion.fps))

@@ -82,9 +82,9 @@ def test_names_are_vrms_in_snake_case_without_doubles():
 @pytest.mark.parametrize("parents", [(0, 0), (-1, 1), (-1, -1), (-1,)])
 def test_a_tree_that_is_none_is_refused(parents):
     with pytest.raises(AssertionError):
-        Skeleton(("a", "b"), parents, np.zeros((2, 3)), np.zeros((2, 3)))
+        Skeleton(joint_names=("a", "b"), parents=parents, offsets=np.zeros((2, 3)), tips=np.zeros((2, 3)))
 
 
 def test_offsets_of_another_number_of_joints_are_refused():
     with pytest.raises(AssertionError):
-        Skeleton(("a", "b"), (-1, 0), np.zeros((3, 3)), np.zeros((2, 3)))
+        Skeleton(joint_names=("a", "b"), parents=(-1, 0), offsets=np.zeros((3, 3)), tips=np.zeros((2, 3)))

@@ -8,7 +8,8 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from stc_core.errors import UserError
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.rig_mapping.bone_map_io import check_bone_map, load_bone_map, save_bone_map
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 from ...properties import get_bone_map, set_bone_map
 from ...rig import armature
@@ -32,7 +33,7 @@ class STC_MOCAP_OT_guess_map(ReportingOperator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         obj = context.scene.stc_mocap.armature
-        bone_map = bone_maps.guess(armature.read_rest_pose(obj))
+        bone_map = guess_bone_map(armature.read_rest_pose(obj))
         set_bone_map(obj, bone_map)
         return self.report_success(f"{len(bone_map.bones)} joints found on {obj.name}: {bone_map.name}.")
 
@@ -55,7 +56,7 @@ class STC_MOCAP_OT_save_map(ReportingOperator, ExportHelper):
         bone_map = get_bone_map(context.scene.stc_mocap.armature)
         if bone_map is None:
             raise UserError("The bone map names no bone.", "Choose bones in the list first.")
-        bone_maps.save_map(bone_map, Path(self.filepath))
+        save_bone_map(bone_map, Path(self.filepath))
         return self.report_success(f"The bone map is saved as {Path(self.filepath).name}.")
 
 
@@ -73,8 +74,8 @@ class STC_MOCAP_OT_load_map(ReportingOperator, ImportHelper):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         obj = context.scene.stc_mocap.armature
-        bone_map = bone_maps.load_map(resolve_path(self.filepath))
-        set_bone_map(obj, bone_maps.check(bone_map, armature.read_rest_pose(obj)))
+        bone_map = load_bone_map(resolve_path(self.filepath))
+        set_bone_map(obj, check_bone_map(bone_map, armature.read_rest_pose(obj)))
         return self.report_success(f"{bone_map.name}: {len(bone_map.bones)} joints.")
 
 

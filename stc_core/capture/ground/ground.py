@@ -530,7 +530,7 @@ def _to_world(body: Array, up: Array, floor: float, focal: float, image_size: tu
     origin = np.array([pelvis[0], pelvis[1], floor])
     width, height = image_size
     K = np.array([[focal, 0.0, width / 2.0], [0.0, focal, height / 2.0], [0.0, 0.0, 1.0]])
-    return body @ axes.T - origin, Camera(K, axes.T, axes.T @ origin, image_size)
+    return body @ axes.T - origin, Camera(K=K, R=axes.T, t=axes.T @ origin, image_size=image_size)
 
 
 # --- feet that stand still -------------------------------------------------------------------------------------------

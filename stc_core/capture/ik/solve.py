@@ -77,12 +77,12 @@ def solve(world: WorldPose, config: SolveConfig | None = None) -> Motion:
     for side in _SIDES:
         turns |= _arm(points, skeleton, turns["upper_chest"], top, side, config)
     return Motion(
-        skeleton,
-        root,
-        _local(skeleton, turns),
-        world.contacts,
-        _joint_scores(points, skeleton),
-        world.fps,
+        skeleton=skeleton,
+        t_world_root=root,
+        q_parent_joint=_local(skeleton, turns),
+        contacts=world.contacts,
+        scores=_joint_scores(points, skeleton),
+        fps=world.fps,
         landmark_names=world.layout.names,
         landmarks={"landmarks_3d": world.joints, "landmark_scores": world.scores},
         camera=world.camera,
@@ -154,7 +154,7 @@ def _with_neck(points: _Points, skeleton: Skeleton) -> Skeleton:
     limit = 0.3 * skeleton.offsets[head, 2]
     offsets = skeleton.offsets.copy()
     offsets[[neck, head], 1:] += np.clip(moved, -limit, limit).reshape(2, 2)
-    return Skeleton(skeleton.joint_names, skeleton.parents, offsets, skeleton.tips)
+    return Skeleton(joint_names=skeleton.joint_names, parents=skeleton.parents, offsets=offsets, tips=skeleton.tips)
 
 
 def _trunk_miss(points: _Points, skeleton: Skeleton) -> float:
@@ -181,7 +181,7 @@ def _scaled(points: _Points, ratios: dict[str, float]) -> Skeleton:
     _fit_feet(points, ratios["body"], offsets, tips)
     leg = sum(offsets[HUMANOID.index(f"left_{part}"), 2] for part in ("upper_leg", "lower_leg", "foot", "toes"))
     offsets[0] = (0.0, 0.0, _SOLE * ratios["body"] - leg)
-    return Skeleton(HUMANOID.joint_names, HUMANOID.parents, offsets, tips)
+    return Skeleton(joint_names=HUMANOID.joint_names, parents=HUMANOID.parents, offsets=offsets, tips=tips)
 
 
 _RATIO_OF = {

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...errors import UserError
 from ...events import Note, Report
 from ...motion.motion import Motion
-from ...motion.quality import jitter_of, slide_of
+from ...motion.quality import measure_foot_slide, measure_jitter
 
 if TYPE_CHECKING:
     from ...capture.video import VideoConfig
@@ -58,8 +58,8 @@ def look_at(motion: Motion, video: Path | None, part: VideoConfig | None, report
         seconds=round(len(scores) / motion.fps, 3),
         seen=int(seen.sum()),
         confidence=round(float(scores.mean()), 4),
-        slide_mm=_rounded(slide_of(motion)),
-        jitter_m_s3=_rounded(jitter_of(motion)),
+        slide_mm=_rounded(measure_foot_slide(motion)),
+        jitter_m_s3=_rounded(measure_jitter(motion)),
         timeline=plots.timeline(scores.mean(1), seen, motion.contacts, motion.fps, motion.start_s),
         strip=strip,
         loop=loop,

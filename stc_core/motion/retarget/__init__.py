@@ -1,1 +1,1 @@
-"""A motion put on another armature."""
+"""Retargeting: a motion put on another armature, with its feet held on the floor."""

@@ -1,13 +1,12 @@
-"""A rig stood in the motion's own rest pose: the common ground on which turns of one are turns of the other.
+"""A rig stood in the motion's own rest pose, so that rotations of one are rotations of the other.
 
-A figure's own axes are found from its geometry alone (left and right, hips and neck), so bone rolls, axes and facing do
-not matter; limbs are then swung to where the motion's rest has them, feet stay as flat as the rig has them.
-Knows rest poses only, no time. Everything here is in metres in axes that stand: z up, facing -y, left at +x.
+Both are stood in standing axes (standing_body.py), so bone rolls, axes and facing do not matter; limbs are then swung
+to where the motion's rest pose has them, feet stay as flat as the rig has them. Knows rest poses, not time. Everything
+here is in metres in standing axes: z up, facing -y, left at +x.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -17,189 +16,110 @@ from ...errors import UserError
 from ...geometry import rotation
 from ...geometry.easing import smoothstep
 from ...geometry.rotation import Array
+from ..rig_mapping.bone_map import BoneMap
 from ..skeleton import Skeleton
-from .rest_pose import BoneMap, RestPose
+from .rest_pose import RestPose
+from .standing_body import LIMBS, SIDES, SPINE, Body, X, Y, Z, length, stand, stand_skeleton
 
-SIDES = {"left": 1.0, "right": -1.0}
-SPINE = ("spine", "chest", "upper_chest")
-LIMBS = tuple(
-    tuple(f"{side}_{part}" for part in parts)
-    for side in SIDES
-    for parts in (("upper_arm", "lower_arm", "hand"), ("upper_leg", "lower_leg", "foot"))
-)  # upper, lower, end
-X, Y, Z = np.eye(3)
-_PAIRS = ("upper_leg", "upper_arm", "shoulder", "lower_leg", "foot", "hand")  # in the order they are trusted
-_SNAP = np.cos(np.radians(15.0))  # a trunk this near to an axis of its space stands along it
-_SOLE = 0.02 / 0.82  # the toes' joint over the floor, by leg length
-_BENT = np.radians([8.0, 20.0])  # a rest bend between which the plane of a limb is believed
-_TINY = 1e-6
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure at rest on its own axes: where its joints are, and where segments without a next joint end.
-
-    q_stand (4,): the figure's given axes to standing ones. joints, ends: name -> place (3,), metres.
-    """
-
-    q_stand: Array
-    joints: Mapping[str, Array]
-    ends: Mapping[str, Array]
-
-    def along(self, joint: str, end: str | None) -> Array:
-        """The unit direction (3,) from a joint to another, or to its own end; zero where there is none."""
-        return rotation.normalise(
-            (self.joints[end] if end else self.ends.get(joint, self.joints[joint])) - self.joints[joint]
-        )
-
-    def leg(self) -> float | None:
-        """The length of thigh and shin, the mean of the legs that are whole."""
-        whole = [limb for limb in LIMBS if limb[0].endswith("leg") and all(joint in self.joints for joint in limb)]
-        lengths = [_length(self.joints[a] - self.joints[b]) for limb in whole for a, b in itertools.pairwise(limb)]
-        return sum(lengths) / len(whole) if whole else None
-
-
-def figure_of(skeleton: Skeleton) -> Figure:
-    """A skeleton at rest as a figure."""
-    places = dict(zip(skeleton.joint_names, skeleton.rest_positions(), strict=True))
-    q_stand = standing(places)
-    ends = {name: places[name] + tip for name, tip in zip(skeleton.joint_names, skeleton.tips, strict=True)}
-    for joint, parent in reversed(list(enumerate(skeleton.parents))):
-        if parent >= 0 and skeleton.parents.count(parent) == 1:
-            ends[skeleton.joint_names[parent]] = places[skeleton.joint_names[joint]]
-    return Figure(q_stand, *({name: rotation.rotate(q_stand, v) for name, v in d.items()} for d in (places, ends)))
-
-
-def standing(places: Mapping[str, Array]) -> Array:
-    """The turn (4,) from the axes in which joints have these places to standing ones: z up, facing -y."""
-    up = _up(places)
-    left = _left(places, up)
-    left = rotation.normalise(left - (left @ up) * up)
-    return rotation.inv(rotation.from_axes(left, np.cross(up, left), up))
-
-
-def _up(places: Mapping[str, Array]) -> Array:
-    """Up along the trunk; where the trunk leans, the legs may tell better. An axis of the space wins if it is near."""
-    low, high = (
-        _middle(places, ("upper_leg", "hips", "spine")),
-        _middle(places, ("neck", "head", "upper_arm", "shoulder")),
-    )
-    feet = _middle(places, ("foot", "lower_leg"))
-    trunk = rotation.normalise(high - low) if low is not None and high is not None else None
-    legs = rotation.normalise(low - feet) if low is not None and feet is not None else None
-    for direction, most in ((trunk, -1.0), (legs, 0.6)):
-        if direction is not None and np.abs(direction).max() > _SNAP:
-            axis = np.where(np.abs(direction) == np.abs(direction).max(), np.sign(direction), 0.0)
-            if trunk is None or axis @ trunk > most:
-                return axis
-    return next((direction for direction in (trunk, legs) if direction is not None), Z)
-
-
-def _middle(places: Mapping[str, Array], parts: tuple[str, ...]) -> Array | None:
-    for part in parts:
-        names = (part,) if part in places else tuple(f"{side}_{part}" for side in SIDES)
-        if all(name in places for name in names):
-            return np.mean([places[name] for name in names], axis=0)
-    return None
-
-
-def _left(places: Mapping[str, Array], up: Array) -> Array:
-    """The direction to the figure's left: between the first pair that there is, else from the toes' direction."""
-    for part in _PAIRS:
-        if f"left_{part}" in places and f"right_{part}" in places:
-            across = places[f"left_{part}"] - places[f"right_{part}"]
-            if _length(np.cross(across, up)) > _TINY:
-                return across
-    for side in SIDES:
-        if f"{side}_toes" in places and f"{side}_foot" in places:
-            ahead = places[f"{side}_toes"] - places[f"{side}_foot"]
-            if _length(np.cross(ahead, up)) > _TINY:
-                return np.cross(up, ahead) * 1.0
-    return X if abs(up @ X) < 0.9 else Y
-
-
-def _length(v: Array) -> float:
-    return float(np.linalg.norm(v))
+# All limits below are chosen.
+_SOLE_PER_LEG = 0.02 / 0.82  # height of the toe joint over the floor: 2 cm for a leg of 82 cm
+_TOE_JOINT_ON_FLOOR_PER_LEG = 0.09  # a toe joint up to this height over the origin stands on a floor through it
+_ANKLE_PER_LEG = 0.075  # height of the ankle over the toe joint, for bodies without toes
+_BENT_RAD = np.radians([8.0, 20.0])  # a rest bend from where the plane of a limb counts, and counts fully
+_TOE_JOINT_AHEAD_PER_LEG = 0.16  # from the ankle, for rigs whose bones do not show it
+_USUAL_ANKLE_HEIGHT_M = 0.07
+_MAX_PALM_TWIST_RAD, _MAX_FOOT_YAW_RAD = np.radians(75.0), np.radians(60.0)  # beyond it the rig's own is kept
+_MAX_SHIN_LEAN_SINE = np.sin(np.radians(20.0))  # aside; a foot under a shin that leans more turns with it
+_MAX_FOOT_FALL_SINE = 0.87  # a flat foot falls from the ankle to the toes by up to 60 degrees
+_HAND_COSINE = 0.7  # a hand further from its forearm at rest tells nothing
+_KNUCKLES_BREADTH = 0.15  # of a hand's length: knuckles closer together do not tell its palm
+_TINY = 1e-6  # metres; shorter vectors have no direction
 
 
 # ---------------------------------------------------------------------------------------------- the rig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rig:
-    """A rig's mapped bones and where they stand in the reference pose.
-
-    bones, twists: joint -> indices of bones, head to tip. figure: the rig at rest. aligned: joint -> the turn (4,) that
-    takes its bones from rest to the reference. ankle_height: of a flat foot over its sole, metres. source: the motion's
-    figure. spine: all bones between hips and neck. missing: joints of the motion that the map does not name.
-    """
+    """A rig's mapped bones and how they stand in the reference pose, the rest pose of the motion's skeleton."""
 
     rest: RestPose
     bones: Mapping[str, tuple[int, ...]]
+    """joint -> indices of its bones, from head to tip"""
     twists: Mapping[str, tuple[int, ...]]
-    figure: Figure
-    source: Figure
-    aligned: Mapping[str, Array]
-    ankle_height: float
+    """joint -> indices of its twist bones, from head to tip"""
+    body: Body
+    """the rig at rest"""
+    source: Body
+    """the motion's skeleton at rest"""
+    alignment: Mapping[str, Array]
+    """joint -> the rotation (4,) that takes its bones from rest to the reference pose, in standing axes"""
+    ankle_height_m: float
+    """of a flat foot over its sole"""
     spine: tuple[int, ...]
-    missing: tuple[str, ...]
+    """indices of all bones between hips and neck"""
+    unmapped: tuple[str, ...]
+    """joints of the motion that the bone map does not name"""
 
     def q_reference(self, joint: str, bone: int) -> Array:
-        """The orientation (4,) of a bone of this joint in the reference pose, in standing axes."""
-        q_stand_bone = rotation.mul(self.figure.q_stand, self.rest.q_armature_bone[bone])
-        return rotation.mul(self.aligned.get(joint, rotation.IDENTITY), q_stand_bone)
+        """Return the orientation (4,) of a bone of this joint in the reference pose, in standing axes."""
+        q_standing_bone = rotation.mul(self.body.q_standing_rest, self.rest.q_armature_bone[bone])
+        return rotation.mul(self.alignment.get(joint, rotation.IDENTITY), q_standing_bone)
 
     def head(self, bone: int) -> Array:
-        """Where a bone's head is at rest, metres in standing axes (as `figure`)."""
-        return rotation.rotate(self.figure.q_stand, self.rest.heads[bone] * self.rest.unit_m)
+        """Return where a bone's head (3,) is at rest, metres in standing axes."""
+        return rotation.rotate(self.body.q_standing_rest, self.rest.heads[bone] * self.rest.unit_m)
 
     def tail(self, bone: int) -> Array:
-        """Where a bone's tail is at rest, metres in standing axes."""
-        return rotation.rotate(self.figure.q_stand, self.rest.tails[bone] * self.rest.unit_m)
+        """Return where a bone's tail (3,) is at rest, metres in standing axes."""
+        return rotation.rotate(self.body.q_standing_rest, self.rest.tails[bone] * self.rest.unit_m)
 
-    def all(self, joint: str) -> tuple[int, ...]:
-        """The joint's bones and twist bones."""
+    def bones_and_twists(self, joint: str) -> tuple[int, ...]:
+        """Return the indices of a joint's bones and twist bones."""
         return self.bones.get(joint, ()) + self.twists.get(joint, ())
 
     def ancestors(self, bone: int) -> set[int]:
-        """The bones that carry this one."""
-        found: set[int] = set()
+        """Return the indices of the bones above this one."""
+        above: set[int] = set()
         while (bone := self.rest.parents[bone]) >= 0:
-            found.add(bone)
-        return found
+            above.add(bone)
+        return above
 
-    def end_place(self, joint: str) -> Array:
-        """Where the joint's segment ends at rest: at the next mapped joint, or its last bone's tail."""
-        end = self.end(joint)
-        return self.figure.joints[end] if end else self.figure.ends[joint]
-
-    def end(self, joint: str) -> str | None:
-        """The next joint of its limb that both the rig and the motion have."""
+    def end_joint(self, joint: str) -> str | None:
+        """Return the next joint of its limb that both the rig and the motion have."""
         for limb in LIMBS:
             if joint in limb:
                 return next((name for name in limb[limb.index(joint) + 1 :] if name in self.bones), None)
         return None
 
-    def source_end(self, joint: str) -> str | None:
-        """The joint towards which the motion's segment is aimed: the rig's own, else the motion's next."""
-        following = next((limb[limb.index(joint) + 1 :] for limb in LIMBS if joint in limb), ())
-        return self.end(joint) or next((name for name in following if name in self.source.joints), None)
+    def end_position(self, joint: str) -> Array:
+        """Return where the joint's segment ends at rest (3,): at the next mapped joint, or at its last bone's tail."""
+        end = self.end_joint(joint)
+        return self.body.joints[end] if end else self.body.ends[joint]
+
+    def source_end_joint(self, joint: str) -> str | None:
+        """Return the joint towards which the motion's segment points: the rig's own, else the motion's next."""
+        below = next((limb[limb.index(joint) + 1 :] for limb in LIMBS if joint in limb), ())
+        return self.end_joint(joint) or next((name for name in below if name in self.source.joints), None)
 
 
-def rig_of(rest: RestPose, bone_map: BoneMap, skeleton: Skeleton) -> Rig:
-    """The rig in the rest pose of a skeleton. Raises UserError where the map names a bone that the armature lacks."""
-    source = figure_of(skeleton)
-    named = {joint: _indices(rest, bone_map, names) for joint, names in bone_map.bones.items() if names}
-    bones = {joint: named[joint] for joint in source.joints if joint in named}
-    twists = {joint: _indices(rest, bone_map, names) for joint, names in bone_map.twists.items() if joint in bones}
-    spine = tuple(bone for joint in SPINE for bone in named.get(joint, ()))
-    missing = tuple(joint for joint in source.joints if joint not in named and not (spine and joint in SPINE))
-    rig = Rig(rest, bones, twists, _figure(rest, named), source, {}, 0.0, spine, missing)
-    aligned = _aligned(rig)
-    return replace(rig, aligned=aligned, ankle_height=_ankle_height(rig, aligned))
+def fit_rig(rest: RestPose, bone_map: BoneMap, skeleton: Skeleton) -> Rig:
+    """Stand a rig in a skeleton's rest pose. Raises UserError where the map names a bone that the armature lacks."""
+    source = stand_skeleton(skeleton)
+    mapped = {joint: _find_bones(rest, bone_map, names) for joint, names in bone_map.bones.items() if names}
+    bones = {joint: mapped[joint] for joint in source.joints if joint in mapped}
+    twists = {joint: _find_bones(rest, bone_map, names) for joint, names in bone_map.twists.items() if joint in bones}
+    spine = tuple(bone for joint in SPINE for bone in mapped.get(joint, ()))
+    unmapped = tuple(joint for joint in source.joints if joint not in mapped and not (spine and joint in SPINE))
+    rig = Rig(
+        rest=rest, bones=bones, twists=twists, body=_stand_rig(rest, mapped), source=source, alignment={},
+        ankle_height_m=0.0, spine=spine, unmapped=unmapped,
+    )  # fmt: skip
+    alignment = _align_limbs(rig)
+    return replace(rig, alignment=alignment, ankle_height_m=_measure_ankle_height(rig, alignment))
 
 
-def _indices(rest: RestPose, bone_map: BoneMap, names: tuple[str, ...]) -> tuple[int, ...]:
+def _find_bones(rest: RestPose, bone_map: BoneMap, names: tuple[str, ...]) -> tuple[int, ...]:
     for name in names:
         if name not in rest.bones:
             raise UserError(
@@ -209,148 +129,164 @@ def _indices(rest: RestPose, bone_map: BoneMap, names: tuple[str, ...]) -> tuple
     return tuple(map(rest.index, names))
 
 
-def _figure(rest: RestPose, bones: Mapping[str, tuple[int, ...]]) -> Figure:
+def _stand_rig(rest: RestPose, bones: Mapping[str, tuple[int, ...]]) -> Body:
     joints = {joint: rest.heads[chain[0]] * rest.unit_m for joint, chain in bones.items()}
     ends = {joint: rest.tails[chain[-1]] * rest.unit_m for joint, chain in bones.items()}
-    q_stand = standing(joints)
-    return Figure(q_stand, *({name: rotation.rotate(q_stand, v) for name, v in d.items()} for d in (joints, ends)))
+    return stand(joints, ends)
 
 
-def _aligned(rig: Rig) -> dict[str, Array]:
-    aligned: dict[str, Array] = {}
+def _align_limbs(rig: Rig) -> dict[str, Array]:
+    """Compute `Rig.alignment` of the joints of limbs, from the trunk outwards."""
+    alignment: dict[str, Array] = {}
     for limb in LIMBS:
         upper, lower, end = limb
         if upper in rig.bones:
-            aligned[upper] = _swung_upper(rig, upper)
+            alignment[upper] = _align_upper(rig, upper)
         if lower in rig.bones:
-            aligned[lower] = _swung(rig, lower, aligned.get(upper, rotation.IDENTITY))
+            alignment[lower] = _swing(rig, lower, alignment.get(upper, rotation.IDENTITY))
         if end in rig.bones:
-            above = aligned.get(lower, aligned.get(upper, rotation.IDENTITY))
-            aligned[end] = _foot(rig, end, above) if end.endswith("foot") else _hand(rig, end, above)
+            above = alignment.get(lower, alignment.get(upper, rotation.IDENTITY))
+            alignment[end] = _align_foot(rig, end, above) if end.endswith("foot") else _align_hand(rig, end, above)
             if end.endswith("foot"):
-                aligned[end.replace("foot", "toes")] = aligned[end]
-    return aligned
+                alignment[end.replace("foot", "toes")] = alignment[end]
+    return alignment
 
 
-def _swung(rig: Rig, joint: str, above: Array) -> Array:
-    """`above`, then the shortest swing that brings the segment along the motion's."""
-    seen = rotation.rotate(above, rig.figure.along(joint, rig.end(joint)))
-    return rotation.mul(rotation.between(seen, rig.source.along(joint, rig.source_end(joint))), above)
+def _swing(rig: Rig, joint: str, above: Array) -> Array:
+    """Apply `above` (4,), then the shortest swing that brings the segment along the motion's."""
+    direction = rotation.rotate(above, rig.body.direction(joint, rig.end_joint(joint)))
+    return rotation.mul(rotation.between(direction, rig.source.direction(joint, rig.source_end_joint(joint))), above)
 
 
-def _swung_upper(rig: Rig, joint: str) -> Array:
-    """The swing of an upper arm or thigh; where the limb is bent at rest, twisted so that it folds about its hinge."""
-    swung = _swung(rig, joint, rotation.IDENTITY)
-    lower = rig.end(joint)
+def _align_upper(rig: Rig, joint: str) -> Array:
+    """Swing an upper arm or thigh; where the limb is bent at rest, twist it too, so that it folds about its hinge."""
+    q = _swing(rig, joint, rotation.IDENTITY)
+    lower = rig.end_joint(joint)
     if lower is None or not lower.partition("_")[2].startswith("lower"):
-        return swung
-    upper_seen, lower_seen = (rotation.rotate(swung, rig.figure.along(name, rig.end(name))) for name in (joint, lower))
-    normal = np.cross(upper_seen, lower_seen)
-    bend = np.arctan2(_length(normal), upper_seen @ lower_seen)
-    hinge = hinge_axis(rig.source, joint, rig.source_end(joint))
-    angle = np.arctan2(np.cross(normal, hinge) @ upper_seen, normal @ hinge)
-    return rotation.mul(rotation.from_axis_angle(upper_seen, np.array(angle * smoothstep(bend, *_BENT))), swung)
+        return q
+    upper_direction, lower_direction = (
+        rotation.rotate(q, rig.body.direction(name, rig.end_joint(name))) for name in (joint, lower)
+    )
+    normal = np.cross(upper_direction, lower_direction)
+    bend = np.arctan2(length(normal), upper_direction @ lower_direction)
+    hinge = hinge_axis(rig.source, joint, rig.source_end_joint(joint))
+    angle = np.arctan2(np.cross(normal, hinge) @ upper_direction, normal @ hinge)
+    return rotation.mul(rotation.from_axis_angle(upper_direction, np.array(angle * smoothstep(bend, *_BENT_RAD))), q)
 
 
-def hinge_axis(source: Figure, joint: str, end: str | None) -> Array:
-    """The axis (3,) about which the elbow or knee below this joint folds, for the figure at rest: up x low = axis."""
+def hinge_axis(source: Body, joint: str, end: str | None) -> Array:
+    """Return the axis (3,) about which the elbow or knee below this joint folds at rest: upper x lower = axis."""
     sign = SIDES[joint.split("_")[0]]
     is_arm = joint.endswith("arm")
     straight, hinge = (sign * X, -sign * Z) if is_arm else (-Z, X)
-    return rotation.rotate(rotation.between(straight, source.along(joint, end)), hinge)
+    return rotation.rotate(rotation.between(straight, source.direction(joint, end)), hinge)
 
 
 # ---------------------------------------------------------------------------------------------- hands and feet
 
 
-def _hand(rig: Rig, hand: str, above: Array) -> Array:
-    """The forearm's turn, then the palm laid along the motion's and the knuckles across it, as far as they tell."""
+def _align_hand(rig: Rig, hand: str, above: Array) -> Array:
+    """Apply the forearm's rotation `above`, then lay the palm along the motion's and the knuckles across it.
+
+    The hand keeps the forearm's rotation where its bones do not show where it points, its twist where its knuckles
+    do not show the palm.
+    """
     sign = SIDES[hand.split("_")[0]]
-    along = rig.source.along(hand, None)
-    knuckles = rotation.rotate(above, _knuckles(rig, hand))
-    forearm = (
-        rotation.rotate(above, rig.figure.along(hand.replace("hand", "lower_arm"), hand))
-        if (hand.replace("hand", "lower_arm") in rig.bones)
-        else along
-    )
-    ahead = knuckles.mean(0) if len(knuckles) else rotation.rotate(above, rig.figure.along(hand, None))
-    if not along.any() or rotation.normalise(ahead) @ forearm < 0.7:
+    along = rig.source.direction(hand, None)
+    knuckles = rotation.rotate(above, _find_knuckles(rig, hand))
+    lower_arm = hand.replace("hand", "lower_arm")
+    forearm = rotation.rotate(above, rig.body.direction(lower_arm, hand)) if lower_arm in rig.bones else along
+    ahead = knuckles.mean(0) if len(knuckles) else rotation.rotate(above, rig.body.direction(hand, None))
+    if not along.any() or rotation.normalise(ahead) @ forearm < _HAND_COSINE:
         return above
-    turn = rotation.between(ahead, along)
-    across = rotation.rotate(turn, knuckles[0] - knuckles[-1]) if len(knuckles) > 1 else np.zeros(3)
+    q = rotation.between(ahead, along)
+    across = rotation.rotate(q, knuckles[0] - knuckles[-1]) if len(knuckles) > 1 else np.zeros(3)
     across = across - (across @ along) * along
     front = rotation.rotate(rotation.between(sign * X, along), -Y)
     across = across if across @ front > 0.0 else -across
     angle = np.arctan2(np.cross(across, front) @ along, across @ front)
-    sure = _length(across) > 0.15 * _length(ahead) and abs(angle) < np.radians(75.0)
-    palm = rotation.from_axis_angle(along, np.array(angle if sure else 0.0))
-    return rotation.mul(palm, rotation.mul(turn, above))
+    is_shown = length(across) > _KNUCKLES_BREADTH * length(ahead) and abs(angle) < _MAX_PALM_TWIST_RAD
+    palm = rotation.from_axis_angle(along, np.array(angle if is_shown else 0.0))
+    return rotation.mul(palm, rotation.mul(q, above))
 
 
-def _knuckles(rig: Rig, hand: str) -> Array:
-    """Where the fingers but the thumb leave the hand (N, 3), from its head; the outermost two first and last."""
+def _find_knuckles(rig: Rig, hand: str) -> Array:
+    """Find where the fingers except the thumb leave the hand (N, 3), from its head, the outermost two first and last.
+
+    N is 0 for hands of fewer than four fingers.
+    """
     rest, hand_bone = rig.rest, rig.bones[hand][-1]
     children = [[c for c, parent in enumerate(rest.parents) if parent == bone] for bone in range(len(rest.bones))]
     fingers = [children[child][0] for child in children[hand_bone] if children[child]]
-    places = np.array([rig.head(bone) - rig.head(hand_bone) for bone in fingers]).reshape(-1, 3)
-    if len(places) < 4:
-        return places[:0]
-    unit = rotation.normalise(places)
-    places = np.delete(places, int((unit @ unit.sum(0)).argmin()), axis=0)  # the thumb stands apart
-    apart = np.linalg.norm(places[:, None] - places, axis=-1)
+    points = np.array([rig.head(bone) - rig.head(hand_bone) for bone in fingers]).reshape(-1, 3)
+    if len(points) < 4:
+        return points[:0]
+    unit = rotation.normalise(points)
+    points = np.delete(points, int((unit @ unit.sum(0)).argmin()), axis=0)  # the thumb stands apart
+    apart = np.linalg.norm(points[:, None] - points, axis=-1)
     first, last = divmod(int(apart.argmax()), len(apart))
-    middle = [i for i in range(len(places)) if i not in (first, last)]
-    return places[[first, *middle, last]]
+    middle = [i for i in range(len(points)) if i not in (first, last)]
+    return points[[first, *middle, last]]
 
 
-def _foot(rig: Rig, foot: str, above: Array) -> Array:
-    """As flat as at rest, turned to point where the motion's foot points; with the shin where that cannot be flat."""
+def _align_foot(rig: Rig, foot: str, above: Array) -> Array:
+    """Keep a foot as flat as at rest and turn it to point where the motion's does.
+
+    above (4,): the shin's alignment, which the foot takes where it cannot be flat.
+    """
     shin = rotation.rotate(rotation.inv(above), -Z)
-    ahead, wanted = _ball(rig.figure, foot), _ball(rig.source, foot)
-    flat = not _points_down_oddly(ahead) and abs(shin[0]) < np.sin(np.radians(20.0))
-    base = rotation.IDENTITY if flat or _points_down_oddly(rotation.rotate(above, ahead)) else above
+    ahead, source_ahead = _toe_joint_offset(rig.body, foot), _toe_joint_offset(rig.source, foot)
+    stays_flat = _is_flat(ahead) and abs(shin[0]) < _MAX_SHIN_LEAN_SINE
+    base = rotation.IDENTITY if stays_flat or not _is_flat(rotation.rotate(above, ahead)) else above
     ahead = rotation.rotate(base, ahead)
-    angle = float(np.arctan2(ahead[0] * wanted[1] - ahead[1] * wanted[0], ahead[:2] @ wanted[:2]))
-    angle = angle if abs(angle) < np.radians(60.0) else 0.0
-    return rotation.mul(rotation.from_axis_angle(Z, np.array(angle)), base)
+    yaw = float(np.arctan2(ahead[0] * source_ahead[1] - ahead[1] * source_ahead[0], ahead[:2] @ source_ahead[:2]))
+    yaw = yaw if abs(yaw) < _MAX_FOOT_YAW_RAD else 0.0
+    return rotation.mul(rotation.from_axis_angle(Z, np.array(yaw)), base)
 
 
-def _points_down_oddly(ahead: Array) -> bool:
-    """Whether a foot that points this way does not lie flat: it should fall gently from the ankle to the toes."""
-    return not 0.0 <= -ahead[2] / max(_length(ahead), _TINY) <= 0.87
+def _is_flat(ahead: Array) -> bool:
+    """Whether a foot that points this way lies flat: it falls gently from the ankle to the toes."""
+    return bool(0.0 <= -ahead[2] / max(length(ahead), _TINY) <= _MAX_FOOT_FALL_SINE)
 
 
-def _ball(figure: Figure, foot: str) -> Array:
-    """From the ankle to the toes' joint (3,), metres; to the foot's end where there are no toes."""
+def _toe_joint_offset(body: Body, foot: str) -> Array:
+    """Return the toe joint from the ankle (3,), metres; the foot's end where there are no toes."""
     toes = foot.replace("foot", "toes")
-    end = figure.joints.get(toes, figure.ends.get(foot, figure.joints[foot]))
-    return end - figure.joints[foot]
+    end = body.joints.get(toes, body.ends.get(foot, body.joints[foot]))
+    return end - body.joints[foot]
 
 
-def ball(rig: Rig, foot: str) -> Array:
-    """From the rig's ankle to its toes' joint (3,) in the reference pose; a foot's usual one where bones tell none."""
-    place = rotation.rotate(rig.aligned[foot], _ball(rig.figure, foot))
-    usual = np.array([0.0, -0.16, 0.0]) * (rig.figure.leg() or 1.0) - (rig.ankle_height or 0.07) * 0.75 * Z
-    return place if place[1] < 0.5 * usual[1] else usual
+def toe_joint_offset(rig: Rig, foot: str) -> Array:
+    """Return the rig's toe joint from the ankle (3,), metres, in the reference pose.
+
+    A usual one where the bones do not show it.
+    """
+    offset = rotation.rotate(rig.alignment[foot], _toe_joint_offset(rig.body, foot))
+    usual = np.array([0.0, -_TOE_JOINT_AHEAD_PER_LEG, 0.0]) * (rig.body.leg_length() or 1.0)
+    usual = usual - (rig.ankle_height_m or _USUAL_ANKLE_HEIGHT_M) * 0.75 * Z
+    return offset if offset[1] < 0.5 * usual[1] else usual
 
 
-def _ankle_height(rig: Rig, aligned: Mapping[str, Array]) -> float:
-    """Of the rig's ankles over the floor: that through the origin if the feet stand on it, else just under the toes."""
+def _measure_ankle_height(rig: Rig, alignment: Mapping[str, Array]) -> float:
+    """Measure how high the rig's ankles are over the floor, metres.
+
+    The floor goes through the origin if the feet stand on that, else under the sole of a usual foot.
+    """
     feet = [foot for foot in ("left_foot", "right_foot") if foot in rig.bones]
-    leg = rig.figure.leg()
+    leg = rig.body.leg_length()
     if not feet or leg is None:
         return 0.0
-    drops = [-rotation.rotate(aligned[foot], _ball(rig.figure, foot))[2] for foot in feet]
-    toes = min(float((rig.figure.joints[foot] + _ball(rig.figure, foot))[2]) for foot in feet)
-    on_origin = 0.0 <= toes <= 0.09 * leg
-    return float(np.mean(drops)) + (toes if on_origin else _SOLE * leg)
+    drops = [-rotation.rotate(alignment[foot], _toe_joint_offset(rig.body, foot))[2] for foot in feet]
+    toes = min(float((rig.body.joints[foot] + _toe_joint_offset(rig.body, foot))[2]) for foot in feet)
+    is_on_origin = 0.0 <= toes <= _TOE_JOINT_ON_FLOOR_PER_LEG * leg
+    return float(np.mean(drops)) + (toes if is_on_origin else _SOLE_PER_LEG * leg)
 
 
-def source_ankle_height(figure: Figure) -> float:
-    """Of a motion's ankles over the floor, where its feet have toes; else of a usual body of its size."""
-    leg = figure.leg()
+def source_ankle_height(source: Body) -> float:
+    """Return how high a motion's ankles are over the floor, metres; of feet without toes a usual height."""
+    leg = source.leg_length()
     if leg is None:
         return 0.0
-    feet = [foot for foot in ("left_foot", "right_foot") if foot.replace("foot", "toes") in figure.joints]
-    drops = [-_ball(figure, foot)[2] for foot in feet] or [0.075 * leg]
-    return float(np.mean(drops)) + _SOLE * leg
+    feet = [foot for foot in ("left_foot", "right_foot") if foot.replace("foot", "toes") in source.joints]
+    drops = [-_toe_joint_offset(source, foot)[2] for foot in feet] or [_ANKLE_PER_LEG * leg]
+    return float(np.mean(drops)) + _SOLE_PER_LEG * leg

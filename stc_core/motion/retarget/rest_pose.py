@@ -1,6 +1,6 @@
-"""Armatures as plain arrays, what is keyed on them, and where their bones then are: as Blender evaluates them.
+"""Armatures as plain arrays: where the bones are at rest and how they follow their parents, as Blender evaluates them.
 
-Knows Blender's armature space and pose-bone basis; knows no Blender, no file and no motion.
+Knows Blender's armature space; does not know Blender, files or motions.
 """
 
 from __future__ import annotations
@@ -14,25 +14,30 @@ from numpy.typing import NDArray
 from ...geometry import rotation
 from ...geometry.rotation import Array
 
+PosedBone = tuple[Array, Array]  # one bone over time: head (T, 3) and q_armature_bone (T, 4), armature space and units
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class RestPose:
-    """An armature at rest: B bones, parents before children, in armature space and its units.
-
-    parents: the bone whose turns each one follows, -1 for none. heads, tails (B, 3). q_armature_bone (B, 4): rest
-    orientations, y along the bone. inherits_rotation (B,): Blender's `use_inherit_rotation`. q_world_armature (4,),
-    t_world_armature (3,) metres and unit_m (metres an armature unit): the object's turn, place and even scale.
-    """
+    """An armature at rest: B bones, parents before children, in armature space and its units."""
 
     bones: tuple[str, ...]
     parents: tuple[int, ...]
+    """index of the bone whose rotation each one follows, -1 for none"""
     heads: Array
+    """(B, 3)"""
     tails: Array
+    """(B, 3)"""
     q_armature_bone: Array
+    """(B, 4): rest orientations, y along the bone"""
     inherits_rotation: NDArray[np.bool_]
+    """(B,): Blender's `use_inherit_rotation`"""
     q_world_armature: Array = field(default_factory=rotation.IDENTITY.copy)
+    """(4,): the object's rotation"""
     t_world_armature: Array = field(default_factory=lambda: np.zeros(3))
+    """(3,) metres: the object's location"""
     unit_m: float = 1.0
+    """metres per armature unit: the object's uniform scale times the scene's unit"""
 
     def __post_init__(self) -> None:
         count = len(self.bones)
@@ -41,84 +46,31 @@ class RestPose:
         assert all(-1 <= parent < bone for bone, parent in enumerate(self.parents)) and self.unit_m > 0.0
 
     def index(self, bone: str) -> int:
+        """Return the index of the bone of this name. Raises ValueError where there is none."""
         return self.bones.index(bone)
 
+    def to_world(self, points: Array) -> Array:
+        """Transform points (..., 3) from armature space and units to world metres."""
+        return rotation.rotate(self.q_world_armature, points * self.unit_m) + self.t_world_armature
 
-@dataclass(frozen=True)
-class BoneMap:
-    """Which bones of an armature are which joints of the humanoid.
 
-    bones: joint -> its bone, or the chain that its segment is made of, from head to tip. twists: joint -> twist bones
-    along its segment, from head to tip. confidence: joint -> 0 to 1. root: the bone whose location carries the path,
-    where it is not the hips' bone.
+def follow_parent(rest: RestPose, bone: int, posed: Mapping[int, PosedBone]) -> tuple[Array, Array]:
+    """Compute the rotation (..., 4) and head (..., 3) of a bone that only follows its posed parent, armature space.
+
+    A bone without a parent keeps its rest. `posed` must hold the parent.
     """
-
-    name: str
-    bones: Mapping[str, tuple[str, ...]]
-    twists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    confidence: Mapping[str, float] = field(default_factory=dict)
-    root: str = ""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """What is keyed: T frames of B bones in Blender's pose-bone basis, the turn and place a bone adds to its rest.
-
-    rotations (T, B, 4): unit, wxyz, neighbours in time on the same side. root: the bone that gets the locations
-    root_locations (T, 3), armature units in that bone's rest axes ("" for none). notes: sentences for the report.
-    """
-
-    bones: tuple[str, ...]
-    rotations: Array
-    root: str
-    root_locations: Array
-    fps: float
-    notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        assert self.rotations.shape == (len(self.root_locations), len(self.bones), 4)
-        assert self.root_locations.shape[1:] == (3,)
-
-
-Posed = tuple[Array, Array]  # of one bone over time: head (T, 3) and q_armature_bone (T, 4), armature space and units
-
-
-def pose(rest: RestPose, clip: Clip) -> tuple[Array, Array]:
-    """What Blender would evaluate: heads (T, B, 3) in world metres and q_world_bone (T, B, 4) of all the rest's bones.
-
-    Bones without keys keep their rest. A bone that does not inherit rotation keeps its own in the armature; its place
-    follows its parent all the same.
-    """
-    keys = dict(zip(clip.bones, np.moveaxis(clip.rotations, 1, 0), strict=True))
-    posed: dict[int, Posed] = {}
-    for bone, name in enumerate(rest.bones):
-        follow, place = following(rest, bone, posed)
-        turn = base_turn(rest, bone, follow)
-        turn = rotation.mul(turn, keys[name]) if name in keys else turn
-        place = place + rotation.rotate(follow, clip.root_locations) if name == clip.root else place
-        posed[bone] = place, turn
-    frames = len(clip.rotations)
-    heads = np.stack([np.broadcast_to(posed[bone][0], (frames, 3)) for bone in range(len(rest.bones))], 1)
-    turns = np.stack([np.broadcast_to(posed[bone][1], (frames, 4)) for bone in range(len(rest.bones))], 1)
-    return to_world(rest, heads), rotation.mul(rest.q_world_armature, turns)
-
-
-def following(rest: RestPose, bone: int, posed: Mapping[int, Posed]) -> tuple[Array, Array]:
-    """The turn (..., 4) and head (..., 3) of a bone that only follows its posed parent; those at rest without one."""
     parent = rest.parents[bone]
     if parent < 0:
         return rest.q_armature_bone[bone], rest.heads[bone]
-    head, turn = posed[parent]
-    moved = rotation.mul(turn, rotation.inv(rest.q_armature_bone[parent]))
-    place = head + rotation.rotate(moved, rest.heads[bone] - rest.heads[parent])
-    return rotation.mul(moved, rest.q_armature_bone[bone]), place
+    parent_head, q_armature_parent = posed[parent]
+    q_moved = rotation.mul(q_armature_parent, rotation.inv(rest.q_armature_bone[parent]))
+    head = parent_head + rotation.rotate(q_moved, rest.heads[bone] - rest.heads[parent])
+    return rotation.mul(q_moved, rest.q_armature_bone[bone]), head
 
 
-def base_turn(rest: RestPose, bone: int, follow: Array) -> Array:
-    """What a bone's own turn is added to: `follow`, or its rest where it inherits no rotation."""
-    return follow if rest.inherits_rotation[bone] else rest.q_armature_bone[bone]
+def inherited_rotation(rest: RestPose, bone: int, q_following: Array) -> Array:
+    """Return the rotation (..., 4) to which a bone's own pose rotation is added.
 
-
-def to_world(rest: RestPose, places: Array) -> Array:
-    """Places (..., 3) in armature space and units as world metres."""
-    return rotation.rotate(rest.q_world_armature, places * rest.unit_m) + rest.t_world_armature
+    That is `q_following` (from `follow_parent`), or the bone's rest where it inherits no rotation.
+    """
+    return q_following if rest.inherits_rotation[bone] else rest.q_armature_bone[bone]

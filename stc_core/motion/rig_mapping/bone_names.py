@@ -1,7 +1,7 @@
-"""Bone names: a name split into its side and the rest, and which joints its words speak of.
+"""Bone names: a name split into its side and the rest, and the joints that its words may mean.
 
 Knows the ways of writing left and right, the numbers that importers append and the words for parts of a body in
-English and in MikuMikuDance's Japanese. Knows no whole rig, no tree and no place.
+English and in MikuMikuDance's Japanese. Does not know whole rigs, trees or positions.
 """
 
 from __future__ import annotations
@@ -20,63 +20,67 @@ _BODY = (
     "foot ankle toe ball hip buttock femur heel"
 ).split()
 _APPENDED = re.compile(r"(.*\S)[._ ]\d{1,4}")
-_MANY_NUMBERED = 0.9
+_MANY_NUMBERED = 0.9  # of the names: then the numbers came with the import; chosen
+_MIN_NAMES = 5  # fewer names do not show what they have in common; chosen
+_CACHE_SIZE = 8192  # names; more than the bones of any rig
 
 
-@dataclass(frozen=True)
-class Name:
-    """A bone's name read: side is "left", "right" or ""; base is the rest, small letters and numbers run together.
-
-    bare: the base without the number an importer may have appended. whole: the base with the side's letters where they
-    stand, for a vertebra L5 has no side. words: the base's pieces.
-    """
+@dataclass(frozen=True, kw_only=True)
+class BoneName:
+    """A bone's name, parsed."""
 
     side: str
+    """"left", "right" or empty"""
     base: str
+    """the name without its side, lower-case letters and digits run together"""
     bare: str
+    """the base without the number that an importer may have appended"""
     whole: str
+    """the base with the side's letters in their place: a vertebra called L5 has no side"""
     words: frozenset[str]
+    """the parts of the base"""
 
 
-def read_all(names: Sequence[str]) -> tuple[Name, ...]:
-    """Every name read; where nearly all of them end in a number of their own, that number came with the import."""
+def parse_names(names: Sequence[str]) -> tuple[BoneName, ...]:
+    """Parse every name; where nearly all of them end in a number of their own, that number came with the import."""
     numbered = [_APPENDED.fullmatch(name) for name in names]
     count = sum(match is not None for match in numbered)
-    if len(names) > 4 and count >= _MANY_NUMBERED * len(names):
+    if len(names) >= _MIN_NAMES and count >= _MANY_NUMBERED * len(names):
         names = [match[1] if match else name for match, name in zip(numbered, names, strict=True)]
-    return tuple(read(name) for name in names)
+    return tuple(parse_name(name) for name in names)
 
 
-@lru_cache(maxsize=8192)
-def read(name: str) -> Name:
+@lru_cache(maxsize=_CACHE_SIZE)
+def parse_name(name: str) -> BoneName:
+    """Parse one name, whatever its capitals, separators and way of writing the side."""
     name = unicodedata.normalize("NFKC", name)
-    tokens = _tokens(name)
-    side, words = _side_of(tokens)
+    tokens = _split(name)
+    side, words = _split_side(tokens)
     appended = _APPENDED.fullmatch(name)
     bare = "".join(words[:-1]) if appended and words and words[-1].isdigit() else "".join(words)
-    return Name(side, "".join(words), bare, "".join(tokens), frozenset(words))
+    return BoneName(side=side, base="".join(words), bare=bare, whole="".join(tokens), words=frozenset(words))
 
 
-def _tokens(name: str) -> list[str]:
+def _split(name: str) -> list[str]:
     spaced = name.replace("左", " left ").replace("右", " right ")
     return [
         str(int(token)) if token.isascii() and token.isdigit() else token.lower() for token in _TOKEN.findall(spaced)
     ]
 
 
-def _side_of(tokens: list[str]) -> tuple[str, list[str]]:
-    """The side that the tokens name and the other tokens; no side where they name both."""
+def _split_side(tokens: list[str]) -> tuple[str, list[str]]:
+    """Split off the side that the tokens name; no side where they name both."""
     sides, words = [], []
     for token in tokens:
-        side, rest = _unglue(token)
+        side, rest = _split_token(token)
         sides += [side] if side else []
         words += [rest] if rest else []
     side = sides[0] if len(set(sides)) == 1 else ""
     return side, words
 
 
-def _unglue(token: str) -> tuple[str, str]:
-    """A token's side and the rest of it: l, leftarm, lthigh, thighl."""
+def _split_token(token: str) -> tuple[str, str]:
+    """Split one token into its side and the rest: l, leftarm, lthigh, thighl."""
     if token in _SIDES:
         return _SIDES[token], ""
     for word in (LEFT, RIGHT):
@@ -91,8 +95,8 @@ def _unglue(token: str) -> tuple[str, str]:
     return "", token
 
 
-# What a sided bone may be, by the first pattern found in its base: joint of the limb -> how surely, 0 to 1.
-# "shoulder" is a collar bone or an upper arm, "leg" either half: the chain it stands in decides.
+# What a bone may be, by the first pattern found in its base: joint -> how well the word fits, 0 to 1; chosen.
+# "shoulder" is a collar bone or an upper arm, "leg" either half of it: the chain in which it stands decides.
 _SIDED: tuple[tuple[str, Mapping[str, float]], ...] = (
     ("clavicle|collar|scapula|clav", {"shoulder": 0.95}),
     ("upperarm|uparm|armupper|uarm|humerus|shldr", {"upper_arm": 0.95}),
@@ -132,7 +136,7 @@ _NEVER_IN = re.compile(
     "捩|指|髪|スカート|キャンセル|肩[cp]|(?:足|ひざ|足首)d"
 )
 _TWISTS = re.compile("twist|roll(?!er)|捩")
-_OF_TWISTS: tuple[tuple[str, frozenset[str]], ...] = (
+_TWISTED_SEGMENTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("fore|lowerarm|wrist|hand|手", frozenset({"lower_arm"})),
     ("upperarm|uparm|shldr|shoulder|arm|腕", frozenset({"upper_arm"})),
     ("thigh|upperleg|upleg", frozenset({"upper_leg"})),
@@ -141,24 +145,24 @@ _OF_TWISTS: tuple[tuple[str, frozenset[str]], ...] = (
 )
 
 
-@lru_cache(maxsize=8192)
-def never(name: Name) -> bool:
+@lru_cache(maxsize=_CACHE_SIZE)
+def is_no_joint(name: BoneName) -> bool:
     """Whether a bone of this name is no joint of the body: fingers, face, hair, helpers, handles."""
     return bool(name.words & _NEVER or _NEVER_IN.search(name.base))
 
 
-@lru_cache(maxsize=8192)
-def joints(name: Name) -> Mapping[str, float]:
-    """The joints that a bone of this name may be, without their side, and how surely, 0 to 1; none for most bones."""
-    if never(name):
+@lru_cache(maxsize=_CACHE_SIZE)
+def possible_joints(name: BoneName) -> Mapping[str, float]:
+    """Return the joints, without side, that a bone of this name may be, and how well it fits, 0 to 1; mostly none."""
+    if is_no_joint(name):
         return {}
     table = _SIDED if name.side else _MIDDLE
     return next((roles for pattern, roles in table if re.search(pattern, name.base)), {})
 
 
-@lru_cache(maxsize=8192)
-def twisted_joints(name: Name) -> frozenset[str]:
-    """The segments, without their side, that a bone of this name may take the twist of; none for most bones."""
+@lru_cache(maxsize=_CACHE_SIZE)
+def possible_twist_segments(name: BoneName) -> frozenset[str]:
+    """Return the segments, without side, whose twist a bone of this name may share; mostly none."""
     if not _TWISTS.search(name.base) or name.words & (_NEVER - {"big"}):
         return frozenset()
-    return next((roles for pattern, roles in _OF_TWISTS if re.search(pattern, name.base)), frozenset())
+    return next((roles for pattern, roles in _TWISTED_SEGMENTS if re.search(pattern, name.base)), frozenset())

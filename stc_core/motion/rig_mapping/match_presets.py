@@ -1,6 +1,6 @@
-"""Listed rigs found among a rig's names: which of them it is, and which bone is which joint.
+"""Presets matched with a rig's bone names: which preset it is, and which bone is which joint.
 
-Knows how importers change names all alike (what stands before and after them); nothing of trees and shapes.
+Knows how importers change all names alike (what stands before and after them); does not know trees and shapes.
 """
 
 from __future__ import annotations
@@ -9,30 +9,39 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from . import bone_names as names
-from .chains import SIDES, Found
-from .presets import KNOWN, KnownRig
+from .bone_names import LEFT, BoneName, parse_name
+from .chains import SIDES, Findings
+from .presets import PRESETS, RigPreset
 
-_Chain = list[tuple[str, list[str]]]  # for each bone of a joint its side and the bases it may have
-_LEAST = 8  # joints of a listed rig that must be there to take it for one
-_COMMON = 0.8  # the part of all bones that an importer's prefix stands before
-_WHOLE = (("upper_arm", "lower_arm"), ("upper_leg", "lower_leg"))  # one of these tells a collar bone from an upper arm
+_Chain = list[tuple[str, list[str]]]  # for each bone of a joint: its side and the bases it may have
+# chosen:
+_MIN_JOINTS = 8  # of a preset that a rig must have
+_MIN_FRACTION = 0.5  # of a preset's joints, likewise
+_COMMON = 0.8  # of all bones: that many have an importer's prefix
+_MARK_BONUS, _CONTROLS_BONUS, _BONE_BONUS = 0.5, 1.0, 0.01  # in joints, when presets are compared
+_SEGMENTS = (
+    ("upper_arm", "lower_arm"),
+    ("upper_leg", "lower_leg"),
+)  # one of these tells a collar bone from an upper arm
 
 
-class Index:
-    """A rig's names to look up: by side and base, with a number appended or not; `all` of a side, middle ones whole."""
+class NameIndex:
+    """A rig's bones by side and base of their names, with or without an appended number.
 
-    def __init__(self, read: Sequence[names.Name]) -> None:
+    bases: the bases of each side; those without a side keep its letters.
+    """
+
+    def __init__(self, names: Sequence[BoneName]) -> None:
         self.exact: dict[tuple[str, str], int] = {}
         self.bare: dict[tuple[str, str], list[int]] = {}
-        for bone, name in enumerate(read):
+        for bone, name in enumerate(names):
             self.exact.setdefault((name.side, name.base), bone)
             self.exact.setdefault(("", name.whole), bone)
             self.bare.setdefault((name.side, name.bare), []).append(bone)
-        self.all = {side: sorted({base for at, base in self.exact if at == side}) for side in ("", *SIDES)}
+        self.bases = {side: sorted({base for other, base in self.exact if other == side}) for side in ("", *SIDES)}
 
     def find(self, side: str, bases: Sequence[str]) -> int | None:
-        """The bone of one of these names, or the only one that is so called but for a number."""
+        """Find the bone of one of these names, or the only one of that name with a number appended."""
         for base in bases:
             if (side, base) in self.exact:
                 return self.exact[side, base]
@@ -40,36 +49,42 @@ class Index:
         return lone[0] if lone else None
 
     def is_common(self, start: str, end: str) -> bool:
-        """Whether nearly all names begin and end so."""
-        bases = [base for side in self.all for base in self.all[side]]
+        """Whether nearly all names begin with `start` and end with `end`."""
+        bases = [base for side in self.bases for base in self.bases[side]]
         return sum(base.startswith(start) and base.endswith(end) for base in bases) >= _COMMON * len(bases)
 
 
-def best(bones: Sequence[str], read: Sequence[names.Name]) -> tuple[KnownRig | None, Found]:
+def find_preset(bones: Sequence[str], names: Sequence[BoneName]) -> tuple[RigPreset | None, Findings]:
     """The listed rig of which most joints are there, and these."""
-    index, lowered = Index(read), "\n".join(bones).lower()
-    top: tuple[float, KnownRig | None, Found] = (0.0, None, {})
-    for rig in KNOWN:
-        found = matched(rig, index)
-        marked = any(mark.lower() in lowered for mark in rig.marks)
-        score = len(found) + rig.controls + (0.5 if marked else -0.5 if rig.marks else 0.0)
-        score += 0.01 * sum(len(chain) for chain, _ in found.values())
-        if score > top[0] and _is_rig(rig, found):
+    index, lowered = NameIndex(names), "\n".join(bones).lower()
+    top: tuple[float, RigPreset | None, Findings] = (0.0, None, {})
+    for rig in PRESETS:
+        found = match_names(rig, index)
+        has_mark = any(mark.lower() in lowered for mark in rig.marks)
+        score = (
+            len(found)
+            + _CONTROLS_BONUS * rig.controls
+            + (_MARK_BONUS if has_mark else -_MARK_BONUS if rig.marks else 0.0)
+        )
+        score += _BONE_BONUS * sum(len(chain) for chain, _ in found.values())
+        if score > top[0] and _fits(rig, found):
             top = (score, rig, found)
     return top[1], top[2]
 
 
-def _is_rig(rig: KnownRig, found: Found) -> bool:
-    """Whether enough of a rig is there, with a whole limb."""
-    limbs = [{f"{side}_{joint}" for joint in pair} for pair in _WHOLE for side in SIDES]
-    return len(found) >= max(_LEAST, len(_wanted(rig)) / 2) and any(limb <= set(found) for limb in limbs)
+def _fits(rig: RigPreset, found: Findings) -> bool:
+    """Whether enough of a preset is there, with both segments of a limb."""
+    limbs = [{f"{side}_{joint}" for joint in pair} for pair in _SEGMENTS for side in SIDES]
+    return len(found) >= max(_MIN_JOINTS, len(_list_bones(rig)) * _MIN_FRACTION) and any(
+        limb <= set(found) for limb in limbs
+    )
 
 
-def matched(rig: KnownRig, index: Index) -> Found:
-    """The rig's joints in a list of names, all with the same words before and after the rig's own."""
-    wanted = _wanted(rig)
-    before, after = _frame(wanted, index, rig.prefix)
-    found: Found = {}
+def match_names(rig: RigPreset, index: NameIndex) -> Findings:
+    """Find a preset's joints in a rig, all with the same words before and after the preset's own."""
+    wanted = _list_bones(rig)
+    before, after = _find_affixes(wanted, index, rig.prefix)
+    found: Findings = {}
     used: set[int] = set()
     for joint, chain in wanted.items():
         bones = []
@@ -84,26 +99,26 @@ def matched(rig: KnownRig, index: Index) -> Found:
 
 
 @cache
-def _wanted(rig: KnownRig) -> dict[str, _Chain]:
-    """A listed rig's joints, both sides, and the names of their bones as read."""
+def _list_bones(rig: RigPreset) -> dict[str, _Chain]:
+    """List a preset's joints, both sides, with the names of their bones, parsed."""
     wanted: dict[str, _Chain] = {}
     for joint, chain in rig.bones.items():
-        read = [[names.read(bone) for bone in bones.split("|")] for bones in chain]
-        if joint.startswith(names.LEFT):
+        parsed = [[parse_name(bone) for bone in bones.split("|")] for bones in chain]
+        if joint.startswith(LEFT):
             for side in SIDES:
-                wanted[joint.replace(names.LEFT, side)] = [(side, [name.base for name in row]) for row in read]
+                wanted[joint.replace(LEFT, side)] = [(side, [name.base for name in row]) for row in parsed]
         else:
-            wanted[joint] = [("", [name.whole for name in row]) for row in read]
+            wanted[joint] = [("", [name.whole for name in row]) for row in parsed]
     return wanted
 
 
-def _frame(wanted: Mapping[str, _Chain], index: Index, prefix: str | None) -> tuple[str, str]:
-    """What stands before and after most of the rig's names: its own prefix, if any, after what all bones begin with."""
+def _find_affixes(wanted: Mapping[str, _Chain], index: NameIndex, prefix: str | None) -> tuple[str, str]:
+    """Find what stands before and after most of the rig's names: the preset's prefix, if any, after a common start."""
     votes: Counter[tuple[str, str]] = Counter()
     for (side, bases), *_ in wanted.values():
         frames = set()
         for base in bases:
-            for name in index.all[side]:
+            for name in index.bases[side]:
                 before, hit, after = name.partition(base)
                 if hit and (prefix is None or before.endswith(prefix)):
                     frames.add((before, after))

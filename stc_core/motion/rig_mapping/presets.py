@@ -1,4 +1,4 @@
-"""The rigs we know by name, as data: which of their bones is which joint.
+"""Presets: rigs whose bone names are known, as data. A long file, because it is a list.
 
 A name stands as the vendor writes it; of a pair only the left one. Matching forgets capitals, separators, the way the
 side is written, and what stands before and after every name (`mixamorig:`, `CC_Base_`, `_jnt`). A | stands between
@@ -12,29 +12,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, eq=False)
-class KnownRig:
-    """One rig's names. prefix: what must stand before every name, as read (None: anything, but always the same).
-
-    marks: parts of names, one of which tells this rig from others that use the same words.
-    controls: whether these are what an animator keys, to be preferred to bones that follow them; no twist bones then.
-    """
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RigPreset:
+    """One rig's bone names."""
 
     name: str
     bones: Mapping[str, tuple[str, ...]]
+    """joint -> its bones, from head to tip; of a pair only the left joint"""
     prefix: str | None = None
+    """what must stand before every name, as parsed (None: anything, but the same before all)"""
     marks: tuple[str, ...] = ()
+    """parts of names, one of which tells this rig from others that use the same words"""
     controls: bool = False
+    """whether animators key these bones: they are preferred to bones that follow them, and have no twist bones"""
 
 
-def _rig(name: str, middle: str, left: str, **more: object) -> KnownRig:
-    """From lines `joint: bone, bone`; the joints of the left side without their side."""
-    bones = {joint: chain for joint, chain in _lines(middle)}
-    bones |= {f"left_{joint}": chain for joint, chain in _lines(left)}
-    return KnownRig(name, bones, **more)  # type: ignore[arg-type]
+def _preset(
+    name: str,
+    middle: str,
+    left: str,
+    prefix: str | None = None,
+    marks: tuple[str, ...] = (),
+    controls: bool = False,
+) -> RigPreset:
+    """Make a preset from lines `joint: bone, bone`, those of the left side without their side."""
+    bones = {joint: chain for joint, chain in _parse_lines(middle)}
+    bones |= {f"left_{joint}": chain for joint, chain in _parse_lines(left)}
+    return RigPreset(name=name, bones=bones, prefix=prefix, marks=marks, controls=controls)
 
 
-def _lines(text: str) -> list[tuple[str, tuple[str, ...]]]:
+def _parse_lines(text: str) -> list[tuple[str, tuple[str, ...]]]:
     rows = [line.split(": ", 1) for line in text.strip().splitlines()]
     return [(joint.strip(), tuple(bone.strip() for bone in bones.split(","))) for joint, bones in rows]
 
@@ -72,8 +79,8 @@ _RIGIFY_MIDDLE = """
     head: spine.006
 """
 
-KNOWN: tuple[KnownRig, ...] = (
-    _rig(
+PRESETS: tuple[RigPreset, ...] = (
+    _preset(
         "Rigify controls",
         """
         hips: torso, spine_fk
@@ -94,8 +101,8 @@ KNOWN: tuple[KnownRig, ...] = (
         prefix="",
         controls=True,
     ),
-    _rig("Rigify deform bones", _RIGIFY_MIDDLE, _RIGIFY_LEFT, prefix="def"),
-    _rig(
+    _preset("Rigify deform bones", _RIGIFY_MIDDLE, _RIGIFY_LEFT, prefix="def"),
+    _preset(
         "Rigify deform bones, named spine",
         """
         hips: hips|spine
@@ -106,11 +113,11 @@ KNOWN: tuple[KnownRig, ...] = (
         _RIGIFY_LEFT,
         prefix="def",
     ),
-    _rig("Rigify metarig", _RIGIFY_MIDDLE, _RIGIFY_LEFT, prefix=""),
-    _rig("Mixamo", _HUMAN_IK_MIDDLE, _HUMAN_IK_LEFT, marks=("mixamo",)),
-    _rig("Ready Player Me", _HUMAN_IK_MIDDLE, _HUMAN_IK_LEFT, prefix="", marks=("Wolf3D", "LeftEye")),
-    _rig("Mixamo or MotionBuilder", _HUMAN_IK_MIDDLE, _HUMAN_IK_LEFT),
-    _rig(
+    _preset("Rigify metarig", _RIGIFY_MIDDLE, _RIGIFY_LEFT, prefix=""),
+    _preset("Mixamo", _HUMAN_IK_MIDDLE, _HUMAN_IK_LEFT, marks=("mixamo",)),
+    _preset("Ready Player Me", _HUMAN_IK_MIDDLE, _HUMAN_IK_LEFT, prefix="", marks=("Wolf3D", "LeftEye")),
+    _preset("Mixamo or MotionBuilder", _HUMAN_IK_MIDDLE, _HUMAN_IK_LEFT),
+    _preset(
         "CMU",
         """
         hips: Hips
@@ -121,7 +128,7 @@ KNOWN: tuple[KnownRig, ...] = (
         _HUMAN_IK_LEFT,
         marks=("LHipJoint",),
     ),
-    _rig(
+    _preset(
         "Unreal mannequin",
         """
         hips: pelvis
@@ -140,7 +147,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: ball_l
         """,
     ),
-    _rig(
+    _preset(
         "VRoid",
         """
         hips: C_Hips
@@ -161,7 +168,7 @@ KNOWN: tuple[KnownRig, ...] = (
         prefix=None,
         marks=("J_Bip",),
     ),
-    _rig(
+    _preset(
         "VRM humanoid",
         """
         hips: Hips
@@ -180,7 +187,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: LeftToes|LeftToe|LeftToeBase
         """,
     ),
-    _rig(
+    _preset(
         "MakeHuman",
         """
         hips: root
@@ -198,7 +205,7 @@ KNOWN: tuple[KnownRig, ...] = (
         foot: foot.L
         """,
     ),
-    _rig(
+    _preset(
         "BVH joints",
         """
         hips: Hips
@@ -217,7 +224,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: LeftToe
         """,
     ),
-    _rig(
+    _preset(
         "Daz Genesis 3 and 8",
         """
         hips: hip
@@ -236,7 +243,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: lToe
         """,
     ),
-    _rig(
+    _preset(
         "Daz Genesis 9",
         """
         hips: hip
@@ -255,7 +262,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: l_toes
         """,
     ),
-    _rig(
+    _preset(
         "Daz Genesis 2 or Poser",
         """
         hips: hip
@@ -274,7 +281,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: lToe
         """,
     ),
-    _rig(
+    _preset(
         "Auto-Rig Pro controls",
         """
         hips: c_root_master.x
@@ -295,7 +302,7 @@ KNOWN: tuple[KnownRig, ...] = (
         prefix="",
         controls=True,
     ),
-    _rig(
+    _preset(
         "Auto-Rig Pro",
         """
         hips: root.x
@@ -314,7 +321,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: toes_01.l
         """,
     ),
-    _rig(
+    _preset(
         "Character Creator",
         """
         hips: Hip
@@ -334,7 +341,7 @@ KNOWN: tuple[KnownRig, ...] = (
         """,
         marks=("CC_Base",),
     ),
-    _rig(
+    _preset(
         "3ds Max Biped",
         """
         hips: Pelvis
@@ -353,7 +360,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: L Toe0
         """,
     ),
-    _rig(
+    _preset(
         "Synty",
         """
         hips: Hips
@@ -372,7 +379,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: Ball_L
         """,
     ),
-    _rig(
+    _preset(
         "Xsens",
         """
         hips: Pelvis
@@ -391,7 +398,7 @@ KNOWN: tuple[KnownRig, ...] = (
         toes: LeftToe
         """,
     ),
-    _rig(
+    _preset(
         "MikuMikuDance",
         """
         hips: 腰|グルーブ|センター

@@ -1,6 +1,6 @@
-"""Bones that only share a limb's twist: the further pieces of a split segment, and helpers beside it.
+"""Twist bones, which only share a limb's twist: the further pieces of a split segment, and helpers beside it.
 
-Knows which words say twist (through `names`) and where along a segment a bone sits.
+Knows which words mean twist (through `bone_names`) and where along a segment a bone lies.
 """
 
 from __future__ import annotations
@@ -9,76 +9,82 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import bone_names as names
-from .bone_tree import Tree
-from .chains import LIMBS, SIDES, Found
+from .bone_names import BoneName, possible_joints, possible_twist_segments
+from .bone_tree import BoneTree
+from .chains import LIMBS, SIDES, Findings
 
-_SEGMENTS = {
+_SEGMENT_ENDS = {
     joint: limb[n + 1] for limb in LIMBS for n, joint in enumerate(limb[:-1]) if joint not in ("shoulder", "foot")
 }
-_NEAR = 0.3  # a twist bone's head lies this near the segment, in its lengths
-_HALF = (0.15, 0.85)  # where along the whole segment its second piece begins
+# in lengths of the segment, chosen:
+_MAX_ASIDE = 0.3  # how far from the segment a twist bone's head may lie
+_ALONG = (-0.1, 1.1)  # where along the segment it may lie
+_SECOND_PIECE = (0.15, 0.85)  # where along the whole segment its second piece may begin
 
 
-def first_pieces(tree: Tree, read: Sequence[names.Name], found: Found) -> Found:
-    """Joints that begin above the bone found: at a segment's first piece called twist bone, at a wrist above a hand."""
-    moved: Found = {}
+def find_first_pieces(tree: BoneTree, names: Sequence[BoneName], found: Findings) -> Findings:
+    """Find joints that begin above the bone found: at a first piece called twist, at a wrist above a hand."""
+    moved: Findings = {}
     used = {bone for bones, _ in found.values() for bone in bones}
-    for joint, (bones, sure) in found.items():
+    for joint, (bones, confidence) in found.items():
         parent, part = tree.parents[bones[0]], joint.split("_", 1)[-1]
-        if part in ("hand", "foot") and parent >= 0 and parent not in used and part in names.joints(read[parent]):
-            moved[joint] = ((parent,), sure)
-    for joint, ends in _segments(found):
+        if part in ("hand", "foot") and parent >= 0 and parent not in used and part in possible_joints(names[parent]):
+            moved[joint] = ((parent,), confidence)
+    for joint, ends in _list_segments(found):
         bone, end = ends
         parent = tree.parents[bone]
-        if end is None or parent < 0 or joint.split("_", 1)[1] not in names.twisted_joints(read[parent]):
+        if end is None or parent < 0 or joint.split("_", 1)[1] not in possible_twist_segments(names[parent]):
             continue
-        along, aside = _place(tree, bone, parent, end)
-        if _HALF[0] < along < _HALF[1] and aside < _NEAR and read[parent].side == read[bone].side:
+        along, aside = _locate(tree, bone, parent, end)
+        if (
+            _SECOND_PIECE[0] < along < _SECOND_PIECE[1]
+            and aside < _MAX_ASIDE
+            and names[parent].side == names[bone].side
+        ):
             moved[joint] = ((parent,), found[joint][1])
     return moved
 
 
-def find(tree: Tree, read: Sequence[names.Name], found: Found) -> dict[str, tuple[int, ...]]:
-    """For each limb segment its twist bones, from its head to its tip."""
+def find_twist_bones(tree: BoneTree, names: Sequence[BoneName], found: Findings) -> dict[str, tuple[int, ...]]:
+    """Find each limb segment's twist bones, from its head to its tip: joint -> indices of bones."""
     used = {bone for bones, _ in found.values() for bone in bones}
     result: dict[str, tuple[int, ...]] = {}
-    for joint, (bone, end) in _segments(found):
+    for joint, (bone, end) in _list_segments(found):
         pieces = [] if end is None else [b for b in tree.between(bone, end) if b not in used]
         pieces = [b for b in pieces if _lies_along(tree, b, bone, end)]
-        beside = _beside(tree, read, joint, bone, end, pieces, used)
-        ordered = sorted({*pieces, *beside}, key=lambda b: (round(_place(tree, b, bone, end)[0], 3), b))
+        beside = _find_beside(tree, names, joint, bone, end, pieces, used)
+        ordered = sorted({*pieces, *beside}, key=lambda b: (round(_locate(tree, b, bone, end)[0], 3), b))
         used |= set(ordered)
         if ordered:
             result[joint] = tuple(ordered)
     return result
 
 
-def _segments(found: Found) -> list[tuple[str, tuple[int, int | None]]]:
-    """Joints with a segment to twist: their bone and the bone that ends it, if known."""
+def _list_segments(found: Findings) -> list[tuple[str, tuple[int, int | None]]]:
+    """List the joints with a segment to twist: their bone and the bone that ends it, None if unknown."""
     rows = []
     for side in SIDES:
-        for joint, after in _SEGMENTS.items():
+        for joint, after in _SEGMENT_ENDS.items():
             bone, end = found.get(f"{side}_{joint}"), found.get(f"{side}_{after}")
             if bone:
                 rows.append((f"{side}_{joint}", (bone[0][0], end[0][0] if end else None)))
     return rows
 
 
-def _beside(
-    tree: Tree,
-    read: Sequence[names.Name],
+def _find_beside(
+    tree: BoneTree,
+    names: Sequence[BoneName],
     joint: str,
     bone: int,
     end: int | None,
     pieces: Sequence[int],
     used: set[int],
 ) -> list[int]:
-    """Bones called twist that hang on the segment, on its pieces or next to it, and lie along it."""
+    """Find bones called twist that hang on the segment, on its pieces or next to it, and lie along it."""
     side, segment = joint.split("_", 1)
     beside: list[int] = []
-    for candidate, name in enumerate(read):
-        may_be = names.twisted_joints(name)
+    for candidate, name in enumerate(names):
+        may_be = possible_twist_segments(name)
         if candidate in used or segment not in may_be or name.side not in ("", side):
             continue
         owner = tree.parents[candidate]
@@ -90,13 +96,14 @@ def _beside(
     return beside
 
 
-def _lies_along(tree: Tree, bone: int, start: int, end: int | None) -> bool:
-    along, aside = _place(tree, bone, start, end)
-    return -0.1 < along < 1.1 and aside < _NEAR
+def _lies_along(tree: BoneTree, bone: int, start: int, end: int | None) -> bool:
+    """Whether a bone's head lies near the segment from `start` to `end`."""
+    along, aside = _locate(tree, bone, start, end)
+    return _ALONG[0] < along < _ALONG[1] and aside < _MAX_ASIDE
 
 
-def _place(tree: Tree, bone: int, start: int, end: int | None) -> tuple[float, float]:
-    """Where a bone's head lies: along the segment (0 at its head, 1 at its tip) and aside, in the segment's lengths."""
+def _locate(tree: BoneTree, bone: int, start: int, end: int | None) -> tuple[float, float]:
+    """Locate a bone's head along the segment, 0 at its head and 1 at its tip, and aside of it, in segment lengths."""
     segment = (tree.tails[start] if end is None else tree.heads[end]) - tree.heads[start]
     length = max(float(np.linalg.norm(segment)), 1e-12)
     offset = tree.heads[bone] - tree.heads[start]

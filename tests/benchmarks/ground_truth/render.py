@@ -342,7 +342,7 @@ def place_camera(view: View, heading: float, image_size: tuple[int, int]) -> Cam
     width, height = image_size
     focal = width / 2.0 / np.tan(np.radians(view.fov_deg) / 2.0)
     lens = np.array([[focal, 0.0, width / 2.0], [0.0, focal, height / 2.0], [0.0, 0.0, 1.0]])
-    return Camera(lens, turn, -turn @ eye, image_size)
+    return Camera(K=lens, R=turn, t=-turn @ eye, image_size=image_size)
 
 
 def add_camera(camera: Camera) -> None:
@@ -464,7 +464,7 @@ def report(clip: Clip, out: Path) -> None:
     truth = np.load(out / f"{clip.name}.npz")
     points = truth["landmarks"].astype(float)
     size = tuple(int(n) for n in truth["image_size"])
-    pixels = Camera(truth["K"], truth["R"], truth["t"], (size[0], size[1])).project(points)
+    pixels = Camera(K=truth["K"], R=truth["R"], t=truth["t"], image_size=(size[0], size[1])).project(points)
     inside = ((pixels > 0) & (pixels < size)).all(-1)
     tall = np.ptp(pixels[..., 1], axis=1)
     print(

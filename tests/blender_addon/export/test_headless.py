@@ -21,7 +21,8 @@ from blender_addon.rig import apply, armature, keyframes
 from stc_core.errors import UserError
 from stc_core.events import Done, Failed, Progress, from_line
 from stc_core.motion.motion import save_motion
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.rig_mapping.bone_map_io import save_bone_map
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import HUMANOID
 from tests import synthetic
 from tests.blender_addon import sample_rigs
@@ -171,7 +172,7 @@ def test_a_skeletons_names_are_those_by_which_it_is_known(walk, tmp_path, skelet
         assert named.items() >= some.items() and {bone.name for bone in obj.data.bones} == set(named.values())
         bones = [named[joint] for joint in HUMANOID.joint_names]
         np.testing.assert_allclose(heads(obj, frames, bones), MOTION.positions(), atol=1e-3)
-        guessed = bone_maps.guess(armature.read_rest_pose(obj))
+        guessed = guess_bone_map(armature.read_rest_pose(obj))
         assert guessed.name == rig and {joint: bones[0] for joint, bones in guessed.bones.items()} == named
 
 
@@ -264,9 +265,9 @@ def test_a_rig_is_moved_and_comes_back_with_its_mesh_and_skin(walk, tmp_path, ri
 
 def test_a_map_is_obeyed_and_checked(walk, tmp_path, rigs):
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    found = bone_maps.guess(armature.read_rest_pose(sample_rigs.humanoid()))
-    bone_maps.save_map(replace(found, bones={"hips": ("hips",), "head": ("head",)}, twists={}), tmp_path / "map.json")
-    bone_maps.save_map(replace(found, bones={"hips": ("pelvis",)}, twists={}), tmp_path / "wrong.json")
+    found = guess_bone_map(armature.read_rest_pose(sample_rigs.humanoid()))
+    save_bone_map(replace(found, bones={"hips": ("hips",), "head": ("head",)}, twists={}), tmp_path / "map.json")
+    save_bone_map(replace(found, bones={"hips": ("pelvis",)}, twists={}), tmp_path / "wrong.json")
     asked = headless.ExportOptions((walk,), ("glb",), tmp_path / "out", rigs[0] / "a.glb", tmp_path / "map.json")
     assert headless.export_motions(asked, lambda _: None)
     obj, frames = read(tmp_path / "out" / f"{NAME}.glb")

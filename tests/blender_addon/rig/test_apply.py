@@ -10,7 +10,7 @@ import pytest
 from blender_addon.rig import keyframes
 from blender_addon.rig.apply import ApplyOptions, apply_motion
 from stc_core.errors import UserError
-from stc_core.motion.retarget.rest_pose import BoneMap
+from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.skeleton import HUMANOID
 from tests import synthetic
 
@@ -251,7 +251,7 @@ def test_rigs_that_cannot_be_keyed_are_refused_before_anything_changes(scene, mo
     with pytest.raises(UserError, match=r"being edited.*edit mode"):
         apply_motion(obj, motion, None, FREE, scene)
     bpy.ops.object.mode_set(mode="OBJECT")
-    wrong = BoneMap("mine", {"hips": ("pelvis",)})
+    wrong = BoneMap(name="mine", bones={"hips": ("pelvis",)})
     with pytest.raises(UserError, match="pelvis"):
         apply_motion(obj, motion, wrong, FREE, scene)
     assert obj.animation_data is None and not bpy.data.actions

@@ -9,7 +9,7 @@ from mathutils import Euler, Matrix
 from blender_addon.rig import armature
 from stc_core.errors import UserError
 from stc_core.geometry import rotation
-from stc_core.motion.retarget.rest_pose import Clip, pose
+from stc_core.motion.retarget.bone_animation import BoneAnimation, evaluate_pose
 from stc_core.motion.skeleton import HUMANOID
 
 
@@ -28,7 +28,9 @@ def test_what_pose_says_is_what_blender_evaluates(scene):
         obj.pose.bones[bone].rotation_quaternion = turn
     obj.pose.bones["hips"].location = places[0]
     bpy.context.view_layer.update()
-    heads, q_world_bone = pose(rest, Clip(rest.bones, turns, "hips", places, 30.0))
+    heads, q_world_bone = evaluate_pose(
+        rest, BoneAnimation(bones=rest.bones, rotations=turns, root="hips", root_locations=places, fps=30.0)
+    )
     for i, bone in enumerate(rest.bones):
         world = obj.matrix_world @ obj.pose.bones[bone].matrix
         np.testing.assert_allclose(heads[0, i], world.translation, atol=1e-5)

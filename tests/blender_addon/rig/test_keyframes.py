@@ -11,7 +11,7 @@ from mathutils import Euler
 
 from blender_addon.rig import armature, keyframes
 from stc_core.geometry import rotation
-from stc_core.motion.retarget.rest_pose import Clip
+from stc_core.motion.retarget.bone_animation import BoneAnimation
 from stc_core.motion.skeleton import HUMANOID
 
 MODES = ["QUATERNION", "AXIS_ANGLE", *("".join(order) for order in permutations("XYZ"))]
@@ -28,7 +28,13 @@ def tumbling(frames, bones, fps=30.0, seed=0):
     axes = noise.standard_normal((1, len(bones), 3)) + np.linspace(0, 1, frames)[:, None, None]
     angle = np.linspace(0.0, 9.0, frames)[:, None] * noise.uniform(0.5, 1.0, len(bones))
     q = rotation.unroll(rotation.from_axis_angle(axes, angle))
-    return Clip(tuple(bones), q, bones[0], np.cumsum(noise.normal(0, 0.01, (frames, 3)), 0), fps)
+    return BoneAnimation(
+        bones=tuple(bones),
+        rotations=q,
+        root=bones[0],
+        root_locations=np.cumsum(noise.normal(0, 0.01, (frames, 3)), 0),
+        fps=fps,
+    )
 
 
 def turn_of(bone):
@@ -151,14 +157,24 @@ def test_a_strip_plays_what_the_action_holds(scene, person):
 def test_resampling_keeps_time_turns_and_places():
     angle = np.linspace(0.0, 3.0, 61)
     q = rotation.from_axis_angle(np.array([0.3, 1.0, 0.2]), angle)[:, None]
-    clip = Clip(("hips",), q, "hips", np.outer(angle, [1.0, 2.0, 3.0]), 60.0)
+    clip = BoneAnimation(
+        bones=("hips",), rotations=q, root="hips", root_locations=np.outer(angle, [1.0, 2.0, 3.0]), fps=60.0
+    )
     slow = keyframes.resample(clip, 24.0)
     at = np.arange(25) / 24.0 * 3.0
     assert slow.fps == 24.0 and len(slow.rotations) == 25
     np.testing.assert_allclose(slow.root_locations[:, 0], at, atol=1e-9)
     away = rotation.mul(rotation.inv(rotation.from_axis_angle(np.array([0.3, 1.0, 0.2]), at)), slow.rotations[:, 0])
     assert rotation.angle(away).max() < 1e-6
-    assert len(keyframes.resample(Clip(("hips",), q[:1], "hips", np.zeros((1, 3)), 60.0), 24.0).rotations) == 1
+    assert (
+        len(
+            keyframes.resample(
+                BoneAnimation(bones=("hips",), rotations=q[:1], root="hips", root_locations=np.zeros((1, 3)), fps=60.0),
+                24.0,
+            ).rotations
+        )
+        == 1
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import pytest
 
 from blender_addon.rig import armature, keyframes, rigify
 from blender_addon.rig.apply import ApplyOptions, apply_motion
-from stc_core.motion.retarget.rest_pose import BoneMap
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.rig_mapping.bone_map import BoneMap
+from stc_core.motion.rig_mapping.bone_map_io import check_bone_map
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map, match_preset
+from stc_core.motion.rig_mapping.presets import PRESETS
 
 from .. import sample_rigs
 
@@ -35,7 +37,7 @@ def test_only_a_rig_with_controls_is_taken_for_generated(rig):
 
 def test_controls_follow_what_they_are_seen_to_follow_not_their_parent_bones(rig):
     rest = armature.read_rest_pose(rig)
-    found = rigify.find_controls(rig, rest, bone_maps.guess(rest)).rest
+    found = rigify.find_controls(rig, rest, guess_bone_map(rest)).rest
     assert parent_of(found, "upper_arm_fk.L") == "shoulder.L"
     assert parent_of(found, "thigh_fk.R") == "spine_fk" and parent_of(found, "spine_fk") == "spine_fk.001"
     assert parent_of(found, "neck") == "spine_fk.003" and parent_of(found, "torso") == ""
@@ -57,7 +59,7 @@ def test_trying_leaves_no_trace(rig):
     counts = [len(kind) for kind in (bpy.data.objects, bpy.data.armatures, bpy.data.scenes, bpy.data.actions)]
     before = [(b.name, tuple(map(tuple, b.matrix_basis)), b.rotation_mode, b.get("IK_FK")) for b in rig.pose.bones]
     rest = armature.read_rest_pose(rig)
-    rigify.find_controls(rig, rest, bone_maps.guess(rest))
+    rigify.find_controls(rig, rest, guess_bone_map(rest))
     assert before == [
         (b.name, tuple(map(tuple, b.matrix_basis)), b.rotation_mode, b.get("IK_FK")) for b in rig.pose.bones
     ]
@@ -81,8 +83,10 @@ def test_a_map_of_the_moved_bones_is_taken_to_their_controls(rig, prefix):
     chains = {"hips": ["spine"], "spine": ["spine.001"], "chest": ["spine.002"], "upper_chest": ["spine.003"]}
     chains |= {"neck": ["spine.004", "spine.005"], "head": ["spine.006"], "left_upper_arm": ["upper_arm.L"]}
     chains |= {"left_lower_leg": ["shin.L"], "right_shoulder": ["shoulder.R"]}
-    named = BoneMap("mine", {joint: tuple(prefix + bone for bone in chain) for joint, chain in chains.items()})
-    found = rigify.convert_to_controls(rig, bone_maps.check(named, rest)).bones
+    named = BoneMap(
+        name="mine", bones={joint: tuple(prefix + bone for bone in chain) for joint, chain in chains.items()}
+    )
+    found = rigify.convert_to_controls(rig, check_bone_map(named, rest)).bones
     assert found["hips"] == ("torso", "spine_fk") and found["upper_chest"] == ("spine_fk.003",)
     assert found["head"] == ("head",) and found["left_upper_arm"] == ("upper_arm_fk.L",)
     assert found["left_lower_leg"] == ("shin_fk.L",) and found["right_shoulder"] == ("shoulder.R",)
@@ -93,7 +97,9 @@ def test_without_controls_for_vertebrae_the_chest_control_bends_the_trunk(rig):
     for bone in [bone for bone in rig.data.bones if bone.name.startswith("spine_fk")]:
         bone.name = f"MCH-{bone.name}"
     chains = {"hips": ("DEF-spine",), "spine": ("DEF-spine.001",), "upper_chest": ("DEF-spine.003",)}
-    named = BoneMap("mine", {**chains, "left_upper_leg": ("thigh_fk.L",), "left_upper_arm": ("upper_arm_fk.L",)})
+    named = BoneMap(
+        name="mine", bones={**chains, "left_upper_leg": ("thigh_fk.L",), "left_upper_arm": ("upper_arm_fk.L",)}
+    )
     found = rigify.find_controls(rig, armature.read_rest_pose(rig), named)
     assert found.bone_map.bones["hips"] == ("torso",) and found.bone_map.bones["upper_chest"] == ("chest",)
     assert parent_of(found.rest, "upper_arm_fk.L") == "chest" and "chest" not in found.rest_controls
@@ -102,7 +108,7 @@ def test_without_controls_for_vertebrae_the_chest_control_bends_the_trunk(rig):
 
 def test_an_edited_map_of_fewer_bones_keys_and_switches_these_alone(rig):
     chains = {"hips": ("torso",), "left_upper_arm": ("upper_arm_fk.L",), "left_lower_arm": ("forearm_fk.L",)}
-    apply_motion(rig, sample_rigs.walking(), BoneMap("mine", chains), FREE, bpy.context.scene)
+    apply_motion(rig, sample_rigs.walking(), BoneMap(name="mine", bones=chains), FREE, bpy.context.scene)
     groups = {curve.group.name for curve in keyframes.get_fcurves(rig)}
     assert "upper_arm_parent.L" in groups and not {"upper_arm_parent.R", "thigh_parent.L", "thigh_fk.L"} & groups
 
@@ -119,9 +125,7 @@ def test_controls_that_were_posed_by_hand_are_keyed_at_rest(rig):
 
 
 def test_the_deform_bones_may_be_asked_for_and_their_constraints_are_told(rig):
-    deform = bone_maps.match(
-        armature.read_rest_pose(rig), next(r for r in bone_maps.KNOWN if r.name == "Rigify deform bones")
-    )
+    deform = match_preset(armature.read_rest_pose(rig), next(r for r in PRESETS if r.name == "Rigify deform bones"))
     options = ApplyOptions("walk", rigify_controls=False)
     applied = apply_motion(rig, sample_rigs.walking(), deform, options, bpy.context.scene)
     assert not applied.target.switches and any("constraints" in note for note in applied.notes)

@@ -316,7 +316,12 @@ def test_a_bvh_comes_in_by_our_joint_names_or_anothers(workspace, settings, name
 
     own = motion.skeleton
     if names == "others":
-        renamed = Skeleton(tuple(map(name, own.joint_names)), own.parents, own.offsets * 1.3, own.tips * 1.3)
+        renamed = Skeleton(
+            joint_names=tuple(map(name, own.joint_names)),
+            parents=own.parents,
+            offsets=own.offsets * 1.3,
+            tips=own.tips * 1.3,
+        )
         object.__setattr__(motion, "skeleton", renamed)
     write_bvh(motion, path)
     bpy.ops.stc_mocap.import_motion(filepath=str(path))

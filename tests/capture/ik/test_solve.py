@@ -58,7 +58,12 @@ def bodily(frames=120, seed=0, least_bend=0.4, skeleton=HUMANOID, fps=30.0) -> M
         q[:, at(f"{side}_foot")] = turn(0.4, 0.2, 0.2)
     place = np.column_stack([wander(rng, frames, 2, 30), np.full(frames, 1.2)])
     return Motion(
-        skeleton, place, rotation.unroll(q), np.zeros((frames, 2), bool), np.ones((frames, len(HUMANOID.parents))), fps
+        skeleton=skeleton,
+        t_world_root=place,
+        q_parent_joint=rotation.unroll(q),
+        contacts=np.zeros((frames, 2), bool),
+        scores=np.ones((frames, len(HUMANOID.parents))),
+        fps=fps,
     )
 
 
@@ -156,7 +161,12 @@ def test_the_rest_pose_is_the_identity():
 
 def test_bone_lengths_are_the_bodys_own():
     ratios = np.where([("arm" in name or "hand" in name) for name in HUMANOID.joint_names], 1.1, 0.93)
-    own = Skeleton(HUMANOID.joint_names, HUMANOID.parents, HUMANOID.offsets * ratios[:, None], HUMANOID.tips * 0.93)
+    own = Skeleton(
+        joint_names=HUMANOID.joint_names,
+        parents=HUMANOID.parents,
+        offsets=HUMANOID.offsets * ratios[:, None],
+        tips=HUMANOID.tips * 0.93,
+    )
     truth = bodily(skeleton=own)
     found = solve(seen(truth))
     for name in LIMBS:

@@ -23,7 +23,7 @@ from stc_core.convert.report.summary import Look, load_look, look_at, save_look
 from stc_core.convert.store.local_store import LOOK, Clip
 from stc_core.events import Event, Note, Progress, ignore
 from stc_core.motion.motion import Motion, save_motion
-from stc_core.motion.quality import jitter_of, slide_of
+from stc_core.motion.quality import measure_foot_slide, measure_jitter
 from tests import synthetic
 
 SIZE = (160, 120)
@@ -75,8 +75,8 @@ def test_figures_are_those_of_the_motion() -> None:
     motion = replace(motion, scores=scores)
     look = look_at(motion, None, None, ignore)
     assert (look.frames, look.seconds, look.seen) == (60, 2.0, 45) and look.confidence == pytest.approx(0.6)
-    assert look.slide_mm == pytest.approx(slide_of(motion), abs=1e-3)
-    assert look.jitter_m_s3 == pytest.approx(jitter_of(motion), abs=1e-3)
+    assert look.slide_mm == pytest.approx(measure_foot_slide(motion), abs=1e-3)
+    assert look.jitter_m_s3 == pytest.approx(measure_jitter(motion), abs=1e-3)
 
 
 def test_a_motion_alone_is_drawn_as_the_figure() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stc_core.geometry import rotation
-from stc_core.motion.retarget.rest_pose import Clip, RestPose, pose, to_world
+from stc_core.motion.retarget.bone_animation import BoneAnimation, evaluate_pose
+from stc_core.motion.retarget.rest_pose import RestPose
 from tests.made_rigs import Make, make
 
 TURNED = Make(
@@ -12,14 +13,16 @@ TURNED = Make(
 )
 
 
-def empty(frames: int) -> Clip:
-    return Clip((), np.empty((frames, 0, 4)), "", np.zeros((frames, 3)), 30.0)
+def empty(frames: int) -> BoneAnimation:
+    return BoneAnimation(
+        bones=(), rotations=np.empty((frames, 0, 4)), root="", root_locations=np.zeros((frames, 3)), fps=30.0
+    )
 
 
 def test_without_keys_every_bone_rests():
     rest, _ = make(TURNED)
-    heads, turns = pose(rest, empty(2))
-    assert heads.shape == (2, len(rest.bones), 3) and np.allclose(heads, to_world(rest, rest.heads))
+    heads, turns = evaluate_pose(rest, empty(2))
+    assert heads.shape == (2, len(rest.bones), 3) and np.allclose(heads, rest.to_world(rest.heads))
     assert np.allclose(turns, rotation.mul(rest.q_world_armature, rest.q_armature_bone))
 
 
@@ -28,12 +31,19 @@ def test_a_child_follows_its_parents_place_and_its_turn_where_it_inherits_it(inh
     x, y, z = np.eye(3)
     upright = rotation.between(y, z)
     rest = RestPose(
-        ("a", "b"), (-1, 0), np.array([0 * z, z]), np.array([z, 2 * z]), np.array([upright, upright]),
-        np.array([True, inherits]),
-    )  # fmt: skip
+        bones=("a", "b"),
+        parents=(-1, 0),
+        heads=np.array([0 * z, z]),
+        tails=np.array([z, 2 * z]),
+        q_armature_bone=np.array([upright, upright]),
+        inherits_rotation=np.array([True, inherits]),
+    )
     quarter = rotation.mul(
         rotation.inv(upright), rotation.mul(rotation.from_axis_angle(y, np.array(np.pi / 2)), upright)
     )
-    heads, turns = pose(rest, Clip(("a",), quarter[None, None], "a", (2 * y)[None], 30.0))
+    heads, turns = evaluate_pose(
+        rest,
+        BoneAnimation(bones=("a",), rotations=quarter[None, None], root="a", root_locations=(2 * y)[None], fps=30.0),
+    )
     assert np.allclose(heads[0], [2 * z, 2 * z + x])
     assert np.allclose(rotation.rotate(turns[0, 1], y), x if inherits else z)

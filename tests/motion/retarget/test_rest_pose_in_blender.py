@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from stc_core.geometry import rotation
-from stc_core.motion.retarget.rest_pose import Clip, RestPose, pose
+from stc_core.motion.retarget.bone_animation import BoneAnimation, evaluate_pose
+from stc_core.motion.retarget.rest_pose import RestPose
 from tests.made_rigs import Make, make
 
 bpy = pytest.importorskip("bpy")
@@ -49,12 +50,18 @@ def test_pose_is_what_blender_evaluates(want, root):
     root = bone_map.bones[root][0]
     obj, rng = built(rest), np.random.default_rng(want.seed)
     place = rng.normal(size=(1, 3)) / want.unit_m
-    clip = Clip(rest.bones, rotation.normalise(rng.normal(size=(1, len(rest.bones), 4))), root, place, 30.0)
+    clip = BoneAnimation(
+        bones=rest.bones,
+        rotations=rotation.normalise(rng.normal(size=(1, len(rest.bones), 4))),
+        root=root,
+        root_locations=place,
+        fps=30.0,
+    )
     for bone, turn in zip(clip.bones, clip.rotations[0], strict=True):
         obj.pose.bones[bone].rotation_quaternion = turn
     obj.pose.bones[root].location = place[0]
     bpy.context.view_layer.update()
-    heads, turns = pose(rest, clip)
+    heads, turns = evaluate_pose(rest, clip)
     seen = [obj.matrix_world @ obj.pose.bones[bone].matrix for bone in rest.bones]
     assert np.abs(heads[0] - np.array([matrix.translation for matrix in seen])).max() < 1e-4
     seen_turns = np.array([matrix.to_quaternion() for matrix in seen])

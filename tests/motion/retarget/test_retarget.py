@@ -13,7 +13,10 @@ from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.bvh import read_bvh, write_bvh
 from stc_core.motion.motion import Motion
-from stc_core.motion.retarget.retarget import BoneMap, Clip, RestPose, RetargetConfig, motion_from, pose, retarget
+from stc_core.motion.retarget.bone_animation import BoneAnimation, evaluate_pose
+from stc_core.motion.retarget.rest_pose import RestPose
+from stc_core.motion.retarget.retarget import RetargetConfig, recover_motion, retarget
+from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.skeleton import HUMANOID, Skeleton, forward_kinematics
 from tests.made_rigs import Make, make
 from tests.synthetic import jump, stand, walk
@@ -92,14 +95,14 @@ def acted(seed: int = 0, seconds: float = 2.0, fps: float = 30.0) -> Motion:
 def posed(motion: Motion, rig: tuple[RestPose, BoneMap], config: RetargetConfig | None = None):
     """As `of_joints`, of a motion put on a rig."""
     rest, bone_map = rig
-    return of_joints(rest, bone_map, *pose(rest, retarget(motion, rest, bone_map, config)))
+    return of_joints(rest, bone_map, *evaluate_pose(rest, retarget(motion, rest, bone_map, config)))
 
 
 @functools.cache
 def shown(name: str) -> tuple[RestPose, BoneMap, Array, Array]:
     """One of RIGS and what it evaluates to when `acted()` is put on it with free feet: heads, turns of all bones."""
     rest, bone_map = make(RIGS[name])
-    return rest, bone_map, *pose(rest, retarget(acted(), rest, bone_map, FREE))
+    return rest, bone_map, *evaluate_pose(rest, retarget(acted(), rest, bone_map, FREE))
 
 
 def of_joints(
@@ -170,7 +173,7 @@ def test_only_mapped_bones_are_keyed_with_unit_turns_close_in_time(name):
 @rigs
 def test_the_motion_comes_back_from_the_rig(name):
     motion, (rest, bone_map, heads, turns) = acted(), shown(name)
-    back = motion_from(rest, bone_map, turns, heads, motion, FREE)
+    back = recover_motion(rest, bone_map, turns, heads, motion, FREE)
     assert degrees_apart(back.q_parent_joint, motion.q_parent_joint).max() < 0.01
     assert np.abs(back.t_world_root - motion.t_world_root).max() < 1e-5
 
@@ -178,7 +181,7 @@ def test_the_motion_comes_back_from_the_rig(name):
 @rigs
 def test_mapped_joints_come_back_whatever_the_motion_was_before(name):
     rest, bone_map, heads, turns = shown(name)
-    back = motion_from(rest, bone_map, turns, heads, acted(seed=3), FREE)
+    back = recover_motion(rest, bone_map, turns, heads, acted(seed=3), FREE)
     (places, seen), (true_places, true) = acting(back), acting(acted())
     for joint in {*TURNED} & set(bone_map.bones):
         if joint != "neck" or len(bone_map.bones["neck"]) == 1:
@@ -196,8 +199,8 @@ def test_an_edit_of_one_bone_is_an_edit_of_its_joint():
     rotations = clip.rotations.copy()
     bone = clip.bones.index("head")
     rotations[:, bone] = rotation.mul(rotations[:, bone], rotation.exp(np.array([0.3, 0.0, 0.1])))
-    heads, turns = pose(rest, replace(clip, rotations=rotations))
-    back = motion_from(rest, bone_map, turns, heads, motion, FREE)
+    heads, turns = evaluate_pose(rest, replace(clip, rotations=rotations))
+    back = recover_motion(rest, bone_map, turns, heads, motion, FREE)
     changed = degrees_apart(back.q_parent_joint, motion.q_parent_joint)
     head = HUMANOID.index("head")
     assert np.allclose(changed[:, head], np.degrees(np.hypot(0.3, 0.1)))
@@ -210,7 +213,8 @@ def test_an_edit_of_one_bone_is_an_edit_of_its_joint():
 def test_bone_rolls_do_not_matter():
     motion = acted()
     seen = [
-        pose(rest, retarget(motion, rest, bone_map)) + (rest,) for rest, bone_map in map(make, (Make(), Make(seed=2)))
+        evaluate_pose(rest, retarget(motion, rest, bone_map)) + (rest,)
+        for rest, bone_map in map(make, (Make(), Make(seed=2)))
     ]
     assert degrees_apart(seen[0][2].q_armature_bone, seen[1][2].q_armature_bone).max() > 90.0
     assert np.allclose(seen[0][0], seen[1][0], atol=1e-9)
@@ -221,7 +225,9 @@ def test_bone_rolls_do_not_matter():
 @pytest.mark.parametrize("name", ["centimetres", "large units", "turned object", "faces elsewhere", "y up, elsewhere"])
 def test_units_axes_and_the_objects_place_do_not_matter(name):
     plain = replace(RIGS[name], unit_m=1.0, **{k: getattr(Make(), k) for k in ("q_armature", "q_object", "t_object")})
-    heads = [pose(rest, retarget(acted(), rest, bone_map))[0] for rest, bone_map in (make(RIGS[name]), make(plain))]
+    heads = [
+        evaluate_pose(rest, retarget(acted(), rest, bone_map))[0] for rest, bone_map in (make(RIGS[name]), make(plain))
+    ]
     assert np.abs(heads[0] - heads[1]).max() < 1e-6
 
 
@@ -252,7 +258,7 @@ def test_time_may_run_backwards():
         q_parent_joint=motion.q_parent_joint[::-1],
         contacts=motion.contacts[::-1],
     )
-    heads = [pose(rest, retarget(m, rest, bone_map))[0] for m in (motion, back)]
+    heads = [evaluate_pose(rest, retarget(m, rest, bone_map))[0] for m in (motion, back)]
     assert np.allclose(heads[0], heads[1][::-1], atol=1e-9)
 
 
@@ -260,10 +266,10 @@ def test_a_motion_of_another_facing_and_root_is_the_same_motion():
     motion = acted()
     q = rotation.from_axis_angle(Z, np.array(2.0))
     skeleton = Skeleton(
-        HUMANOID.joint_names,
-        HUMANOID.parents,
-        rotation.rotate(q, HUMANOID.offsets) * (np.arange(22) > 0)[:, None],
-        rotation.rotate(q, HUMANOID.tips),
+        joint_names=HUMANOID.joint_names,
+        parents=HUMANOID.parents,
+        offsets=rotation.rotate(q, HUMANOID.offsets) * (np.arange(22) > 0)[:, None],
+        tips=rotation.rotate(q, HUMANOID.tips),
     )
     local = motion.q_parent_joint.copy()
     local = rotation.mul(rotation.mul(q, local), rotation.inv(q))
@@ -271,7 +277,7 @@ def test_a_motion_of_another_facing_and_root_is_the_same_motion():
     turned = replace(motion, skeleton=skeleton, q_parent_joint=local)
     assert np.allclose(turned.positions(), motion.positions())
     rest, bone_map = make(RIGS["A pose"])
-    heads = [pose(rest, retarget(m, rest, bone_map))[0] for m in (motion, turned)]
+    heads = [evaluate_pose(rest, retarget(m, rest, bone_map))[0] for m in (motion, turned)]
     assert np.abs(heads[0] - heads[1]).max() < 1e-6
 
 
@@ -280,7 +286,7 @@ def test_a_motion_read_from_bvh_is_the_same_motion(tmp_path):
     write_bvh(motion, tmp_path / "a.bvh")
     read = read_bvh(tmp_path / "a.bvh")
     rest, bone_map = make(RIGS["other body"])
-    heads = [pose(rest, retarget(m, rest, bone_map, FREE))[0] for m in (motion, read)]
+    heads = [evaluate_pose(rest, retarget(m, rest, bone_map, FREE))[0] for m in (motion, read)]
     assert np.abs(heads[0] - heads[1]).max() < 1e-3
 
 
@@ -296,7 +302,7 @@ def test_a_motion_without_some_joints_moves_the_others():
         parents.append(keep.index(parent) if parent >= 0 else -1)
         offsets.append(offset)
     names = tuple(HUMANOID.joint_names[i] for i in keep)
-    skeleton = Skeleton(names, tuple(parents), np.array(offsets), HUMANOID.tips[keep])
+    skeleton = Skeleton(joint_names=names, parents=tuple(parents), offsets=np.array(offsets), tips=HUMANOID.tips[keep])
     less = replace(
         motion, skeleton=skeleton, q_parent_joint=motion.q_parent_joint[:, keep], scores=motion.scores[:, keep]
     )
@@ -331,7 +337,7 @@ def test_knuckles_lie_across_the_palm_whatever_the_rest():
     motion = acted()
     seen = []
     for rig in (rest, replace(rest, heads=heads, tails=tails)):
-        evaluated, _ = pose(rig, retarget(motion, rig, bone_map, FREE))
+        evaluated, _ = evaluate_pose(rig, retarget(motion, rig, bone_map, FREE))
         tips = [evaluated[:, rig.index(f"left_finger{i}_tip")] for i in (1, 4)]
         seen.append(rotation.normalise(tips[0] - tips[1]))
     assert degrees_between(seen[0][0], -Y) < 0.1
@@ -342,7 +348,7 @@ def test_knuckles_lie_across_the_palm_whatever_the_rest():
 def test_a_spine_of_any_number_of_bones_bends_as_the_motions(count):
     rest, bone_map = make(Make(seed=count, spine=count))
     motion = acted()
-    heads, turns = pose(rest, retarget(motion, rest, bone_map, FREE))
+    heads, turns = evaluate_pose(rest, retarget(motion, rest, bone_map, FREE))
     places, true = acting(motion)
     bones = [
         rest.index(bone) for bone in (bone_map.bones["spine"] if count != 3 else ("spine.0", "spine.1", "spine.2"))
@@ -381,7 +387,7 @@ def pronated(degrees: float, in_hand: bool = False) -> Motion:
 def wrung(motion: Motion, want: Make, bone: str) -> Array:
     """How far (T,) a bone has turned in the world since the first frame, degrees."""
     rest, bone_map = make(want)
-    turns = pose(rest, retarget(motion, rest, bone_map))[1][:, rest.index(bone)]
+    turns = evaluate_pose(rest, retarget(motion, rest, bone_map))[1][:, rest.index(bone)]
     return degrees_apart(turns, turns[0])
 
 
@@ -464,7 +470,7 @@ def test_another_root_carries_the_path():
     clip, plain = (retarget(walk(), rest, m) for m in (bone_map, replace(bone_map, root="")))
     assert (clip.root, plain.root) == ("root", "hips")
     assert "root" not in clip.bones
-    assert np.allclose(pose(rest, clip)[0][:, 1:], pose(rest, plain)[0][:, 1:], atol=1e-9)
+    assert np.allclose(evaluate_pose(rest, clip)[0][:, 1:], evaluate_pose(rest, plain)[0][:, 1:], atol=1e-9)
 
 
 def slides(motion: Motion, rig) -> list[Array]:
@@ -585,7 +591,7 @@ def test_a_foot_that_slides_in_the_motion_is_told_and_follows():
     rest, bone_map = make(Make())
     clip = retarget(replace(motion, t_world_root=root), rest, bone_map)
     assert any("slides in the motion itself" in note for note in clip.notes)
-    assert np.ptp(pose(rest, clip)[0][:, rest.index("left_foot"), 0]) > 1.4
+    assert np.ptp(evaluate_pose(rest, clip)[0][:, rest.index("left_foot"), 0]) > 1.4
 
 
 # ---------------------------------------------------------------------------------------------- errors and time
@@ -598,7 +604,7 @@ def test_a_bone_or_root_that_the_armature_lacks_is_named():
     with pytest.raises(UserError, match="Wurzel"):
         retarget(walk(), rest, replace(bone_map, root="Wurzel"))
     with pytest.raises(UserError, match="no bone"):
-        retarget(walk(), rest, BoneMap("empty", {}))
+        retarget(walk(), rest, BoneMap(name="empty", bones={}))
 
 
 def test_one_frame_is_a_motion_too():
@@ -612,7 +618,7 @@ def test_one_frame_is_a_motion_too():
     )
     rest, bone_map = make(Make())
     clip = retarget(one, rest, bone_map)
-    assert isinstance(clip, Clip) and clip.rotations.shape == (1, len(clip.bones), 4)
+    assert isinstance(clip, BoneAnimation) and clip.rotations.shape == (1, len(clip.bones), 4)
 
 
 def test_ten_thousand_frames_take_seconds():

@@ -15,8 +15,11 @@ import pytest
 
 from stc_core.errors import UserError
 from stc_core.geometry import rotation
-from stc_core.motion.retarget.rest_pose import BoneMap, RestPose
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.retarget.rest_pose import RestPose
+from stc_core.motion.rig_mapping.bone_map import BoneMap
+from stc_core.motion.rig_mapping.bone_map_io import check_bone_map, load_bone_map, save_bone_map
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map, match_preset
+from stc_core.motion.rig_mapping.presets import PRESETS
 from stc_core.motion.skeleton import HUMANOID
 from tests.motion.rig_mapping.rig_trees import STRANGERS, VENDORS
 
@@ -94,7 +97,14 @@ def armature(names, parents, heads, tails=None) -> RestPose:
                 tails[parents[bone]] = heads[bone]
     count = len(names)
     turns = np.tile(rotation.IDENTITY, (count, 1))
-    return RestPose(tuple(names), tuple(parents), heads, np.array(tails, float), turns, np.ones(count, bool))
+    return RestPose(
+        bones=tuple(names),
+        parents=tuple(parents),
+        heads=heads,
+        tails=np.array(tails, float),
+        q_armature_bone=turns,
+        inherits_rotation=np.ones(count, bool),
+    )
 
 
 def real(name: str) -> RestPose:
@@ -262,7 +272,7 @@ def back(found: dict, names: dict[str, str]) -> dict[str, tuple[str, ...]]:
 @pytest.mark.parametrize("name", TRUTHS)
 def test_real_rigs_find_every_joint(name):
     title, truth = TRUTHS[name]
-    bone_map = bone_maps.guess(upright(name))
+    bone_map = guess_bone_map(upright(name))
     assert (bone_map.name, shortened(bone_map)) == (title, truth)
     assert set(bone_map.confidence) == set(bone_map.bones) and set(bone_map.confidence.values()) == {1.0}
 
@@ -271,7 +281,7 @@ def test_real_rigs_find_every_joint(name):
 def test_vendors_find_every_joint_and_twist_bone(name):
     sides, tree = VENDORS[name]
     rest, bones, twists = made(tree, sides)
-    bone_map = bone_maps.guess(rest)
+    bone_map = guess_bone_map(rest)
     assert bone_map.name == name
     assert shortened(bone_map) == bones
     assert dict(bone_map.twists) == twists
@@ -282,14 +292,14 @@ def test_vendors_find_every_joint_and_twist_bone(name):
 def test_rigs_that_nobody_listed_are_read_by_their_words(name):
     sides, tree = STRANGERS[name]
     rest, bones, twists = made(tree, sides)
-    bone_map = bone_maps.guess(rest)
+    bone_map = guess_bone_map(rest)
     assert shortened(bone_map) == bones
     assert dict(bone_map.twists) == twists
 
 
 def test_generated_rigify_rigs_can_be_keyed_on_their_deform_bones_too():
-    deform = next(rig for rig in bone_maps.KNOWN if rig.name == "Rigify deform bones")
-    bone_map = bone_maps.match(real("rigify_generated"), deform)
+    deform = next(rig for rig in PRESETS if rig.name == "Rigify deform bones")
+    bone_map = match_preset(real("rigify_generated"), deform)
     assert shortened(bone_map) == expected(
         RIGIFY,
         "DEF-%s.L",
@@ -305,8 +315,8 @@ def test_generated_rigify_rigs_can_be_keyed_on_their_deform_bones_too():
 
 
 def test_a_listed_rig_that_is_not_there_matches_nothing():
-    daz = next(rig for rig in bone_maps.KNOWN if rig.name == "Daz Genesis 9")
-    assert not bone_maps.match(armature(["Bone"], [-1], [[0, 0, 0]]), daz).bones
+    daz = next(rig for rig in PRESETS if rig.name == "Daz Genesis 9")
+    assert not match_preset(armature(["Bone"], [-1], [[0, 0, 0]]), daz).bones
 
 
 def long_spined(count: int) -> RestPose:
@@ -331,7 +341,7 @@ def long_spined(count: int) -> RestPose:
 )
 def test_spines_are_shared_out_from_below(count, shares):
     rest = long_spined(count)
-    found = bone_maps.guess(rest).bones
+    found = guess_bone_map(rest).bones
     assert [len(found[joint]) for joint in TRUNK if joint in found] == shares
     assert sum((found.get(joint, ()) for joint in TRUNK), ()) == rest.bones[1 : count + 1]
     assert len(found) == 19 + min(count, 3)
@@ -362,13 +372,13 @@ def test_names_may_be_changed_as_importers_do(name, how):
     else:
         rest, truth = upright(name), TRUTHS[name][1]
     rest, names = renamed(rest, RENAMES[how])
-    assert back(shortened(bone_maps.guess(rest)), names) == truth
+    assert back(shortened(guess_bone_map(rest)), names) == truth
 
 
 @pytest.mark.parametrize("prefix", ["mixamorig:", "mixamorig1:", "mixamorig9:", "mixamorig_", "mixamorig", "Bob|", ""])
 def test_mixamo_comes_with_many_prefixes(prefix):
     rest, names = renamed(real("mpfb_mixamo_unity"), lambda name, i: prefix + name.removeprefix("mixamorig:"))
-    bone_map = bone_maps.guess(rest)
+    bone_map = guess_bone_map(rest)
     assert back(shortened(bone_map), names) == TRUTHS["mpfb_mixamo_unity"][1]
     assert bone_map.name == ("Mixamo" if "mixamo" in prefix else "Ready Player Me")
 
@@ -388,12 +398,12 @@ def test_sides_are_written_in_many_ways(forms):
         return name
 
     rest, names = renamed(rest, rename)
-    assert back(shortened(bone_maps.guess(rest)), names) == truth
+    assert back(shortened(guess_bone_map(rest)), names) == truth
 
 
 def test_a_number_on_some_bones_only_does_no_harm():
     rest, names = renamed(real("mpfb_game_engine"), lambda name, i: name + (".001" if i % 5 == 0 else ""))
-    assert back(shortened(bone_maps.guess(rest)), names) == TRUTHS["mpfb_game_engine"][1]
+    assert back(shortened(guess_bone_map(rest)), names) == TRUTHS["mpfb_game_engine"][1]
 
 
 # ---- missing bones, one arm, flat trees
@@ -429,7 +439,7 @@ def test_missing_bones_leave_the_others_found(gone, listed):
         rest, names = renamed(rest, lambda name, i: pattern.sub(lambda m: words[m[0]], name))
     else:
         names = {bone: bone for bone in rest.bones}
-    assert back(shortened(bone_maps.guess(rest)), names) == truth
+    assert back(shortened(guess_bone_map(rest)), names) == truth
 
 
 @pytest.mark.parametrize("joint", ["lower_arm", "lower_leg", "hand", "foot", "upper_arm", "upper_leg"])
@@ -437,7 +447,7 @@ def test_a_bone_without_a_telling_name_is_found_by_its_place(joint):
     truth = TRUTHS["mpfb_mixamo_unity"][1]
     odd = {truth[f"{side}_{joint}"][0]: f"thing {side[0]}" for side in ("left", "right")}
     rest, names = renamed(real("mpfb_mixamo_unity"), lambda name, i: odd.get(name, name))
-    bone_map = bone_maps.guess(rest)
+    bone_map = guess_bone_map(rest)
     assert back(shortened(bone_map), names) == truth
     assert bone_map.confidence[f"left_{joint}"] == 0.5
 
@@ -446,11 +456,11 @@ def test_control_rigs_with_no_order_among_their_bones_are_read_by_name():
     rest = real("mpfb_game_engine")
     flat = replace(rest, parents=tuple(-1 for _ in rest.bones))
     truth = TRUTHS["mpfb_game_engine"][1]
-    assert shortened(bone_maps.guess(flat)) == truth
+    assert shortened(guess_bone_map(flat)) == truth
     words = {"upperarm": "uparm", "lowerarm": "loarm", "thigh": "upleg", "calf": "loleg", "ball": "toe"}
     pattern = re.compile("|".join(words))
     flat, names = renamed(flat, lambda name, i: pattern.sub(lambda m: words[m[0]], name))
-    found = back(shortened(bone_maps.guess(flat)), names)
+    found = back(shortened(guess_bone_map(flat)), names)
     assert {joint: found.get(joint) for joint in truth if "_" in joint} == {j: b for j, b in truth.items() if "_" in j}
 
 
@@ -469,7 +479,7 @@ SHAPES = {name: TRUTHS[name][1] for name in TRUTHS if len(REAL[name]["bones"][0]
 def test_rigs_without_names_are_found_by_shape(name, turn):
     rest, names = nameless(upright(name))
     turned = rotation.mul(rotation.from_axis_angle([0.0, 0.0, 1.0], turn), rest.q_world_armature)
-    bone_map = bone_maps.guess(replace(rest, q_world_armature=turned))
+    bone_map = guess_bone_map(replace(rest, q_world_armature=turned))
     assert back(shortened(bone_map), names) == SHAPES[name]
     assert set(bone_map.confidence.values()) == {0.4}
 
@@ -479,11 +489,11 @@ def test_shape_does_not_depend_on_size_or_axes(name):
     rest, names = nameless(upright(name))
     for scale in (0.01, 8.5, 1000.0):
         larger = replace(rest, heads=rest.heads * scale, tails=rest.tails * scale)
-        assert back(shortened(bone_maps.guess(larger)), names) == SHAPES[name]
+        assert back(shortened(guess_bone_map(larger)), names) == SHAPES[name]
     if name != "kaykit":  # KayKit's has y up inside as it is
-        assert back(shortened(bone_maps.guess(y_up(rest))), names) == SHAPES[name]
+        assert back(shortened(guess_bone_map(y_up(rest))), names) == SHAPES[name]
         lying = replace(y_up(rest), q_world_armature=rotation.IDENTITY.copy())  # and an object that does not say so
-        assert back(shortened(bone_maps.guess(lying)), names) == SHAPES[name]
+        assert back(shortened(guess_bone_map(lying)), names) == SHAPES[name]
 
 
 def with_cloth(rest: RestPose, seed: int = 0) -> RestPose:
@@ -519,7 +529,7 @@ def test_hair_and_skirts_are_no_limbs(named):
     names = {bone: bone for bone in rest.bones}
     if not named:
         rest, names = nameless(rest)
-    assert back(shortened(bone_maps.guess(rest)), names) == TRUTHS["mpfb_game_engine"][1]
+    assert back(shortened(guess_bone_map(rest)), names) == TRUTHS["mpfb_game_engine"][1]
 
 
 def test_sides_that_names_tell_win_over_the_facing():
@@ -527,12 +537,12 @@ def test_sides_that_names_tell_win_over_the_facing():
     rest, names = renamed(real("mpfb_game_engine"), lambda name, i: f"Bone.{i:03d}" + side_of(name))
     behind = rotation.from_axis_angle([0.0, 0.0, 1.0], np.pi)
     for turn in (rotation.IDENTITY, behind):
-        found = back(shortened(bone_maps.guess(replace(rest, q_world_armature=turn))), names)
+        found = back(shortened(guess_bone_map(replace(rest, q_world_armature=turn))), names)
         assert found == TRUTHS["mpfb_game_engine"][1]
     swapped, names = renamed(
         real("mpfb_game_engine"), lambda name, i: f"Bone.{i:03d}" + {".L": ".R", ".R": ".L", "": ""}[side_of(name)]
     )
-    found = bone_maps.guess(swapped).bones
+    found = guess_bone_map(swapped).bones
     assert names[found["left_hand"][0]] == "hand_r" and found["left_hand"][0].endswith(".L")
 
 
@@ -544,7 +554,7 @@ def test_no_body_gives_an_empty_map():
     chain = armature([f"Bone.{i}" for i in range(9)], range(-1, 8), [[0.0, 0.1 * i, 0.0] for i in range(9)])
     table = armature(["top", *"abcd"], [-1, 0, 0, 0, 0], [[0, 0, 1], [1, 1, 1], [1, -1, 1], [-1, 1, 1], [-1, -1, 1]])
     for rest in (chain, table, armature([], [], np.zeros((0, 3)))):
-        assert not bone_maps.guess(rest).bones
+        assert not guess_bone_map(rest).bones
 
 
 # ---- always
@@ -566,13 +576,13 @@ def test_a_guess_never_raises_and_is_always_sound(seed):
     names = sorted({random_name(rng) for _ in range(rng.integers(0, 60))}, key=lambda name: rng.random())
     parents = [int(rng.integers(-1, i)) if i else -1 for i in range(len(names))]
     rest = armature(names, parents, rng.normal(size=(len(names), 3)) * [0.0, 1e-9, 1.0, 1e9, np.nan][seed % 5])
-    bone_map = bone_maps.guess(rest)
+    bone_map = guess_bone_map(rest)
     used = [bone for chain in (*bone_map.bones.values(), *bone_map.twists.values()) for bone in chain]
     assert len(used) == len(set(used)) and set(used) <= set(names)
     assert set(bone_map.bones) <= set(HUMANOID.joint_names) and set(bone_map.twists) <= set(bone_map.bones)
     assert all(0.0 < sure <= 1.0 for sure in bone_map.confidence.values())
     assert set(bone_map.confidence) == set(bone_map.bones)
-    bone_maps.check(bone_map, rest)
+    check_bone_map(bone_map, rest)
 
 
 @pytest.mark.parametrize("name", [*TRUTHS, *VENDORS, *STRANGERS])
@@ -583,7 +593,7 @@ def test_left_and_right_are_never_exchanged(name):
     for _ in range(4):
         gone = set(rng.choice(rest.bones, len(rest.bones) // 4, replace=False))
         part = without(rest, lambda bone, gone=gone: bone in gone)
-        for joint, bones in bone_maps.guess(part).bones.items():
+        for joint, bones in guess_bone_map(part).bones.items():
             side = {"left": 1.0, "right": -1.0}.get(joint.split("_")[0], 0.0)
             across = [part.heads[part.index(bone)][0] for bone in bones]
             assert all(side * x >= 0.0 for x in across) and (side or np.abs(across).max() < 0.05), (joint, bones)
@@ -593,7 +603,7 @@ def test_a_rig_of_700_bones_is_read_in_a_third_of_a_second():
     rest = real("rigify_generated")
     assert len(rest.bones) == 706
     start = time.process_time()
-    bone_maps.guess(rest)
+    guess_bone_map(rest)
     assert time.process_time() - start < 0.3
 
 
@@ -602,13 +612,13 @@ def test_a_rig_of_700_bones_is_read_in_a_third_of_a_second():
 
 def a_map() -> BoneMap:
     rest, _, _ = made(*VENDORS["Daz Genesis 3 and 8"][::-1])
-    return replace(bone_maps.guess(rest), name="My “Daz” 右", root="hip")
+    return replace(guess_bone_map(rest), name="My “Daz” 右", root="hip")
 
 
 def test_a_map_comes_back_from_its_file(tmp_path):
     path = tmp_path / "daz map.json"
-    bone_maps.save_map(a_map(), path)
-    assert bone_maps.load_map(path) == a_map()
+    save_bone_map(a_map(), path)
+    assert load_bone_map(path) == a_map()
     text = json.loads(path.read_text(encoding="utf-8"))
     assert text["format"] == "stc-mocap bone map" and text["version"] == 1
     assert text["bones"]["left_upper_arm"] == ["lShldrBend"] and text["twists"]["left_upper_arm"] == ["lShldrTwist"]
@@ -618,12 +628,12 @@ def test_a_map_comes_back_from_its_file(tmp_path):
 def test_a_map_needs_only_its_bones(tmp_path):
     path = tmp_path / "small.json"
     path.write_text('{"format": "stc-mocap bone map", "version": 1, "bones": {"hips": ["a b"], "head": []}}')
-    assert bone_maps.load_map(path) == BoneMap("small", {"hips": ("a b",)}, {}, {"hips": 1.0})
+    assert load_bone_map(path) == BoneMap(name="small", bones={"hips": ("a b",)}, twists={}, confidence={"hips": 1.0})
 
 
 def test_saving_where_one_cannot_write_is_said(tmp_path):
     with pytest.raises(UserError, match="cannot be written"):
-        bone_maps.save_map(a_map(), tmp_path / "no such folder" / "map.json")
+        save_bone_map(a_map(), tmp_path / "no such folder" / "map.json")
 
 
 DAMAGE = {
@@ -656,33 +666,33 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_wrong_map_file_says_what_is_wrong(tmp_path, damage):
     path = tmp_path / "map.json"
-    bone_maps.save_map(a_map(), path)
+    save_bone_map(a_map(), path)
     change, words = DAMAGE[damage]
     data = change(json.loads(path.read_text(encoding="utf-8")))
     path.write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
     with pytest.raises(UserError, match=words) as caught:
-        bone_maps.load_map(path)
+        load_bone_map(path)
     assert str(path) in caught.value.what
 
 
 def test_missing_and_binary_map_files_are_said(tmp_path):
     with pytest.raises(UserError, match="There is no file"):
-        bone_maps.load_map(tmp_path / "none.json")
+        load_bone_map(tmp_path / "none.json")
     (tmp_path / "map.json").write_bytes(b"\xff\xfe\x00bin\x80")
     with pytest.raises(UserError, match="is not a bone map"):
-        bone_maps.load_map(tmp_path / "map.json")
+        load_bone_map(tmp_path / "map.json")
     with pytest.raises(UserError, match="cannot be read"):
-        bone_maps.load_map(tmp_path)
+        load_bone_map(tmp_path)
 
 
 def test_a_map_of_another_rig_names_the_bone_that_lacks():
     rest = real("m2m_skeleton_mecanim_full")
-    other = bone_maps.guess(rest)
+    other = guess_bone_map(rest)
     bones = dict(other.bones) | {"left_hand": ("mixamorig:LeftHand",)}
     with pytest.raises(UserError, match=r'no bone "mixamorig:LeftHand".* for the left hand.*"mixamorig_LeftHand"'):
-        bone_maps.check(replace(other, bones=bones), rest)
+        check_bone_map(replace(other, bones=bones), rest)
     with pytest.raises(UserError, match=r'no bone "pelvis".* as root'):
-        bone_maps.check(replace(other, root="pelvis"), rest)
+        check_bone_map(replace(other, root="pelvis"), rest)
     with pytest.raises(UserError, match=r'no bone "twist".* for the head'):
-        bone_maps.check(replace(other, twists={"head": ("twist",)}), rest)
-    assert bone_maps.check(other, rest) is other
+        check_bone_map(replace(other, twists={"head": ("twist",)}), rest)
+    assert check_bone_map(other, rest) is other

@@ -1,0 +1,144 @@
+"""Which bone of somebody's rig is which joint, guessed.
+
+Names come first (presets, then words), then how bones hang together, then the body's shape. Knows rigs through
+`BoneTree` and `BoneName`; does not know files, nor how a motion is put on a rig.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...geometry import rotation
+from ..retarget.rest_pose import RestPose
+from ..skeleton import HUMANOID
+from . import chains, match_presets, twist_bones
+from .body_shape import find_body
+from .bone_map import BoneMap
+from .bone_names import BoneName, parse_names, possible_joints
+from .bone_tree import BoneTree
+from .chains import LIMBS, SIDES, Findings
+from .presets import RigPreset
+
+_TRUNK = ("spine", "chest", "upper_chest")
+_SHAPE_CONFIDENCE, _UNSURE_CONFIDENCE = 0.4, 0.25  # of a joint found by shape; where front and back look alike; chosen
+
+
+def guess_bone_map(rest: RestPose) -> BoneMap:
+    """Guess the bone map that fits an armature best, with a confidence for each joint; unknown joints are left out.
+
+    Left and right are taken from names wherever names show them, else from where the feet point. Never raises.
+    """
+    tree, names = _build_tree(rest), parse_names(rest.bones)
+    preset, found = match_presets.find_preset(rest.bones, names)
+    for joint, bones in chains.find_limbs(tree, names).items():
+        _add(tree, found, {joint: bones})
+    _add(tree, found, chains.fill_limbs(tree, names, found))
+    trunk = chains.find_trunk(tree, names, found)
+    _add(tree, found, trunk)
+    if preset is None or not preset.controls:
+        _extend_spine(names, found, trunk)
+    needs_shape = _is_incomplete(found)
+    if needs_shape:
+        _add_shape(tree, names, found)
+    name = preset.name if preset else "Guessed by shape" if needs_shape else "Guessed by names"
+    return _make_bone_map(rest, tree, names, preset, found, name)
+
+
+def match_preset(rest: RestPose, preset: RigPreset) -> BoneMap:
+    """Find the bones of an armature that a preset names, and no others; empty where they do not fit."""
+    tree, names = _build_tree(rest), parse_names(rest.bones)
+    found = match_presets.match_names(preset, match_presets.NameIndex(names))
+    return _make_bone_map(rest, tree, names, preset, found, preset.name)
+
+
+def _build_tree(rest: RestPose) -> BoneTree:
+    heads, tails = (np.nan_to_num(np.asarray(points, float)) for points in (rest.heads, rest.tails))
+    q = rest.q_world_armature
+    return BoneTree(parents=rest.parents, heads=rotation.rotate(q, heads), tails=rotation.rotate(q, tails))
+
+
+# ---------------------------------------------------------------------------------------------- putting it together
+
+
+def _add(tree: BoneTree, found: Findings, more: Findings) -> None:
+    """Add findings for joints still missing whose bones are free and hang rightly on the limb's other joints."""
+    for joint, (bones, confidence) in more.items():
+        used = {bone for others, _ in found.values() for bone in others}
+        free = tuple(bone for bone in bones if bone not in used)
+        if joint not in found and free and _hangs_rightly(tree, found, joint, free[0]):
+            found[joint] = (free, confidence)
+
+
+def _extend_spine(names: Sequence[BoneName], found: Findings, trunk: Findings) -> None:
+    """Add bones called spine that stand in line with a preset's own, which is shorter."""
+    own, confidence = found.get("spine", ((), 0.0))
+    line = trunk.get("spine", ((), 0.0))[0]
+    used = {bone for joint, (bones, _) in found.items() if joint != "spine" for bone in bones}
+    if own and set(own) < set(line):
+        kept = [b for b in line if b in own or (b not in used and "spine" in possible_joints(names[b]))]
+        found["spine"] = (tuple(kept), confidence)
+
+
+def _hangs_rightly(tree: BoneTree, found: Findings, joint: str, bone: int) -> bool:
+    """Whether a bone lies below the joints of its limb that come before it, and above those that come after."""
+    side, _, part = joint.partition("_")
+    limb = next((limb for limb in LIMBS if part in limb), None)
+    if limb is None:
+        return True
+    for other in limb:
+        if f"{side}_{other}" in found:
+            known = found[f"{side}_{other}"][0][0]
+            if tree.is_below(*((known, bone) if limb.index(other) < limb.index(part) else (bone, known))):
+                return False
+    return True
+
+
+def _is_incomplete(found: Findings) -> bool:
+    """Whether the hips, both arms or both legs are still missing."""
+    limbs = [[f"{side}_{limb[1]}" in found or f"{side}_{limb[0]}" in found for side in SIDES] for limb in LIMBS]
+    return "hips" not in found or not all(any(sides) for sides in limbs)
+
+
+def _add_shape(tree: BoneTree, names: Sequence[BoneName], found: Findings) -> None:
+    """Add joints found by the body's shape, of limbs without any finding and of the trunk."""
+    sides = [name.side for name in names]
+    body, is_facing_sure = find_body(tree, sides)
+    confidence = _SHAPE_CONFIDENCE if is_facing_sure or any(sides) else _UNSURE_CONFIDENCE
+    taken = {joint.partition("_")[0] + limb[1] for joint in found for limb in LIMBS if joint.partition("_")[2] in limb}
+    for joint, bones in body.items():
+        side, _, part = joint.partition("_")
+        limb = next((limb for limb in LIMBS if part in limb), None)
+        if limb is None or side + limb[1] not in taken:
+            _add(tree, found, {joint: (bones, confidence)})
+
+
+def _make_bone_map(
+    rest: RestPose,
+    tree: BoneTree,
+    names: Sequence[BoneName],
+    preset: RigPreset | None,
+    found: Findings,
+    name: str,
+) -> BoneMap:
+    twists: dict[str, tuple[int, ...]] = {}
+    if preset is None or not preset.controls:
+        found = found | twist_bones.find_first_pieces(tree, names, found)
+        twists = twist_bones.find_twist_bones(tree, names, found)
+    found = _distribute_spine(found)
+    order = [joint for joint in HUMANOID.joint_names if joint in found]
+    return BoneMap(
+        name=name,
+        bones={joint: tuple(rest.bones[bone] for bone in found[joint][0]) for joint in order},
+        twists={joint: tuple(rest.bones[bone] for bone in twists[joint]) for joint in order if joint in twists},
+        confidence={joint: round(float(found[joint][1]), 2) for joint in order},
+    )
+
+
+def _distribute_spine(found: Findings) -> Findings:
+    """Distribute the spine's bones over spine, chest and upper chest, from below."""
+    bones, confidence = found.get("spine", ((), 0.0))
+    parts = np.array_split(np.array(bones, int), min(len(bones), len(_TRUNK))) if bones else []
+    trunk = {joint: (tuple(map(int, part)), confidence) for joint, part in zip(_TRUNK, parts, strict=False)}
+    return {joint: value for joint, value in found.items() if joint not in _TRUNK} | trunk
