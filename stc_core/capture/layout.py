@@ -92,6 +92,15 @@ BODY27 = Layout(
     ),
 )
 
+# MediaPipe's 33 landmarks in its own order
+_EACH_SIDE = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb", "hip", "knee", "ankle", "heel", "foot_index")
+MEDIAPIPE_NAMES = (
+    "nose",
+    *(f"{side}_{part}" for side in SIDES for part in ("eye_inner", "eye", "eye_outer")),
+    *(f"{side}_{part}" for part in ("ear", "mouth", *_EACH_SIDE) for side in SIDES),
+)
+assert len(MEDIAPIPE_NAMES) == 33
+
 LAYOUTS = {layout.name: layout for layout in (H36M17, BODY27)}
 
 

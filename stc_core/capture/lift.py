@@ -1,4 +1,4 @@
-"""Landmarks in the image to joints in space: STCFormer over overlapping windows of the whole clip.
+"""Lifting: landmarks in the image to joints in space, by STCFormer over overlapping windows of the whole clip.
 
 Knows devices, frame rates and windows; not how the network works, nor where the person stands in the room.
 """
@@ -20,129 +20,134 @@ from ..geometry.intervals import interpolate
 from ..model.normalization import along_ray, in_image
 from ..model.stcformer import STCFormer, flipped_mean
 from .layout import Array
-from .pose import Pose2D, Pose3D
+from .pose import CameraIntrinsics, Pose2D, Pose3D
 
+_CPU_BATCH, _GPU_BATCH = 4, 64  # windows; measured: more of them on a processor take memory and save no time
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LiftConfig:
     """How the network is run; what it is fed is decided by its checkpoint."""
 
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    """where the network runs; auto takes CUDA, then MPS, then the processor"""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """the network's number format"""
     threads: int = 0
-    """processor threads for the network, 0 as PyTorch likes"""
+    """0 and up: processor threads for the network, 0 as PyTorch likes"""
     flip: bool = True
-    """mean with the mirrored person: twice the work, steadier depth"""
+    """average with the mirrored person: twice the work, steadier depth"""
     window_frames: int = 0
-    """frames looked at together, 0 as the checkpoint was trained"""
+    """0 and up: frames in a window, 0 as the checkpoint was trained"""
     overlap: float = 0.33
-    """share of a window that the next one looks at again"""
+    """0 to below 1: the fraction of a window that the next one covers again"""
     batch: int = 0
-    """windows at a time, 0 as suits the device: few keep memory flat on a processor, many keep a GPU busy"""
+    """0 and up: windows at a time, 0 as suits the device: few keep memory flat on a processor, many keep a GPU busy"""
 
 
 def lift(
-    pose: Pose2D, model: STCFormer, focal_px: float, config: LiftConfig | None = None, report: Report = ignore
+    pose: Pose2D,
+    model: STCFormer,
+    intrinsics: CameraIntrinsics,
+    config: LiftConfig | None = None,
+    report: Report = ignore,
 ) -> Pose3D:
     """Joints (T, K, 3) in camera axes, metres, pelvis at 0, at the frames of `pose` (which must be evenly spaced).
 
     The clip is resampled to the rate the network was trained for, cut into windows that overlap, every output
     of every window is used, blended with weights that fall towards a window's ends, and brought back to the clip's
-    frames by a cubic spline. Raises UserError where the device asked for is not there.
+    frames by a cubic spline. Raises UserError where the requested device is missing.
     """
     config = config or LiftConfig()
     assert pose.layout.name == model.config.layout, (pose.layout.name, model.config.layout)
     if config.threads:
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
-    times, wanted = _times(len(pose.scores), pose.fps, model.config.rate_hz)
-    keypoints, scores = (interpolate(v, times, wanted) for v in (pose.keypoints, pose.scores))
+    times, model_times = _resample_times(len(pose.scores), pose.fps, model.config.rate_hz)
+    keypoints, scores = (interpolate(v, times, model_times) for v in (pose.keypoints, pose.scores))
     model = model.to(device, _PRECISIONS[config.precision])
-    joints = _lift_even(model, keypoints, scores, focal_px, pose.image_size, config, report)
-    joints = _spline(joints, wanted, times)
+    joints = _lift_windows(model, keypoints, scores, intrinsics, config, report)
+    joints = _interpolate_spline(joints, model_times, times)
     return Pose3D(layout=pose.layout, joints=joints - joints[:, :1], scores=pose.scores, fps=pose.fps)
 
 
-def choose_device(wanted: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
     """The device of that name; "auto" takes CUDA, then MPS, then the CPU. Raises UserError where it is missing."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return torch.device(next(name for name, has in there.items() if has))
-    if not there[wanted]:
-        raise UserError(f"PyTorch finds no {wanted} device here.", "Use --device auto or --device cpu.")
-    return torch.device(wanted)
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, is_available in available.items() if is_available))
+    if not available[name]:
+        raise UserError(f"PyTorch finds no {name} device here.", "Use --device auto or --device cpu.")
+    return torch.device(name)
 
 
-def _times(frames: int, fps: float, rate_hz: float) -> tuple[Array, Array]:
+def _resample_times(frames: int, fps: float, rate_hz: float) -> tuple[Array, Array]:
     """Times of the clip's frames, and evenly spaced ones at about rate_hz from its first to its last frame."""
     times = np.arange(frames) / fps
     count = max(2, 1 + round(times[-1] * rate_hz)) if frames > 1 else 1
     return times, np.linspace(0.0, times[-1], count)
 
 
-def _spline(values: Array, times: Array, wanted: Array) -> Array:
-    """Values (T, ...) read between frames by a spline as smooth as their number allows."""
+def _interpolate_spline(values: Array, times: Array, new_times: Array) -> Array:
+    """Values (T, ...) at times (T,) interpolated at new times by a cubic spline, or the best that so few allow."""
     if len(times) == 1:
-        return np.repeat(values, len(wanted), 0)
-    return make_interp_spline(times, values, k=min(3, len(times) - 1))(wanted)
+        return np.repeat(values, len(new_times), 0)
+    return make_interp_spline(times, values, k=min(3, len(times) - 1))(new_times)
 
 
-def _windows(frames: int, window: int, overlap: float) -> list[int]:
-    """First frames of windows that cover all and overlap by at least that share of a window."""
+def _place_windows(frames: int, window: int, overlap: float) -> list[int]:
+    """First frames of windows that cover all frames and overlap by at least that fraction of a window."""
     step = max(1, int(window * (1.0 - overlap)))
     count = 1 + int(np.ceil(max(0, frames - window) / step))
     return [int(first) for first in np.linspace(0, max(0, frames - window), count).round()]
 
 
 @torch.inference_mode()
-def _lift_even(
+def _lift_windows(
     model: STCFormer,
     keypoints: Array,
     scores: Array,
-    focal_px: float,
-    image_size: tuple[int, int],
+    intrinsics: CameraIntrinsics,
     config: LiftConfig,
     report: Report,
 ) -> Array:
+    """Joints (T, K, 3) in camera axes of keypoints (T, K, 2) at the network's frame rate."""
     frames = len(keypoints)
     window = min(config.window_frames or model.config.frames, frames)
-    firsts = _windows(frames, window, config.overlap)
+    firsts = _place_windows(frames, window, config.overlap)
     fade = np.minimum(np.arange(1, window + 1), np.arange(window, 0, -1))[:, None, None].astype(float)
     total, weight = np.zeros((*keypoints.shape[:2], 3)), np.zeros((frames, 1, 1))
     report(Progress("lift", 0, frames))
-    on_processor = next(model.parameters()).device.type == "cpu"
-    for some in _batches(firsts, config.batch or (4 if on_processor else 64)):
-        index = np.array(some)[:, None] + np.arange(window)
-        answer = _answer(model, keypoints[index], scores[index], focal_px, image_size, config.flip)
-        for first, joints in zip(some, answer, strict=True):
+    is_cpu = next(model.parameters()).device.type == "cpu"
+    for batch in _split_batches(firsts, config.batch or (_CPU_BATCH if is_cpu else _GPU_BATCH)):
+        index = np.array(batch)[:, None] + np.arange(window)
+        prediction = _predict(model, keypoints[index], scores[index], intrinsics, config.flip)
+        for first, joints in zip(batch, prediction, strict=True):
             total[first : first + window] += fade * joints
             weight[first : first + window] += fade
-        report(Progress("lift", some[-1] + window, frames))
+        report(Progress("lift", batch[-1] + window, frames))
     return total / weight
 
 
-def _batches(firsts: list[int], size: int) -> Iterator[list[int]]:
+def _split_batches(firsts: list[int], size: int) -> Iterator[list[int]]:
     for start in range(0, len(firsts), size):
         yield firsts[start : start + size]
 
 
-def _answer(
-    model: STCFormer, keypoints: Array, scores: Array, focal_px: float, image_size: tuple[int, int], flip: bool
-) -> Array:
+def _predict(model: STCFormer, keypoints: Array, scores: Array, intrinsics: CameraIntrinsics, flip: bool) -> Array:
     """The network's joints (B, T, K, 3) in camera axes for windows of landmarks."""
     parameter = next(model.parameters())
     points = torch.tensor(keypoints, dtype=torch.float32, device=parameter.device)
-    sure = torch.tensor(scores, dtype=torch.float32, device=parameter.device)
-    width, height = image_size
-    turn: Tensor | None = None
+    confidence = torch.tensor(scores, dtype=torch.float32, device=parameter.device)
+    width, height = intrinsics.image_size
+    ray_to_camera: Tensor | None = None
     if model.config.view == "ray":
-        focal = torch.full((len(points),), focal_px, device=points.device)
+        focal = torch.full((len(points),), intrinsics.focal_px, device=points.device)
         centre = torch.tensor([width / 2.0, height / 2.0], device=points.device).expand(len(points), 2)
-        inputs, turn = along_ray(points, sure, focal, centre)
+        inputs, ray_to_camera = along_ray(points, confidence, focal, centre)
     else:
-        inputs = torch.cat([in_image(points, width, height), sure[..., None]], -1)
+        inputs = torch.cat([in_image(points, width, height), confidence[..., None]], -1)
     inputs = inputs[..., : model.config.channels].to(parameter.dtype)
     joints = (flipped_mean(model, inputs) if flip else model(inputs)).float()
-    return (joints if turn is None else joints @ turn).double().cpu().numpy()
+    return (joints if ray_to_camera is None else joints @ ray_to_camera).double().cpu().numpy()

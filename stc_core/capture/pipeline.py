@@ -1,4 +1,4 @@
-"""The walk from a video to a motion: the stages in their order, and what passes between them.
+"""From a video to motions: the stages in their order, and what flows between them.
 
 Knows the order and the settings as a whole; not what any stage does.
 """
@@ -6,48 +6,54 @@ Knows the order and the settings as a whole; not what any stage does.
 from __future__ import annotations
 
 import platform
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 
 from .. import __version__
 from ..assets import shipped
 from ..errors import UserError
-from ..events import Event, Note, Progress, Report, ignore
+from ..events import Note, Progress, Report, ignore
 from ..model.checkpoint import load_checkpoint
+from ..model.stcformer import STCFormer
 from ..motion.motion import Motion
-from .camera_motion import Background, SteadyConfig
-from .detect import DetectConfig, Landmarks, Network, boxes, landmarks, landmarks_near, to_pose2d
-from .ground.ground import GroundConfig, focal_px, ground
-from .ik.solve import SolveConfig, solve
+from ..plain_values import to_plain
+from .camera_motion import BackgroundTracker, CameraMotionConfig
+from .detect.config import DetectConfig, Network
+from .detect.detect import detect_landmarks, follow_person
+from .detection_checks import report_detection
+from .ground.config import GroundConfig
+from .ground.place_on_floor import place_on_floor
+from .ik.config import IkConfig
+from .ik.solve import solve_motion
+from .intrinsics import CameraConfig, resolve_intrinsics
+from .landmark_map import map_landmarks
 from .layout import LAYOUTS, Layout
 from .lift import LiftConfig, lift
-from .pose import Pose2D, Pose3D, resample_evenly
-from .shots import CutConfig, takes
+from .pose import CameraIntrinsics, Landmarks, Pose2D, Pose3D, resample_evenly
+from .progress import add_rates, name_take, offset_progress, report_stage, scale_progress
+from .shots import ShotConfig, split_at_cuts
 from .smooth import SmoothConfig, smooth
-from .tracking import FollowConfig, chosen, must_follow, tracks
-from .tracking import check as check_person
-from .tracking import tell as tell_people
+from .tracking import TrackingConfig, check_person, choose_track, link_tracks, needs_second_pass, report_people
 from .video import Video, VideoConfig, open_video
 
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
+_SPAN_MARGIN_S = 1e-4  # beyond a take's first and last frame when it is read again: timestamps are rounded
 WEIGHTS, FAST_WEIGHTS = "body27.safetensors", "body27_fast.safetensors"
 Quality = Literal["fast", "good", "best"]
-QUALITIES: dict[Quality, tuple[str, Network]] = {
+QUALITIES: dict[Quality, tuple[str, Network]] = {  # the lifter's weights and MediaPipe's network
     "fast": (FAST_WEIGHTS, "lite"),
     "good": (WEIGHTS, "full"),
     "best": (WEIGHTS, "heavy"),
 }
-T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CaptureConfig:
     """Everything that decides what a video becomes."""
 
@@ -56,259 +62,219 @@ class CaptureConfig:
     quality: Quality = "good"
     """fast, good or best: which of the networks that came with STC Mocap find the body and lift it"""
     video: VideoConfig = field(default_factory=VideoConfig)
-    cut: CutConfig = field(default_factory=CutConfig)
-    steady: SteadyConfig = field(default_factory=SteadyConfig)
+    """which part of the video is used"""
+    shots: ShotConfig = field(default_factory=ShotConfig)
+    """what becomes of cuts"""
+    camera_motion: CameraMotionConfig = field(default_factory=CameraMotionConfig)
+    """when the camera is said to move"""
     detect: DetectConfig = field(default_factory=DetectConfig)
-    follow: FollowConfig = field(default_factory=FollowConfig)
+    """how the body is found"""
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    """which person is followed"""
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    """the lens"""
     lift: LiftConfig = field(default_factory=LiftConfig)
+    """how the network is run"""
     smooth: SmoothConfig = field(default_factory=SmoothConfig)
+    """what is too fast to be motion"""
     ground: GroundConfig = field(default_factory=GroundConfig)
-    solve: SolveConfig = field(default_factory=SolveConfig)
+    """how the world is found"""
+    ik: IkConfig = field(default_factory=IkConfig)
+    """how landmark positions become joint rotations"""
 
 
-def weights_of(config: CaptureConfig) -> Path:
-    """The lifter's weights: those asked for, else those of the quality. Raises UserError where these did not come."""
+def choose_weights(config: CaptureConfig) -> Path:
+    """The lifter's weights: the requested ones, else those of the quality. Raises UserError where these are missing."""
     return config.weights or shipped(QUALITIES[config.quality][0])
 
 
-def detector_of(config: CaptureConfig) -> DetectConfig:
-    """How the body is found, with MediaPipe's network named: that asked for, else that of the quality."""
+def choose_detector(config: CaptureConfig) -> DetectConfig:
+    """How the body is found, with MediaPipe's network named: the requested one, else that of the quality."""
     return replace(config.detect, model=config.detect.model or QUALITIES[config.quality][1])
 
 
 def capture(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> Motion:
-    """The motion of the person in a video, in its longest take. Raises UserError as `captures` does."""
-    return longest(captures(path, config, report))[1]
+    """The motion of the person in a video, in its longest take. Raises UserError as `capture_takes` does."""
+    return choose_longest(capture_takes(path, config, report))[1]
 
 
-def captures(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> dict[str, Motion]:
+def capture_takes(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> dict[str, Motion]:
     """The motions of the person in a video, a take each, in order, by what their files' names have after the video's.
 
     One named "" where there is but one; else "_take1", "_take2", …, numbered as they are in the video: a take that is
-    too short or without a person is left out and told. Raises UserError where video, weights or settings do not allow
-    any.
+    too short or without a person is left out and reported. Raises UserError where video, weights or settings do not
+    allow any.
     """
     config = config or CaptureConfig()
-    config, report = replace(config, detect=detector_of(config)), clocked(report)
-    model = load_checkpoint(weights_of(config))
+    config, report = replace(config, detect=choose_detector(config)), add_rates(report)
+    model = load_checkpoint(choose_weights(config))
     if model.config.layout not in LAYOUTS:
         raise UserError(f"{config.weights} was trained for the landmarks “{model.config.layout}”.", "Choose others.")
     video = open_video(path, config.video)
-    seen = _seen(video, LAYOUTS[model.config.layout], config, report)
+    poses = _observe_takes(video, LAYOUTS[model.config.layout], config, report)
     for note in video.notes:
         report(Note(note))
-    config = replace(config, ground=_with_focal(config.ground, video))
-    focal = focal_px(config.ground, video.image_size, report)
-    config = replace(config, ground=replace(config.ground, focal_px=focal))
-    if len(seen) == 1:
-        return {name: motion_of(pose, model, config, report) for name, pose in seen.items()}
+    intrinsics = resolve_intrinsics(config.camera, video.image_size, path, report)
+    if len(poses) == 1:
+        return {name: reconstruct_motion(pose, model, intrinsics, config, report) for name, pose in poses.items()}
     motions: dict[str, Motion] = {}
-    for name, pose in seen.items():
-        before, whole = (sum(len(seen[take].scores) for take in some) for some in (motions, seen))
-        part = _part(_of_take(name, report), before, len(pose.scores), whole)
-        motions[name] = motion_of(pose, model, config, part)
+    whole = sum(len(pose.scores) for pose in poses.values())
+    for name, pose in poses.items():
+        before = sum(len(poses[take].scores) for take in motions)
+        take_report = scale_progress(name_take(report, name), before, len(pose.scores), whole)
+        motions[name] = reconstruct_motion(pose, model, intrinsics, config, take_report)
     return motions
 
 
-def longest(motions: Mapping[str, Motion]) -> tuple[str, Motion]:
+def choose_longest(motions: Mapping[str, Motion]) -> tuple[str, Motion]:
     """The take that lasts longest, with its name."""
     return max(motions.items(), key=lambda named: len(named[1].t_world_root) / named[1].fps)
 
 
-def _seen(video: Video, layout: Layout, config: CaptureConfig, report: Report) -> dict[str, Pose2D]:
-    """The person in every take of the video, by the takes' names; those with nobody, or too short, are told."""
-    found = _found(video, config, report)
-    if len(found) == 1:
-        return {"": to_pose2d(found[0], video.image_size, video.fps, layout, report)}
-    seen: dict[str, Pose2D] = {}
-    for number, take in enumerate(found, 1):
-        name, spoken = f"_take{number}", f"Take {number} ({_span(take, video.fps)})"
-        if take.timestamps[-1] - take.timestamps[0] + 1.0 / video.fps < config.cut.least_take_s:
-            report(Note(f"{spoken} is too short and is left out.", "cut"))
+def _observe_takes(video: Video, layout: Layout, config: CaptureConfig, report: Report) -> dict[str, Pose2D]:
+    """The person in every take of the video, by the takes' names; those with nobody, or too short, are reported."""
+    takes = _detect_takes(video, config, report)
+    if len(takes) == 1:
+        return {"": _map_take(takes[0], video, layout, report)}
+    poses: dict[str, Pose2D] = {}
+    for number, take in enumerate(takes, 1):
+        name, title = f"_take{number}", f"Take {number} ({_format_span(take, video.fps)})"
+        if take.timestamps[-1] - take.timestamps[0] + 1.0 / video.fps < config.shots.least_take_s:
+            report(Note(f"{title} is too short and is left out.", "cut"))
             continue
         try:
-            seen[name] = to_pose2d(take, video.image_size, video.fps, layout, _of_take(name, report))
+            poses[name] = _map_take(take, video, layout, name_take(report, name))
         except UserError as error:
-            report(Note(f"{spoken} is left out. {error.what}", "cut"))
-    if not seen:
-        what = f"{video.path} has {len(found) - 1} cuts, and no take between them shows a person long enough."
+            report(Note(f"{title} is left out. {error.what}", "cut"))
+    if not poses:
+        what = f"{video.path} has {len(takes) - 1} cuts, and no take between them shows a person long enough."
         raise UserError(what, "Choose another clip, or add --no-takes to make one motion over the cuts.")
-    _tell_cuts(found, seen, report)
-    return seen if len(seen) > 1 else dict(zip([""], seen.values(), strict=True))
+    _report_cuts(takes, poses, report)
+    return poses if len(poses) > 1 else dict(zip([""], poses.values(), strict=True))
 
 
-def _found(video: Video, config: CaptureConfig, report: Report) -> list[Landmarks]:
-    """The landmarks of one person in every take of the video. Reports where the camera moves, and of several people."""
-    check_person(config.follow)
-    found: list[Landmarks] = []
+def _map_take(take: Landmarks, video: Video, layout: Layout, report: Report) -> Pose2D:
+    """The keypoints of one take; what may be wrong with them is reported."""
+    pose = map_landmarks(take, video.image_size, video.fps, layout)
+    report_detection(take, pose, report)
+    return pose
+
+
+def _detect_takes(video: Video, config: CaptureConfig, report: Report) -> list[Landmarks]:
+    """The landmarks of one person in every take. Reports where the camera moves, and of several people."""
+    check_person(config.tracking)
+    takes: list[Landmarks] = []
     count = 0
-    with closing(takes(video, config.cut)) as parts:
-        for part in parts:
-            background = Background(config.steady)
-            ahead = background.passing(part)
-            take = landmarks(ahead, video.frames, config.detect, _after(report, count, video.frames))
+    with closing(split_at_cuts(video, config.shots)) as shots:
+        for shot in shots:
+            background = BackgroundTracker(config.camera_motion)
+            take_report = offset_progress(report, count, video.frames)
+            take = detect_landmarks(background.watch(shot), video.frames, config.detect, take_report)
             count += len(take.timestamps)
-            background.tell(take.timestamps, boxes(take), report)
-            found.append(_of_one(take, video, config, report))
+            background.report_motion(take.timestamps, take.boxes, report)
+            takes.append(_follow_choice(take, video, config, report))
     if count < video.frames:
         report(Progress("detect", count, count))
-    return found
+    return takes
 
 
-def _of_one(take: Landmarks, video: Video, config: CaptureConfig, report: Report) -> Landmarks:
-    """The take's landmarks of one person: as they are, or where they were of several people, seen again."""
-    people = tracks(take.timestamps, boxes(take), take.others)
-    if not people:
+def _follow_choice(take: Landmarks, video: Video, config: CaptureConfig, report: Report) -> Landmarks:
+    """The take's landmarks of one person: as they are, or, of several people, found again in a second pass."""
+    tracks = link_tracks(take.timestamps, take.boxes, take.others)
+    if not tracks:
         return take
-    track = chosen(people, video.image_size, take.timestamps[-1] - take.timestamps[0], config.follow)
-    tell_people(people, track, video.image_size, report)
-    if not must_follow(track, boxes(take)):
+    times = take.timestamps
+    track = choose_track(tracks, video.image_size, times[-1] - times[0], config.tracking)
+    report_people(tracks, track, video.image_size, report)
+    if not needs_second_pass(track, take.boxes):
         return take
-    times, slow = take.timestamps, config.video.slow_motion
-    span = replace(config.video, start_s=max(times[0] * slow - 1e-4, 0.0), end_s=times[-1] * slow + 1e-4)
-    again = open_video(video.path, span)
-    seen = (np.array(track.times), np.array(track.boxes))
-    return landmarks_near(again, len(times), seen, config.detect, report)
+    start_s, end_s = (time_s * config.video.slow_motion for time_s in (times[0], times[-1]))
+    span = replace(config.video, start_s=max(start_s - _SPAN_MARGIN_S, 0.0), end_s=end_s + _SPAN_MARGIN_S)
+    sightings = (np.array(track.times), np.array(track.boxes))
+    return follow_person(open_video(video.path, span), len(times), sightings, config.detect, report)
 
 
-def _tell_cuts(found: Sequence[Landmarks], seen: Mapping[str, Pose2D], report: Report) -> None:
-    cuts = ", ".join(f"{take.timestamps[0]:.2f} s" for take in found[1:])
-    if len(seen) == 1:
-        (pose,) = seen.values()
+def _report_cuts(takes: Sequence[Landmarks], poses: Mapping[str, Pose2D], report: Report) -> None:
+    cuts = ", ".join(f"{take.timestamps[0]:.2f} s" for take in takes[1:])
+    if len(poses) == 1:
+        (pose,) = poses.values()
         what = f"The video has cuts at {cuts}; the motion is of the one take at {pose.timestamps[0]:.2f} s."
     else:
-        name = max(seen, key=lambda name: len(seen[name].timestamps))
-        what = (
-            f"The video has cuts at {cuts}: each take is a motion of its own, {', '.join(seen)}; {name} is the longest."
-        )
+        name = max(poses, key=lambda name: len(poses[name].timestamps))
+        what = f"The video has cuts at {cuts}: each take is a motion of its own, {', '.join(poses)}; "
+        what += f"{name} is the longest."
     report(Note(what, "cut"))
 
 
-def _span(take: Landmarks, fps: float) -> str:
+def _format_span(take: Landmarks, fps: float) -> str:
     return f"{take.timestamps[0]:.2f}-{take.timestamps[-1] + 1.0 / fps:.2f} s"
 
 
-def motion_of(seen: Pose2D, model: Any, config: CaptureConfig, report: Report = ignore) -> Motion:
-    """The motion of landmarks seen in the image: every stage after detection."""
-    even = resample_evenly(seen)
-    if even is not seen:
+def reconstruct_motion(
+    pose: Pose2D, model: STCFormer, intrinsics: CameraIntrinsics, config: CaptureConfig, report: Report = ignore
+) -> Motion:
+    """The motion of landmarks observed in the image: every stage after detection."""
+    even = resample_evenly(pose)
+    if even is not pose:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))
-    focal = focal_px(config.ground, even.image_size, report)
-    config = replace(config, ground=replace(config.ground, focal_px=focal))
-    raw = lift(even, model, focal, config.lift, report)
-    return _standing(even, raw, config, report)
+    raw = lift(even, model, intrinsics, config.lift, report)
+    return _solve_lifted(even, raw, intrinsics, config, report)
 
 
-def unsmoothed(motion: Motion, config: CaptureConfig) -> Motion:
+def remove_smoothing(motion: Motion, config: CaptureConfig) -> Motion:
     """The motion that `capture` would have made of the same landmarks without smoothing, from what its file keeps."""
-    assert motion.camera is not None and motion.landmarks, "a motion that no video was captured into"
+    pose2d, pose3d, intrinsics = _restore_poses(motion)
+    unsmoothed = replace(config, smooth=replace(config.smooth, strength=0.0))
+    return _solve_lifted(pose2d, pose3d, intrinsics, unsmoothed, ignore)
+
+
+def _restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
+    """What a captured motion was solved from."""
+    assert motion.camera is not None and motion.landmarks, "a motion that was not captured from a video"
     layout = next(layout for layout in LAYOUTS.values() if layout.names == motion.landmark_names)
-    scores, keypoints = motion.landmarks["landmark_scores"], motion.landmarks["landmarks_2d"]
-    times = motion.start_s + np.arange(len(scores)) / motion.fps
-    seen = Pose2D(
+    scores = motion.landmarks["landmark_scores"]
+    pose2d = Pose2D(
         layout=layout,
-        keypoints=keypoints,
+        keypoints=motion.landmarks["landmarks_2d"],
         scores=scores,
-        timestamps=times,
+        timestamps=motion.start_s + np.arange(len(scores)) / motion.fps,
         image_size=motion.camera.image_size,
         fps=motion.fps,
     )
-    raw = Pose3D(layout=layout, joints=motion.landmarks["landmarks_raw"], scores=scores, fps=motion.fps)
-    ground_config = replace(config.ground, focal_px=float(motion.camera.K[0, 0]))
-    config = replace(config, ground=ground_config, smooth=replace(config.smooth, strength=0.0))
-    return _standing(seen, raw, config, ignore)
+    pose3d = Pose3D(layout=layout, joints=motion.landmarks["landmarks_raw"], scores=scores, fps=motion.fps)
+    return pose2d, pose3d, CameraIntrinsics(focal_px=float(motion.camera.K[0, 0]), image_size=motion.camera.image_size)
 
 
-def _standing(seen: Pose2D, raw: Pose3D, config: CaptureConfig, report: Report) -> Motion:
-    """The motion of lifted landmarks: smoothed, set on the floor, as turns of joints."""
-    frames = len(seen.scores)
-    steady = _timed("smooth", report, frames, lambda: smooth(raw, config.smooth))
-    world = _timed("ground", report, frames, lambda: ground(steady, seen, config.ground, report))
-    motion = _timed("solve", report, frames, lambda: solve(world, config.solve))
-    extra = {"landmarks_2d": seen.keypoints, "landmarks_raw": raw.joints}
+def _solve_lifted(
+    pose2d: Pose2D, pose3d: Pose3D, intrinsics: CameraIntrinsics, config: CaptureConfig, report: Report
+) -> Motion:
+    """The motion of lifted landmarks: smoothed, placed on the floor, as joint rotations."""
+    frames = len(pose2d.scores)
+    smoothed = report_stage("smooth", report, frames, lambda: smooth(pose3d, config.smooth))
+    world = report_stage(
+        "ground", report, frames, lambda: place_on_floor(smoothed, pose2d, intrinsics, config.ground, report)
+    )
+    motion = report_stage("solve", report, frames, lambda: solve_motion(world, config.ik))
     return replace(
         motion,
-        start_s=float(seen.timestamps[0]),
-        landmarks=motion.landmarks | extra,
-        settings=_settings(config),
+        start_s=float(pose2d.timestamps[0]),
+        landmarks=motion.landmarks | {"landmarks_2d": pose2d.keypoints, "landmarks_raw": pose3d.joints},
+        settings=_describe_settings(config, intrinsics),
     )
 
 
-def clocked(report: Report) -> Report:
-    """Pass events on, with rate and time left filled in."""
-    began: dict[str, float] = {}
-
-    def passed(event: Event) -> None:
-        if isinstance(event, Progress):
-            seconds = time.perf_counter() - began.setdefault(event.stage, time.perf_counter())
-            rate = event.done / seconds if seconds > 0 else 0.0
-            left = (event.total - event.done) / rate if rate else None
-            event = replace(event, rate=round(rate, 2), seconds_left=None if left is None else round(left, 1))
-        report(event)
-
-    return passed
-
-
-def _after(report: Report, before: int, whole: int) -> Report:
-    """Passes on the progress of a count that goes on after `before`, of about `whole`."""
-
-    def passed(event: Event) -> None:
-        if isinstance(event, Progress):
-            event = replace(event, done=before + event.done, total=max(whole, before + event.done))
-        report(event)
-
-    return passed
-
-
-def _part(report: Report, before: int, frames: int, whole: int) -> Report:
-    """Passes on the progress in a take of so many frames as that in the whole video."""
-
-    def passed(event: Event) -> None:
-        if isinstance(event, Progress):
-            share = event.done / event.total if event.total else 1.0
-            event = replace(event, done=before + round(share * frames), total=whole)
-        report(event)
-
-    return passed
-
-
-def _of_take(name: str, report: Report) -> Report:
-    """Passes on notes as those of a take."""
-
-    def passed(event: Event) -> None:
-        if isinstance(event, Note) and name:
-            event = replace(event, message=f"Take {name.removeprefix('_take')}: {event.message}")
-        report(event)
-
-    return passed
-
-
-def _timed(stage: str, report: Report, frames: int, work: Callable[[], T]) -> T:
-    report(Progress(stage, 0, frames))
-    result = work()
-    report(Progress(stage, frames, frames))
-    return result
-
-
-def _with_focal(config: GroundConfig, video: Video) -> GroundConfig:
-    """The user's focal length first, then the file's."""
-    return config if config.focal_px else replace(config, focal_px=video.focal_px)
-
-
-def _settings(config: CaptureConfig) -> dict[str, Any]:
-    """What made the motion, for its file: settings, and versions of what worked on it."""
+def _describe_settings(config: CaptureConfig, intrinsics: CameraIntrinsics) -> dict[str, Any]:
+    """What made the motion, for its file, as plain values: settings, and versions of what worked on it."""
     versions = {"stc_mocap": __version__, "python": platform.python_version()}
     for name in _LIBRARIES:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    chosen = {"weights": weights_of(config).name, "detect": asdict(detector_of(config))}
-    settings = asdict(config) | chosen | {"versions": versions}
-    return {key: _plain(value) for key, value in settings.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return value if isinstance(value, int | float | str | bool | None) else str(value)
+    resolved = {
+        "weights": choose_weights(config).name,
+        "detect": asdict(choose_detector(config)),
+        "camera": asdict(config.camera) | {"focal_px": intrinsics.focal_px},
+    }
+    settings: dict[str, Any] = to_plain(asdict(config) | resolved | {"versions": versions})
+    return settings

@@ -6,7 +6,7 @@ that was not observed has score 0 and a position interpolated from its neighbour
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from ..geometry.intervals import interpolate
 from ..motion.motion import Camera
 from .layout import Array, Layout
+
+Frame = NDArray[np.uint8]  # (height, width, 3) RGB
+TimedFrame = tuple[float, Frame]  # seconds in the video
 
 _EVEN_TOLERANCE_FRAMES = 0.25  # chosen: frames no further than this from an even rate are left as they are
 
@@ -37,6 +40,37 @@ class CameraIntrinsics:
         """K (3, 3): camera axes to homogeneous pixels."""
         x, y = self.principal_point
         return np.array([[self.focal_px, 0.0, x], [0.0, self.focal_px, y], [0.0, 0.0, 1.0]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landmarks:
+    """MediaPipe's 33 landmarks over T frames. Where nobody was found everything but the time is 0."""
+
+    image: Array
+    """(T, 33, 2) pixels, x right, y down"""
+    world: Array
+    """(T, 33, 3) MediaPipe's own 3D: metres, x right, y down, z away from the camera, the hips' middle at 0"""
+    visibility: Array
+    """(T, 33) in [0, 1]: how likely each is seen"""
+    presence: Array
+    """(T, 33) in [0, 1]: how likely each is in the picture"""
+    found: NDArray[np.bool_]
+    """(T,): whether somebody was found"""
+    timestamps: Array
+    """(T,) seconds, rising"""
+    others: Array = field(default_factory=lambda: np.zeros((0, 5)))
+    """(N, 5): time, and left, top, right, bottom in pixels, of other people"""
+
+    def __post_init__(self) -> None:
+        frames = len(self.timestamps)
+        assert self.image.shape == (frames, 33, 2) and self.world.shape == (frames, 33, 3)
+        assert self.visibility.shape == self.presence.shape == (frames, 33) and self.found.shape == (frames,)
+
+    @property
+    def boxes(self) -> Array:
+        """Where the person is in the picture: (T, 4) left, top, right, bottom in pixels; NaN where nobody was found."""
+        around = np.concatenate([self.image.min(1), self.image.max(1)], -1)
+        return np.where(self.found[:, None], around, np.nan)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,12 @@
-"""Take the jitter out of a pose without taking the motion: zero phase, hertz and seconds.
+"""Smoothing: the jitter taken out of a pose without taking the motion, with zero phase, in hertz and seconds.
 
 Knows filters and which landmarks move fast; not where the pose came from, nor the world it stands in.
 
 The filter is Whittaker's (1923) with third differences: the x that minimises sum w (x - y)^2 + L sum (D^3 x)^2. Away
 from the ends, with weights of one, it multiplies a wave of f hertz by 1 / (1 + L (2 sin(pi f / fps))^6), without delay,
 so L = (sqrt(2) - 1) / (2 sin(pi cutoff / fps))^6 puts -3 dB exactly at the cutoff (a zero-phase Butterworth's shape).
-The ends are natural (no padding), and a weight below one is heard less: the cutoff falls there by the weight's sixth
-root. Outliers (Hampel 1974, a window in seconds) are not replaced: they lose their weight.
+The ends are natural (no padding). A weight below one lowers the cutoff there by the weight's sixth root. Outliers
+(Hampel 1974, a window in seconds) are not replaced: they lose their weight.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
 from .layout import Array, Layout
 from .pose import Pose3D
 
-ORDER = 3
+ORDER = 3  # of the differences
 _DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
-_OUTLIER_WEIGHT = 1e-4
+_OUTLIER_WEIGHT = 1e-4  # chosen: the cutoff falls to a fifth
+_GAUSSIAN_SIGMAS = 1.4826  # a standard deviation, in median absolute deviations
 _GROUPS = {
     **dict.fromkeys(("wrist", "index", "pinky"), "hand"),
     **dict.fromkeys(("ankle", "heel", "toe"), "foot"),
@@ -30,27 +32,30 @@ _GROUPS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SmoothConfig:
-    """What is too fast to be motion, and what is too far off to be seen right."""
+    """What is too fast to be motion, and what is too far off to be right. Cutoffs are where a wave is 3 dB down."""
 
     strength: float = 1.0
-    """divides every cutoff: 0 is exactly off, 2 halves them"""
+    """0 and up: divides every cutoff; 0 is exactly off, 2 halves them"""
     torso_cutoff_hz: float = 5.0
-    """3 decibels down for hips, spine and shoulders"""
+    """hertz, above 0: for hips, spine and shoulders"""
     head_cutoff_hz: float = 5.0
+    """hertz, above 0: for head, nose and ears"""
     limb_cutoff_hz: float = 6.0
-    """for knees and elbows"""
+    """hertz, above 0: for knees and elbows"""
     hand_cutoff_hz: float = 7.0
+    """hertz, above 0: for wrists and fingers"""
     foot_cutoff_hz: float = 7.0
+    """hertz, above 0: for ankles, heels and toes"""
     outlier_window_s: float = 0.15
-    """what lasts less than half of this is no motion"""
+    """seconds, above 0: what lasts less than half of this is no motion"""
     outlier_sigmas: float = 4.0
-    """an outlier is farther from its window's median than this many deviations"""
+    """0 and up: an outlier is farther from its window's median than this many standard deviations"""
     outlier_floor_m: float = 0.04
-    """and farther than this"""
+    """metres, 0 and up: and farther than this"""
     score_floor: float = 0.02
-    """the weight, of 1, that an unseen landmark's carried place keeps"""
+    """above 0 to 1: the weight that an unobserved landmark's interpolated position keeps"""
 
 
 def smooth(pose: Pose3D, config: SmoothConfig) -> Pose3D:
@@ -59,26 +64,26 @@ def smooth(pose: Pose3D, config: SmoothConfig) -> Pose3D:
     if config.strength == 0.0 or len(pose.joints) <= ORDER:
         return pose
     weights = config.score_floor + (1.0 - config.score_floor) * np.clip(pose.scores, 0.0, 1.0) ** 2
-    weights = np.where(outliers(pose.joints, pose.fps, config), _OUTLIER_WEIGHT, weights)
-    cutoffs = cutoffs_hz(pose.layout, config) / config.strength
+    weights = np.where(find_outliers(pose.joints, pose.fps, config), _OUTLIER_WEIGHT, weights)
+    cutoffs = choose_cutoffs_hz(pose.layout, config) / config.strength
     joints = np.stack(
-        [lowpass(pose.joints[:, k], weights[:, k], cutoff, pose.fps) for k, cutoff in enumerate(cutoffs)], 1
+        [apply_lowpass(pose.joints[:, k], weights[:, k], cutoff, pose.fps) for k, cutoff in enumerate(cutoffs)], 1
     )
     return replace(pose, joints=joints)
 
 
-def cutoffs_hz(layout: Layout, config: SmoothConfig) -> Array:
+def choose_cutoffs_hz(layout: Layout, config: SmoothConfig) -> Array:
     """The cutoff (K,) of each landmark at strength 1; what is no limb, hand, foot or head moves with the torso."""
     groups = (_GROUPS.get(name.rpartition("_")[2], "torso") for name in layout.names)
     return np.array([getattr(config, f"{group}_cutoff_hz") for group in groups])
 
 
-def lowpass(values: Array, weights: Array, cutoff_hz: float, fps: float) -> Array:
+def apply_lowpass(values: Array, weights: Array, cutoff_hz: float, fps: float) -> Array:
     """Values (T, C) without what is faster than cutoff_hz, weighted by (T,); unchanged from half of fps on."""
     if cutoff_hz >= fps / 2 or len(values) <= ORDER:
         return values.copy()
     stiffness = (np.sqrt(2.0) - 1.0) / (2.0 * np.sin(np.pi * cutoff_hz / fps)) ** (2 * ORDER)
-    bands = stiffness * _roughness(len(values))
+    bands = stiffness * _roughness_bands(len(values))
     bands[0] += weights
     # solved for the change, so that what is smooth already comes back to rounding at any stiffness
     rough = np.diff(values, ORDER, axis=0)
@@ -88,18 +93,19 @@ def lowpass(values: Array, weights: Array, cutoff_hz: float, fps: float) -> Arra
     return values + solveh_banded(bands, force, lower=True)
 
 
-def outliers(joints: Array, fps: float, config: SmoothConfig) -> np.ndarray:
-    """Which joints (T, K) bool stand far off the median of their neighbours in time, by Hampel's rule in space."""
+def find_outliers(joints: Array, fps: float, config: SmoothConfig) -> NDArray[np.bool_]:
+    """Which joints (T, K) lie far off the median of their neighbours in time, by Hampel's rule in space."""
     half = max(1, round(config.outlier_window_s * fps / 2))
     padded = np.pad(joints, ((half, half), (0, 0), (0, 0)), "edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, 0)
     median = np.median(windows, -1)
     distances = np.linalg.norm(windows - median[..., None], axis=-2)
-    limit = np.maximum(config.outlier_sigmas * 1.4826 * np.median(distances, -1), config.outlier_floor_m)
-    return distances[..., half] > limit
+    limit = np.maximum(config.outlier_sigmas * _GAUSSIAN_SIGMAS * np.median(distances, -1), config.outlier_floor_m)
+    outliers: NDArray[np.bool_] = distances[..., half] > limit
+    return outliers
 
 
-def _roughness(frames: int) -> Array:
+def _roughness_bands(frames: int) -> Array:
     """The lower bands (4, T) of D'D for third differences D."""
     bands = np.zeros((ORDER + 1, frames))
     for a, first in enumerate(_DIFFERENCE):

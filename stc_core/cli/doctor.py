@@ -60,15 +60,15 @@ def _device() -> tuple[bool, str]:
 
 
 def _weights() -> Iterator[tuple[bool, str]]:
-    from ..capture.detect import check_model
-    from ..capture.pipeline import QUALITIES, CaptureConfig, detector_of, weights_of
+    from ..capture.detect.landmarker import check_model
+    from ..capture.pipeline import QUALITIES, CaptureConfig, choose_detector, choose_weights
     from ..model.checkpoint import load_checkpoint
 
     for quality in QUALITIES:
         config = CaptureConfig(quality=quality)
         try:
-            load_checkpoint(weights_of(config))
-            check_model(detector_of(config))
+            load_checkpoint(choose_weights(config))
+            check_model(choose_detector(config))
             yield True, f"the networks of quality {quality} can be read"
         except UserError as error:
             yield False, str(error)

@@ -68,8 +68,9 @@ def _doctor(arguments: list[str]) -> int:
 def _capture(arguments: list[str]) -> int:
     import tyro
 
-    from ..capture.pipeline import CaptureConfig, captures, longest, unsmoothed
-    from ..capture.preview import PreviewConfig, write_preview
+    from ..capture.pipeline import CaptureConfig, capture_takes, choose_longest, remove_smoothing
+    from ..capture.preview.config import PreviewConfig
+    from ..capture.preview.preview import write_preview
     from ..capture.video import open_video
     from ..motion.motion import save_motion
 
@@ -95,13 +96,13 @@ def _capture(arguments: list[str]) -> int:
     asked = tyro.cli(Capture, args=[_SHORT.get(word, word) for word in arguments], prog="stc-mocap capture")
     folder, stem = _output(asked.video, asked.out)
     report = _events if asked.events else _Bars()
-    motions = captures(asked.video, asked.config, report)
-    main, written = longest(motions)[0], dict[str, str]()
+    motions = capture_takes(asked.video, asked.config, report)
+    main, written = choose_longest(motions)[0], dict[str, str]()
     for take, motion in sorted(motions.items(), key=lambda named: named[0] != main):
         named = {kind: folder / f"{stem}{take}{ending}" for kind, ending in _ENDINGS.items()}
         made = _write(motion, named)
         if asked.raw:
-            save_motion(unsmoothed(motion, asked.config), named["raw"])
+            save_motion(remove_smoothing(motion, asked.config), named["raw"])
             made |= {"raw": named["raw"]}
         if asked.preview:
             frames = open_video(asked.video, _from(motion, asked.config.video))

@@ -55,9 +55,9 @@ def clips(
 
     Raises UserError where weights, rig or map are not there.
     """
-    from ..capture.pipeline import weights_of
+    from ..capture.pipeline import choose_weights
 
-    named = {"weights": weights_of(config), "rig": options.rig, "bone_map": options.bone_map}
+    named = {"weights": choose_weights(config), "rig": options.rig, "bone_map": options.bone_map}
     hashes = {what: stamp(path).sha256 for what, path in named.items() if path is not None}
     texts = {
         "rig": _absolute(options.rig),
@@ -111,10 +111,10 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
 
 def _captured(clip: Clip, report: Report) -> dict[str, Any]:
     """The motions of the clip's takes, by what their files' names have after the clip's."""
-    from ..capture.pipeline import captures
+    from ..capture.pipeline import capture_takes
 
     assert clip.settings is not None
-    return captures(Path(clip.source), config_of(clip.settings), report)
+    return capture_takes(Path(clip.source), config_of(clip.settings), report)
 
 
 def _look(clip: Clip, motion: Path, report: Report) -> look.Look:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..capture.detect import DetectConfig, detect
+from ..capture.detect.config import DetectConfig
+from ..capture.detect.detect import detect_landmarks
+from ..capture.landmark_map import map_landmarks
 from ..capture.layout import BODY27
 from ..capture.video import VideoConfig, open_video
 from ..errors import UserError
@@ -55,11 +57,12 @@ def plans(folder: Path, config: DetectConfig | None = None) -> list[Plan]:
 def _read(truth_path: Path, video_path: Path, config: DetectConfig) -> Taken:
     truth = read_truth(truth_path)
     video = open_video(video_path, VideoConfig())
-    seen = detect(video, video.frames, video.image_size, video.fps, BODY27, config, ignore)
+    found = detect_landmarks(video, video.frames, config, ignore)
+    seen = map_landmarks(found, video.image_size, video.fps, BODY27)
     size = truth.camera.image_size
     if len(seen.timestamps) != len(truth.joints) or tuple(seen.image_size) != size:
-        found = f"{len(seen.timestamps)} frames of {seen.image_size}"
-        raise UserError(f"{video_path} has {found}, its truth {len(truth.joints)} of {size}.", _REMEDY)
+        own = f"{len(seen.timestamps)} frames of {seen.image_size}"
+        raise UserError(f"{video_path} has {own}, its truth {len(truth.joints)} of {size}.", _REMEDY)
     joints = truth.joints @ truth.camera.R.T + truth.camera.t
     valid = seen.scores.any(-1) & (joints[..., 2] > 0.1).all(-1)
     name = truth_path.stem

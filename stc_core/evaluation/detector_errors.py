@@ -28,9 +28,10 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
-from ..capture.detect import DetectConfig, Landmarks, _weights, to_pose2d
+from ..capture.detect.config import DetectConfig
+from ..capture.landmark_map import landmark_weights, map_landmarks
 from ..capture.layout import BODY27
-from ..events import ignore
+from ..capture.pose import Landmarks
 from ..geometry.intervals import find_runs
 from ..training.augment.detector_noise import (
     BURST_LIMIT,
@@ -117,8 +118,8 @@ class Observed:
 
 def observe(clip: Known, config: DetectConfig) -> Observed:
     found = _found(clip, config)
-    weights = _weights(BODY27)
-    pose = to_pose2d(found, clip.camera.image_size, clip.fps, BODY27, ignore)
+    weights = landmark_weights(BODY27)
+    pose = map_landmarks(found, clip.camera.image_size, clip.fps, BODY27)
     visibility = np.where(weights[None] != 0.0, found.visibility[:, None], 1.0).min(-1)
     centre, focal = clip.camera.K[:2, 2], clip.camera.K[0, 0]
     joints = clip.rows(NAMES) @ clip.camera.R.T + clip.camera.t

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..capture import detect
+from ..capture.intrinsics import resolve_intrinsics
+from ..capture.landmark_map import map_landmarks, map_world_landmarks
 from ..capture.layout import BODY27, LAYOUTS
-from ..capture.pipeline import CaptureConfig, detector_of, motion_of, weights_of
+from ..capture.pipeline import CaptureConfig, choose_detector, choose_weights, reconstruct_motion
 from ..capture.pose import Pose2D
-from ..events import ignore
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..motion.quality import foot_slide, jitter
@@ -146,14 +146,17 @@ def contact_f1(estimate: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 
 def walk(clip: Known, config: CaptureConfig, true_focal: bool = False) -> Walk:
     """Detect, lift, smooth, ground and solve one clip; true_focal: told the camera's focal length."""
-    model = load_checkpoint(weights_of(config))
-    detector = detector_of(config)
+    model = load_checkpoint(choose_weights(config))
+    detector = choose_detector(config)
     found = mediapipe(clip, detector)
-    seen = detect.to_pose2d(found, clip.camera.image_size, clip.fps, LAYOUTS[model.config.layout], ignore)
+    seen = map_landmarks(found, clip.camera.image_size, clip.fps, LAYOUTS[model.config.layout])
     if true_focal:
-        config = replace(config, ground=replace(config.ground, focal_px=float(clip.camera.K[0, 0])))
+        config = replace(config, camera=replace(config.camera, focal_px=float(clip.camera.K[0, 0])))
+    intrinsics = resolve_intrinsics(config.camera, clip.camera.image_size)
     as_it_comes = mediapipe(clip, replace(detector, time_stretch=1.0))
-    return Walk(clip, seen, motion_of(seen, model, config), detect.own_joints(as_it_comes, BODY27))
+    return Walk(
+        clip, seen, reconstruct_motion(seen, model, intrinsics, config), map_world_landmarks(as_it_comes, BODY27)
+    )
 
 
 def judge(walked: Walk) -> dict[str, Any]:

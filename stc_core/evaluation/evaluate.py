@@ -20,7 +20,7 @@ import tyro
 from tqdm import tqdm
 
 from ..assets import shipped
-from ..capture.detect import DetectConfig, Network
+from ..capture.detect.config import DetectConfig, Network
 from ..capture.lift import LiftConfig
 from ..capture.pipeline import WEIGHTS, CaptureConfig
 from ..datasets.shards import Row, Shards, open_shards
@@ -158,7 +158,12 @@ def _asked(
 
 
 def _walks(config: EvaluateConfig, folder: Path, report: Report) -> list[judge.Walk]:
-    lift = LiftConfig(config.ask.device, config.ask.precision, flip=config.ask.flip, window_frames=config.ask.frames)
+    lift = LiftConfig(
+        device=config.ask.device,
+        precision=config.ask.precision,
+        flip=config.ask.flip,
+        window_frames=config.ask.frames,
+    )
     capture = CaptureConfig(weights=config.weights, detect=DetectConfig(model=config.detector), lift=lift)
     walks: list[judge.Walk] = []
     clips = all_known(folder)

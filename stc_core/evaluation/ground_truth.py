@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..capture.detect import DetectConfig, Landmarks, landmarks
+from ..capture.detect.config import DetectConfig
+from ..capture.detect.detect import detect_landmarks
+from ..capture.pose import Landmarks
 from ..capture.video import VideoConfig, open_video
 from ..errors import UserError
 from ..events import ignore
@@ -63,6 +65,6 @@ def all_known(folder: Path) -> list[Known]:
 def mediapipe(clip: Known, config: DetectConfig | None = None) -> Landmarks:
     """MediaPipe's 33 landmarks in the clip, as many frames as the truth has."""
     video = open_video(clip.video, VideoConfig())
-    found = landmarks(video, video.frames, config or DetectConfig(), ignore)
+    found = detect_landmarks(video, video.frames, config or DetectConfig(), ignore)
     assert len(found.timestamps) == len(clip.landmarks), f"{clip.name}: {len(found.timestamps)} frames detected"
     return found

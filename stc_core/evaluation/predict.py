@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..capture.layout import LAYOUTS
 from ..capture.lift import LiftConfig, choose_device, lift
-from ..capture.pose import Pose2D
+from ..capture.pose import CameraIntrinsics, Pose2D
 from ..datasets.shards import Row, Shards
 from ..events import Progress, Report
 from ..geometry.intervals import interpolate
@@ -142,7 +142,13 @@ def blended(source: Shards, rows: Sequence[Row], model: STCFormer, config: AskCo
     """The views lifted as `capture` lifts a video: overlapping windows, every answer used, the lens known."""
     columns, done = _columns(source, model), 0
     layout, parts, total = LAYOUTS[model.config.layout], [], sum(row.frames for row in rows)
-    how = LiftConfig(config.device, config.precision, 0, config.flip, config.frames, batch=config.batch)
+    how = LiftConfig(
+        device=config.device,
+        precision=config.precision,
+        flip=config.flip,
+        window_frames=config.frames,
+        batch=config.batch,
+    )
     for row in rows:
         view = _View.read(source, row, columns)
         times = np.arange(row.frames) / row.fps
@@ -154,7 +160,9 @@ def blended(source: Shards, rows: Sequence[Row], model: STCFormer, config: AskCo
             image_size=view.image_size,
             fps=row.fps,
         )
-        joints = lift(pose, model, float(view.K[0, 0]), how).joints
+        joints = lift(
+            pose, model, CameraIntrinsics(focal_px=float(view.K[0, 0]), image_size=view.image_size), how
+        ).joints
         frame = np.flatnonzero(view.valid)
         parts.append(_part(view, row, frame, joints[frame], model))
         report(Progress(source.source, done := done + row.frames, total))

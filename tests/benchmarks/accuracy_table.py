@@ -11,7 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
-from stc_core.capture.detect import DetectConfig
+from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.pipeline import CaptureConfig
 from stc_core.evaluation.end_to_end import COMMON, FEET, Points, figures, judge, markdown, mean_row, true_points, walk
 from stc_core.evaluation.ground_truth import all_known
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--true-focal", action="store_true", help="tell us the camera's focal length")
     parser.add_argument("--json", type=Path)
     flags = parser.parse_args()
-    config = CaptureConfig(flags.weights, flags.quality, detect=DetectConfig(model=flags.model))
+    config = CaptureConfig(weights=flags.weights, quality=flags.quality, detect=DetectConfig(model=flags.model))
     rows = {clip.name: judge(walk(clip, config, flags.true_focal)) for clip in all_known(flags.clips)}
     print(markdown(rows))
     for name, row in rows.items():

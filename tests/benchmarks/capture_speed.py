@@ -17,7 +17,8 @@ from pathlib import Path
 
 import cv2
 
-from stc_core.capture.detect import DetectConfig, landmarks
+from stc_core.capture.detect.config import DetectConfig
+from stc_core.capture.detect.detect import detect_landmarks
 from stc_core.capture.lift import LiftConfig
 from stc_core.capture.pipeline import QUALITIES, CaptureConfig, Quality, capture
 from stc_core.capture.video import VideoConfig, open_video
@@ -30,7 +31,7 @@ def alone_s(path: Path) -> float:
     """Seconds of detection by MediaPipe's full model, and nothing else."""
     video = open_video(path, VideoConfig())
     began = time.perf_counter()
-    landmarks(video, video.frames, DetectConfig(), ignore)
+    detect_landmarks(video, video.frames, DetectConfig(), ignore)
     return time.perf_counter() - began
 
 

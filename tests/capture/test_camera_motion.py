@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stc_core.capture.camera_motion import Background, SteadyConfig
+from stc_core.capture.camera_motion import BackgroundTracker, CameraMotionConfig
 from stc_core.capture.video import VideoConfig, open_video
 from stc_core.events import Event, Note
 
@@ -41,11 +41,11 @@ def told(shifts: np.ndarray, zooms: np.ndarray | None = None, person: float = 0.
             picture[:high, int(left) : int(left) + wide] = body[:high, :wide]
             yield index / 30.0, picture
 
-    background, notes = Background(SteadyConfig()), list[Event]()
-    times = np.array([time_s for time_s, _ in background.passing(frames())])
+    background, notes = BackgroundTracker(CameraMotionConfig()), list[Event]()
+    times = np.array([time_s for time_s, _ in background.watch(frames())])
     nobody = np.full((len(times), 4), np.nan)
     found = np.stack([lefts, lefts * 0.0, lefts + wide, lefts * 0.0 + high], -1)
-    background.tell(times, found if person else nobody, notes.append)
+    background.report_motion(times, found if person else nobody, notes.append)
     assert all(isinstance(note, Note) and note.kind == "camera" for note in notes)
     return [note.message for note in notes if isinstance(note, Note)]
 
@@ -82,15 +82,15 @@ def test_a_zoom_is_told() -> None:
 
 
 def test_a_plain_wall_has_no_corners_and_no_note() -> None:
-    background, notes = Background(SteadyConfig()), list[Event]()
+    background, notes = BackgroundTracker(CameraMotionConfig()), list[Event]()
     frames = ((index / 30.0, np.full((90, 160, 3), 128, np.uint8)) for index in range(60))
-    times = np.array([time_s for time_s, _ in background.passing(frames)])
-    background.tell(times, np.full((60, 4), np.nan), notes.append)
+    times = np.array([time_s for time_s, _ in background.watch(frames)])
+    background.report_motion(times, np.full((60, 4), np.nan), notes.append)
     assert notes == []
 
 
 def test_frames_pass_unchanged_and_it_can_be_switched_off() -> None:
     frames = list(open_video(SAMPLE, VideoConfig(end_s=1.0)))
     for every_s in (0.0, 0.4):
-        passed = list(Background(SteadyConfig(look_every_s=every_s)).passing(frames))
+        passed = list(BackgroundTracker(CameraMotionConfig(look_every_s=every_s)).watch(frames))
         assert len(passed) == 30 and all(one is other[1] for (_, one), other in zip(passed, frames, strict=True))

@@ -8,7 +8,7 @@ import torch
 
 from stc_core.capture.layout import BODY27, H36M17, Layout
 from stc_core.capture.lift import LiftConfig, choose_device, lift
-from stc_core.capture.pose import Pose2D, resample_evenly
+from stc_core.capture.pose import CameraIntrinsics, Pose2D, resample_evenly
 from stc_core.errors import UserError
 from stc_core.events import Progress
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
@@ -25,6 +25,10 @@ class Plate(STCFormer):
 def plate(layout: Layout = BODY27, view: str = "ray", frames: int = 27) -> Plate:
     config = STCFormerConfig(layout.name, layout.parts, layout.mirror, 3, 16, 1, view=view, rate_hz=20.0, frames=frames)
     return Plate(config).eval()
+
+
+def lens(focal_px: float) -> CameraIntrinsics:
+    return CameraIntrinsics(focal_px=focal_px, image_size=(1280, 720))
 
 
 def waving(seconds: float, fps: float, layout: Layout = BODY27) -> Pose2D:
@@ -54,7 +58,7 @@ def shape(joints: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 7.3])
 def test_what_the_network_says_comes_back_at_the_clips_own_frames(fps: float, seconds: float) -> None:
     pose = waving(seconds, fps)
-    joints = lift(pose, plate(), 1000.0, LiftConfig(flip=False)).joints
+    joints = lift(pose, plate(), lens(1000.0), LiftConfig(flip=False)).joints
     expected = pose.keypoints - pose.keypoints[:, :1]
     assert joints.shape == (len(pose.scores), 27, 3)
     assert np.abs(shape(joints[..., :2]) - shape(expected)).max() < 0.05
@@ -62,22 +66,22 @@ def test_what_the_network_says_comes_back_at_the_clips_own_frames(fps: float, se
 
 def test_a_long_clip_is_looked_at_in_windows_and_a_short_one_whole() -> None:
     model = plate(frames=9)
-    lift(waving(10.0, 30.0), model, 1000.0)
+    lift(waving(10.0, 30.0), model, lens(1000.0))
     assert model.longest == 9
     model = plate(frames=500)
-    lift(waving(2.0, 20.0), model, 1000.0)
+    lift(waving(2.0, 20.0), model, lens(1000.0))
     assert model.longest == 40
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_the_shortest_clips_work(frames: int) -> None:
-    joints = lift(waving(frames / 30.0, 30.0), plate(), 1000.0).joints
+    joints = lift(waving(frames / 30.0, 30.0), plate(), lens(1000.0)).joints
     assert joints.shape == (frames, 27, 3) and np.isfinite(joints).all()
 
 
 def test_flip_averaging_takes_out_what_contradicts_the_mirror() -> None:
-    joints = lift(waving(2.0, 20.0), plate(), 1000.0, LiftConfig(flip=True)).joints
-    one_sided = lift(waving(2.0, 20.0), plate(), 1000.0, LiftConfig(flip=False)).joints
+    joints = lift(waving(2.0, 20.0), plate(), lens(1000.0), LiftConfig(flip=True)).joints
+    one_sided = lift(waving(2.0, 20.0), plate(), lens(1000.0), LiftConfig(flip=False)).joints
     # the plate leans to one side, whichever side the person shows; the mean of both views stands straight
     assert np.abs(joints[..., 2]).max() < 0.1 * np.abs(one_sided[..., 2]).max()
 
@@ -85,13 +89,13 @@ def test_flip_averaging_takes_out_what_contradicts_the_mirror() -> None:
 def test_gaps_keep_score_zero() -> None:
     pose = waving(2.0, 30.0)
     pose.scores[20:30] = 0.0
-    lifted = lift(pose, plate(), 1000.0)
+    lifted = lift(pose, plate(), lens(1000.0))
     assert (lifted.scores[20:30] == 0).all() and np.isfinite(lifted.joints).all()
 
 
 def test_published_weights_are_fed_as_published() -> None:
     pose = waving(2.0, 30.0, H36M17)
-    joints = lift(pose, plate(H36M17, "image"), 1000.0, LiftConfig(flip=False)).joints
+    joints = lift(pose, plate(H36M17, "image"), lens(1000.0), LiftConfig(flip=False)).joints
     expected = (pose.keypoints - pose.keypoints[:, :1]) * 2.0 / 1280.0
     assert np.abs(joints[..., :2] - expected).max() < 2e-3
 
@@ -99,9 +103,9 @@ def test_published_weights_are_fed_as_published() -> None:
 def test_a_clip_of_another_place_in_the_picture_is_the_same_clip_seen_along_another_ray() -> None:
     """Shifted to the picture's edge, the person's answer is the same turned by the angle between the rays."""
     pose = waving(2.0, 30.0)
-    middle = lift(pose, plate(), 4000.0, LiftConfig(flip=False)).joints
+    middle = lift(pose, plate(), lens(4000.0), LiftConfig(flip=False)).joints
     shifted = replace(pose, keypoints=pose.keypoints + (500.0, 0.0))
-    edge = lift(shifted, plate(), 4000.0, LiftConfig(flip=False)).joints
+    edge = lift(shifted, plate(), lens(4000.0), LiftConfig(flip=False)).joints
     angle = np.arctan2(500.0, 4000.0)
     turn = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
     size = np.linalg.norm(middle, axis=-1).mean()
@@ -111,7 +115,7 @@ def test_a_clip_of_another_place_in_the_picture_is_the_same_clip_seen_along_anot
 
 def test_progress_ends_at_the_last_frame() -> None:
     told: list[Progress] = []
-    lift(waving(10.0, 30.0), plate(), 1000.0, LiftConfig(batch=2), told.append)  # type: ignore[arg-type]
+    lift(waving(10.0, 30.0), plate(), lens(1000.0), LiftConfig(batch=2), told.append)  # type: ignore[arg-type]
     assert [p.done for p in told] == sorted(p.done for p in told) and told[-1].done == told[-1].total
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.detect import DetectConfig
+from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.layout import H36M17
-from stc_core.capture.pipeline import CaptureConfig, Quality, capture, captures, detector_of, weights_of
-from stc_core.capture.shots import CutConfig
+from stc_core.capture.pipeline import CaptureConfig, Quality, capture, capture_takes, choose_detector, choose_weights
+from stc_core.capture.shots import ShotConfig
 from stc_core.capture.video import VideoConfig, open_video
 from stc_core.errors import UserError
 from stc_core.evaluation.ground_truth import Known, read_known
@@ -107,7 +107,7 @@ def test_a_clip_with_cuts_becomes_a_motion_for_each_take_with_a_person(
     empty = [np.full_like(pictures[0], 128) for _ in range(20)]
     path = cut_together(tmp_path / "clip.mp4", pictures[:20], mirrored[:10], empty, mirrored[10:40], pictures[:4])
     events: list[Event] = []
-    motions = captures(path, CaptureConfig(), events.append)
+    motions = capture_takes(path, CaptureConfig(), events.append)
     assert {name: len(motion.t_world_root) for name, motion in motions.items()} == {"_take1": 20, "_take4": 30}
     assert [motion.start_s for motion in motions.values()] == pytest.approx([0.0, 50 / 30.0])
     assert np.array_equal(capture(path).t_world_root, motions["_take4"].t_world_root)
@@ -125,7 +125,7 @@ def test_a_clip_with_cuts_becomes_a_motion_for_each_take_with_a_person(
 def test_a_take_alone_has_the_motion_that_its_own_clip_would_have(pictures: list[np.ndarray], tmp_path: Path) -> None:
     empty = [np.full_like(pictures[0], 128) for _ in range(20)]
     notes: list[Event] = []
-    motions = captures(cut_together(tmp_path / "cut.mp4", empty, pictures[:40]), CaptureConfig(), notes.append)
+    motions = capture_takes(cut_together(tmp_path / "cut.mp4", empty, pictures[:40]), CaptureConfig(), notes.append)
     assert list(motions) == [""] and any("the one take at 0.67 s" in n.message for n in notes if isinstance(n, Note))
     alone = capture(cut_together(tmp_path / "alone.mp4", pictures[:40]))
     assert np.abs(motions[""].positions() - alone.positions()).mean() < 0.01  # the encoder's bits differ
@@ -134,10 +134,10 @@ def test_a_take_alone_has_the_motion_that_its_own_clip_would_have(pictures: list
 def test_cuts_can_be_passed_over(pictures: list[np.ndarray], tmp_path: Path) -> None:
     mirrored = [picture[:, ::-1].copy() for picture in pictures]
     path = cut_together(tmp_path / "clip.mp4", pictures[:15], mirrored[:15])
-    motions = captures(path, CaptureConfig(cut=CutConfig(takes=False)))
+    motions = capture_takes(path, CaptureConfig(shots=ShotConfig(takes=False)))
     assert len(motions[""].t_world_root) == 30
     with pytest.raises(UserError, match=r"1 cuts, and no take .* --no-takes"):
-        captures(path, CaptureConfig(cut=CutConfig(least_take_s=3.0)))
+        capture_takes(path, CaptureConfig(shots=ShotConfig(least_take_s=3.0)))
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_cuts_can_be_passed_over(pictures: list[np.ndarray], tmp_path: Path) -> 
 )
 def test_a_quality_picks_the_networks(quality: Quality, weights: str, network: str) -> None:
     config = CaptureConfig(quality=quality)
-    assert (weights_of(config).name, detector_of(config).network) == (weights, network)
+    assert (choose_weights(config).name, choose_detector(config).network) == (weights, network)
     settings = capture(SAMPLE, replace(config, video=VideoConfig(end_s=0.3))).settings
     assert (settings["weights"], settings["detect"]["model"], settings["quality"]) == (weights, network, quality)
 
 
 def test_networks_asked_for_go_before_those_of_the_quality() -> None:
-    config = CaptureConfig(Path("mine.safetensors"), "fast", detect=DetectConfig("heavy"))
-    assert (weights_of(config), detector_of(config).network) == (Path("mine.safetensors"), "heavy")
+    config = CaptureConfig(weights=Path("mine.safetensors"), quality="fast", detect=DetectConfig(model="heavy"))
+    assert (choose_weights(config), choose_detector(config).network) == (Path("mine.safetensors"), "heavy")
 
 
 def test_missing_weights_are_named() -> None:

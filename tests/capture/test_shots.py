@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stc_core.capture.shots import CutConfig, takes
+from stc_core.capture.shots import ShotConfig, split_at_cuts
 from stc_core.capture.video import VideoConfig, open_video
 
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
@@ -30,9 +30,9 @@ def scene(seed: int, frames: int = 30) -> list[np.ndarray]:
     return pictures
 
 
-def lengths(frames: Sequence[np.ndarray], config: CutConfig | None = None) -> list[int]:
+def lengths(frames: Sequence[np.ndarray], config: ShotConfig | None = None) -> list[int]:
     timed = ((index / 30.0, frame) for index, frame in enumerate(frames))
-    return [len(list(take)) for take in takes(timed, config or CutConfig())]
+    return [len(list(take)) for take in split_at_cuts(timed, config or ShotConfig())]
 
 
 def test_cuts_are_found_to_the_frame_also_near_each_other() -> None:
@@ -43,7 +43,7 @@ def test_cuts_are_found_to_the_frame_also_near_each_other() -> None:
 def test_every_frame_comes_once_in_order_and_as_it_was() -> None:
     frames = scene(1) + scene(2) + scene(3)
     timed = ((index / 30.0, frame) for index, frame in enumerate(frames))
-    passed = [frame for take in takes(timed, CutConfig()) for frame in take]
+    passed = [frame for take in split_at_cuts(timed, ShotConfig()) for frame in take]
     assert [time_s for time_s, _ in passed] == [index / 30.0 for index in range(90)]
     assert all(frame is frames[index] for index, (_, frame) in enumerate(passed))
 
@@ -88,7 +88,7 @@ def test_the_sample_is_one_take_and_its_mirror_is_another() -> None:
 
 
 def test_it_can_be_switched_off() -> None:
-    assert lengths(scene(1) + scene(2), CutConfig(takes=False)) == [60]
+    assert lengths(scene(1) + scene(2), ShotConfig(takes=False)) == [60]
 
 
 def test_no_frame_is_held_back_but_at_a_cut() -> None:
@@ -100,7 +100,7 @@ def test_no_frame_is_held_back_but_at_a_cut() -> None:
             yield index / 30.0, frame
 
     ahead = []
-    for take in takes(source(), CutConfig()):
+    for take in split_at_cuts(source(), ShotConfig()):
         for time_s, _ in take:
             ahead.append(made[-1] - round(time_s * 30.0))
     assert set(ahead[:30]) == {0} and max(ahead) <= 7 and set(ahead[-20:]) == {0}
@@ -116,7 +116,7 @@ def test_who_stops_early_closes_the_video() -> None:
         finally:
             closed.append(True)
 
-    parts = takes(source(), CutConfig())
+    parts = split_at_cuts(source(), ShotConfig())
     next(next(parts))
     parts.close()
     assert closed

@@ -7,7 +7,7 @@ import pytest
 
 from stc_core.capture.layout import BODY27, H36M17
 from stc_core.capture.pose import Pose3D
-from stc_core.capture.smooth import SmoothConfig, cutoffs_hz, lowpass, smooth
+from stc_core.capture.smooth import SmoothConfig, apply_lowpass, choose_cutoffs_hz, smooth
 from tests import synthetic
 
 WRIST = BODY27.index("left_wrist")
@@ -32,7 +32,7 @@ def test_a_wave_at_the_cutoff_falls_by_3_decibels_and_does_not_shift(fps, cutoff
     time = np.arange(round(20 * fps)) / fps
     wave = np.sin(2 * np.pi * cutoff * time)[:, None]
     middle = slice(len(time) // 4, -len(time) // 4)
-    got = lowpass(wave, np.ones(len(time)), cutoff, fps)
+    got = apply_lowpass(wave, np.ones(len(time)), cutoff, fps)
     assert np.abs(got - wave / np.sqrt(2))[middle].max() < 1e-6
 
 
@@ -116,7 +116,7 @@ def test_nobody_seen_is_no_crash():
 
 
 def test_hands_and_feet_may_move_faster_than_the_torso():
-    cutoffs = dict(zip(BODY27.names, cutoffs_hz(BODY27, SmoothConfig()), strict=True))
+    cutoffs = dict(zip(BODY27.names, choose_cutoffs_hz(BODY27, SmoothConfig()), strict=True))
     assert (
         min(cutoffs["left_wrist"], cutoffs["right_toe"])
         > cutoffs["left_knee"]

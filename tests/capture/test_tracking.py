@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from stc_core.capture.pipeline import CaptureConfig, capture
-from stc_core.capture.tracking import FollowConfig, Track, check, chosen, must_follow, tell, tracks
+from stc_core.capture.tracking import (
+    Track,
+    TrackingConfig,
+    check_person,
+    choose_track,
+    link_tracks,
+    needs_second_pass,
+    report_people,
+)
 from stc_core.capture.video import VideoConfig, open_video
 from stc_core.errors import UserError
 from stc_core.events import Event, Note
@@ -36,42 +44,42 @@ def test_one_person_is_one_track_also_after_a_gap_somewhere_else() -> None:
     boxes = box(np.where(TIMES < 2.0, 200.0 + 50 * TIMES, 800.0))
     boxes[55:65] = np.nan
     boxes[65:] = box(800.0)
-    (track,) = tracks(TIMES, boxes, NOBODY)
-    assert not must_follow(track, boxes) and track.height == 300.0
+    (track,) = link_tracks(TIMES, boxes, NOBODY)
+    assert not needs_second_pass(track, boxes) and track.height == 300.0
 
 
 def test_others_are_tracks_of_their_own_and_the_first_pass_stands() -> None:
     boxes = box(np.full(120, 300.0))
-    found = tracks(TIMES, boxes, looks(800.0, 200.0))
+    found = link_tracks(TIMES, boxes, looks(800.0, 200.0))
     assert [round(track.height) for track in found] == [300, 200]
-    track = chosen(found, SIZE, 4.0, FollowConfig())
-    assert track is found[0] and not must_follow(track, boxes)
-    assert must_follow(found[1], boxes)
+    track = choose_track(found, SIZE, 4.0, TrackingConfig())
+    assert track is found[0] and not needs_second_pass(track, boxes)
+    assert needs_second_pass(found[1], boxes)
 
 
 def test_a_first_pass_that_leaps_to_someone_else_must_be_repeated() -> None:
     boxes = box(np.where(TIMES < 2.5, 200.0, 800.0))
-    found = tracks(TIMES, boxes, NOBODY)
+    found = link_tracks(TIMES, boxes, NOBODY)
     assert len(found) == 2
-    track = chosen(found, SIZE, 4.0, FollowConfig())
-    assert track is found[0] and must_follow(track, boxes)
+    track = choose_track(found, SIZE, 4.0, TrackingConfig())
+    assert track is found[0] and needs_second_pass(track, boxes)
 
 
 def test_who_passes_in_front_and_is_smaller_is_not_taken_for_the_other() -> None:
     x = 300.0 + 100.0 * TIMES
     boxes = np.where((TIMES < 2.0)[:, None], box(500.0 + 0 * TIMES, 300.0), box(x, 150.0))
-    found = tracks(TIMES, boxes, NOBODY)
+    found = link_tracks(TIMES, boxes, NOBODY)
     assert [round(track.height) for track in found] == [300, 150]
 
 
 def test_a_glimpse_is_nobody() -> None:
-    assert len(tracks(TIMES, box(np.full(120, 300.0)), looks(800.0, 250.0, np.array([1.0])))) == 1
+    assert len(link_tracks(TIMES, box(np.full(120, 300.0)), looks(800.0, 250.0, np.array([1.0])))) == 1
 
 
 def three() -> list[Track]:
     boxes = box(np.full(120, 200.0), 200.0)
     late = looks(900.0, 280.0, np.arange(5, 8) / 2.0)
-    return tracks(TIMES, boxes, np.concatenate([looks(500.0, 250.0), late]))
+    return link_tracks(TIMES, boxes, np.concatenate([looks(500.0, 250.0), late]))
 
 
 @pytest.mark.parametrize(
@@ -88,25 +96,25 @@ def three() -> list[Track]:
     ],
 )
 def test_a_person_is_chosen_by_size_and_time_or_by_place(person: str, height: int) -> None:
-    assert round(chosen(three(), SIZE, 4.0, FollowConfig(person)).height) == height
+    assert round(choose_track(three(), SIZE, 4.0, TrackingConfig(person=person)).height) == height
 
 
 @pytest.mark.parametrize("person", ["top", "0.5", "1.5,0.5", "50,50", "a,b", "left@now", "@3", "0.1,0.2,0.3"])
 def test_a_place_that_is_none_is_a_sentence(person: str) -> None:
     with pytest.raises(UserError, match=r"no position of a person\. Choose left"):
-        check(FollowConfig(person))
+        check_person(TrackingConfig(person=person))
 
 
 def test_several_people_are_told_with_where_they_meet() -> None:
     notes: list[Event] = []
     meeting = np.column_stack([np.arange(8) / 2.0, box(800.0 - 150.0 * np.arange(8) / 2.0, 250.0)])
-    found = tracks(TIMES, box(np.full(120, 300.0)), meeting)
-    tell(found, found[0], SIZE, notes.append)
+    found = link_tracks(TIMES, box(np.full(120, 300.0)), meeting)
+    report_people(found, found[0], SIZE, notes.append)
     (note,) = notes
     assert isinstance(note, Note) and note.kind == "people"
     assert "2 people" in note.message and "left of the picture" in note.message and "--person" in note.message
     assert "meet between 2.50 and 3.50 s" in note.message
-    tell(found[:1], found[0], SIZE, notes.append)
+    report_people(found[:1], found[0], SIZE, notes.append)
     assert len(notes) == 1
 
 
@@ -127,7 +135,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("person", "side"), [("", 0), ("left", 0), ("right", 1), ("0.75,0.6", 1)])
 def test_the_person_asked_for_is_followed(two: Path, person: str, side: int) -> None:
     notes: list[Event] = []
-    motion = capture(two, CaptureConfig(follow=FollowConfig(person)), notes.append)
+    motion = capture(two, CaptureConfig(tracking=TrackingConfig(person=person)), notes.append)
     pelvis = motion.landmarks["landmarks_2d"][:, motion.landmark_names.index("pelvis"), 0]
     assert ((pelvis > 640) == bool(side)).all()
     assert (motion.landmarks["landmark_scores"].max(1) > 0.5).mean() > 0.95

@@ -154,21 +154,6 @@ def test_memory_does_not_grow_with_the_clip(tmp_path):
     assert peaks[1] < peaks[0] + 2 * SIZE[0] * SIZE[1] * 3
 
 
-@pytest.mark.parametrize(("tag", "expected"), [("26", 26.0), ("none", None), (None, None)])
-def test_the_focal_length_is_what_the_phone_wrote_or_nothing(tmp_path, tag, expected):
-    path = tmp_path / "clip.mov"
-    with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as file:
-        if tag:
-            file.metadata["com.apple.quicktime.camera.focal_length.35mm_equivalent"] = tag
-        stream = file.add_stream("libx264", rate=30)
-        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
-        for _ in range(3):
-            file.mux(stream.encode(av.VideoFrame(160, 120, "yuv420p")))
-        file.mux(stream.encode())
-    focal_px = open_video(path, VideoConfig()).focal_px
-    assert focal_px is None if expected is None else focal_px == pytest.approx(expected / 43.267 * 200.0, rel=1e-3)
-
-
 def sound_only(path: Path) -> Path:
     with av.open(str(path), "w") as file:
         stream = file.add_stream("aac", rate=44100)
@@ -240,7 +225,6 @@ def test_frames_that_do_not_decode_are_counted(tmp_path):
     "config",
     [
         VideoConfig(start_s=5.0),
-        VideoConfig(end_s=5.0),
         VideoConfig(start_s=1.0, end_s=1.0),
         VideoConfig(start_s=-1.0),
         VideoConfig(start_s=1.0, end_s=1.01),
@@ -251,3 +235,12 @@ def test_an_impossible_part_is_refused(tmp_path, config):
     path = make(tmp_path / "clip.mp4", EVEN_S)
     with pytest.raises(UserError):
         open_video(path, config)
+
+
+def test_an_end_beyond_the_videos_is_the_videos_with_a_note(tmp_path):
+    path = make(tmp_path / "clip.mp4", EVEN_S)
+    whole, beyond = open_video(path, VideoConfig()), open_video(path, VideoConfig(start_s=1.0, end_s=8.0))
+    assert [decoded(frame) for _, frame in beyond] == list(range(30, 60)) and whole.notes == ()
+    (note,) = beyond.notes
+    assert "end at 8 s" in note and "2.00 s long" in note and str(path) in note
+    assert open_video(path, VideoConfig(end_s=2.02)).notes == ()

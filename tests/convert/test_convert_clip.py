@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stc_core.capture.detect import DetectConfig
+from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.pipeline import CaptureConfig
 from stc_core.capture.video import VideoConfig
 from stc_core.convert import convert_clip as one
@@ -62,7 +62,9 @@ def blender(folder: Path, body: str, name: str = "python-with-bpy") -> str:
 
 
 def test_settings_there_and_back(tmp_path: Path) -> None:
-    config = CaptureConfig(tmp_path / "w.pth", video=VideoConfig(end_s=2.0), detect=DetectConfig("heavy", tmp_path))
+    config = CaptureConfig(
+        weights=tmp_path / "w.pth", video=VideoConfig(end_s=2.0), detect=DetectConfig(model="heavy", model_dir=tmp_path)
+    )
     assert one.config_of(json.loads(json.dumps(one.settings_of(config)))) == config
     assert one.config_of(one.settings_of(CaptureConfig())) == CaptureConfig()
 

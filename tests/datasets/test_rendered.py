@@ -100,7 +100,7 @@ def test_an_empty_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_another_detector_is_other_data(tmp_path: Path) -> None:
-    from stc_core.capture.detect import DetectConfig
+    from stc_core.capture.detect.config import DetectConfig
 
     folder = sample(tmp_path / "clips")
     full, heavy = (rendered.plans(folder, replace(DetectConfig(), model=m))[0].info for m in ("full", "heavy"))

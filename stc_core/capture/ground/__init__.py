@@ -1,1 +1,1 @@
-"""Camera-space poses put into the world: root trajectory, floor, foot contacts, feet pinned where they stand."""
+"""Grounding: from camera axes to a world with a floor, a camera above it and feet that stand still."""

@@ -1,1 +1,1 @@
-"""Inverse kinematics: landmark positions to a skeleton and its joint rotations."""
+"""Inverse kinematics: landmark positions to joint rotations of the canonical humanoid."""

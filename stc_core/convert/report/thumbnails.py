@@ -1,4 +1,4 @@
-"""Pictures of one motion for a page: a strip of moments, and a few seconds that play in a loop.
+"""Frames of one motion for a page: a strip of moments, and a few seconds that play in a loop.
 
 Knows which moments to show, and how to look closer at the person and pack pictures small (WebP); what is drawn over
 the video and beside it is the preview's.
@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...capture.preview import Picture, PreviewConfig, panels
+from ...capture.pose import Frame
+from ...capture.preview.config import PreviewConfig
+from ...capture.preview.preview import draw_panels
 from ...capture.video import VideoConfig, open_video
 from ...events import Progress, Report
 from ...motion.motion import Motion
@@ -43,7 +45,7 @@ def draw(motion: Motion, video: Path | None, part: VideoConfig, report: Report) 
     """
     strip, loop = moments(motion), lively(motion)
     wanted = sorted({*strip, *loop})
-    seen = panels(None, motion, wanted, _CONFIG) if video is None else _over(video, motion, part, wanted)
+    seen = draw_panels(None, motion, wanted, _CONFIG) if video is None else _over(video, motion, part, wanted)
     drawn: dict[int, tuple[Image.Image, Image.Image]] = {}
     for index, both in seen:
         drawn[index] = _filled(both[0]), _scaled(np.hstack(both), _LOOP_HEIGHT_PX)
@@ -71,7 +73,7 @@ def lively(motion: Motion) -> list[int]:
     return [first + int(step * number) for number in range(max(1, math.ceil(length / step)))]
 
 
-def _over(video: Path, motion: Motion, part: VideoConfig, wanted: Sequence[int]) -> Iterator[tuple[int, list[Picture]]]:
+def _over(video: Path, motion: Motion, part: VideoConfig, wanted: Sequence[int]) -> Iterator[tuple[int, list[Frame]]]:
     """The panels of a motion over its video, looking closer; the file is wound over what is not wanted."""
     window = near_person(motion)
     closer = _through(window, motion)
@@ -79,7 +81,7 @@ def _over(video: Path, motion: Motion, part: VideoConfig, wanted: Sequence[int])
         begin_s = motion.start_s + indices[0] / motion.fps - max(0.5, 3.0 / motion.fps)
         frames = open_video(video, replace(part, start_s=max(part.start_s, begin_s * part.slow_motion)))
         cut = ((time_s, _cut_out(frame, window)) for time_s, frame in frames)
-        yield from panels(cut, closer, indices, _CONFIG)
+        yield from draw_panels(cut, closer, indices, _CONFIG)
 
 
 def _near(wanted: Iterable[int], fps: float) -> list[list[int]]:
@@ -129,7 +131,7 @@ def _through(window: Window, motion: Motion) -> Motion:
     return replace(motion, camera=replace(camera, K=K, image_size=(width, height)), landmarks=motion.landmarks | moved)
 
 
-def _cut_out(frame: Picture, window: Window) -> Picture:
+def _cut_out(frame: Frame, window: Window) -> Frame:
     """What a window shows of a frame; dark where it reaches beyond."""
     left, top, width, height = window
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + width, frame.shape[1]), min(top + height, frame.shape[0])
@@ -140,7 +142,7 @@ def _cut_out(frame: Picture, window: Window) -> Picture:
     return out
 
 
-def _filled(picture: Picture) -> Image.Image:
+def _filled(picture: Frame) -> Image.Image:
     """A picture of the strip, dark at the sides where it is narrower than all are."""
     small = _scaled(picture, _STRIP_HEIGHT_PX)
     whole = Image.new("RGB", (round(_STRIP_HEIGHT_PX * _ASPECT), _STRIP_HEIGHT_PX), (_DARK,) * 3)

@@ -6,11 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stc_core.capture.ground.ground import GroundConfig, body_height_m, ground, tilt_deg
+from stc_core.capture.ground.config import GroundConfig
+from stc_core.capture.ground.gravity import camera_tilt_deg
+from stc_core.capture.ground.observation import measure_height
+from stc_core.capture.ground.place_on_floor import place_on_floor
 from stc_core.capture.layout import BODY27, H36M17
-from stc_core.capture.pose import Pose3D
+from stc_core.capture.pose import CameraIntrinsics, Pose3D
 from stc_core.capture.smooth import SmoothConfig, smooth
 from stc_core.errors import UserError
+from stc_core.events import ignore
 from stc_core.geometry.rotation import from_axis_angle, rotate
 from tests import synthetic
 from tests.synthetic import SOLE
@@ -34,8 +38,14 @@ MOTIONS = pytest.mark.parametrize(
 )
 
 
+def ground(pose3d, pose2d, settings, report=ignore):
+    camera, config = settings
+    intrinsics = CameraIntrinsics(focal_px=float(camera.K[0, 0]), image_size=camera.image_size)
+    return place_on_floor(pose3d, pose2d, intrinsics, config, report)
+
+
 def settings(camera, **kwargs):
-    return GroundConfig(focal_px=camera.K[0, 0], heel_height_m=SOLE, toe_height_m=SOLE, ankle_height_m=0.08, **kwargs)
+    return camera, GroundConfig(heel_height_m=SOLE, toe_height_m=SOLE, ankle_height_m=0.08, **kwargs)
 
 
 def grounded(motion, camera=LEVEL, layout=BODY27, **kwargs):
@@ -228,19 +238,19 @@ def lying(motion):
 
 def test_lying_down_does_not_stand_up():
     flat, pose, truth = lying(synthetic.stand(seconds=3))
-    world = ground(pose, flat, settings(HIGH, pitch_deg=tilt_deg(HIGH.R[:, 2])[0]))
+    world = ground(pose, flat, settings(HIGH, pitch_deg=camera_tilt_deg(HIGH.R[:, 2])[0]))
     assert abs(world.joints[..., 2].mean() - truth[..., 2].mean()) < 0.15
     assert np.ptp(world.joints[0, :, 2]) < 0.8
 
 
 def test_a_given_tilt_is_obeyed():
     world = grounded(synthetic.walk(), HIGH, pitch_deg=10.0, roll_deg=-3.0)
-    assert tilt_deg(world.camera.R[:, 2]) == pytest.approx((10.0, -3.0))
+    assert camera_tilt_deg(world.camera.R[:, 2]) == pytest.approx((10.0, -3.0))
 
 
 @pytest.mark.parametrize("camera", [HIGH, ROLLED], ids=["high", "rolled"])
 def test_the_true_tilt_given_is_the_true_gravity(camera):
-    pitch, roll = tilt_deg(camera.R[:, 2])
+    pitch, roll = camera_tilt_deg(camera.R[:, 2])
     world = grounded(synthetic.stand(), camera, pitch_deg=pitch, roll_deg=roll)
     assert tilt_error_deg(world, camera) < 1e-5
 
@@ -249,10 +259,10 @@ def test_the_true_tilt_given_is_the_true_gravity(camera):
 def test_a_given_height_scales_body_and_path(layout):
     motion = synthetic.walk(heading_deg=90)
     flat, pose = synthetic.views(motion, LEVEL, layout)
-    own = body_height_m(pose.joints, layout)
+    own = measure_height(pose.joints, layout)
     assert own == pytest.approx(1.70, abs=0.06)
     plain, tall = (ground(pose, flat, settings(LEVEL, height_m=h)) for h in (None, 1.2 * own))
-    assert body_height_m(tall.joints, layout) == pytest.approx(1.2 * own, rel=0.01)
+    assert measure_height(tall.joints, layout) == pytest.approx(1.2 * own, rel=0.01)
     way = [np.linalg.norm(w.joints[-1, 0] - w.joints[0, 0]) for w in (plain, tall)]
     assert way[1] == pytest.approx(1.2 * way[0], rel=0.01)
 
@@ -277,13 +287,6 @@ def test_feet_never_holds_no_foot_and_feet_always_holds_both():
     flat, pose = noisy(*synthetic.views(synthetic.stand(), LEVEL))
     world = ground(pose, flat, settings(LEVEL, feet="always"))
     assert world.contacts.all() and slides_mm(world, world.contacts).max() < 0.5
-
-
-def test_an_assumed_lens_is_said():
-    notes = []
-    flat, pose = synthetic.views(synthetic.stand(), LEVEL)
-    ground(pose, flat, GroundConfig(), notes.append)
-    assert any("55 degrees" in note.message for note in notes)
 
 
 def test_a_moving_camera_is_suspected():

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from stc_core.capture.ik.solve import SolveConfig, fit_skeleton, solve
+from stc_core.capture.ik.config import IkConfig
+from stc_core.capture.ik.fit_skeleton import fit_skeleton
+from stc_core.capture.ik.solve import solve_motion
 from stc_core.capture.layout import BODY27, H36M17, mirror_landmarks
 from stc_core.capture.pose import WorldPose
 from stc_core.geometry import rotation
@@ -139,7 +141,7 @@ MOTIONS = {
 @pytest.mark.parametrize("seed", range(4))
 def test_known_rotations_come_back(seed):
     truth = bodily(seed=seed)
-    found = solve(seen(truth))
+    found = solve_motion(seen(truth))
     assert turned_by(truth, found).max() < 4.0 and turned_by(truth, found).mean() < 0.2
     assert apart(directions(truth), directions(found)).max() < 0.1
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1).max() < 1e-3
@@ -148,7 +150,7 @@ def test_known_rotations_come_back(seed):
 @pytest.mark.parametrize("name", MOTIONS)
 def test_a_known_motion_comes_back(name):
     truth = MOTIONS[name]()
-    found = solve(seen(truth))
+    found = solve_motion(seen(truth))
     assert turned_by(truth, found).max() < 2.0
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1).max() < 1e-3
     assert slides(found) < 1e-4
@@ -156,7 +158,7 @@ def test_a_known_motion_comes_back(name):
 
 def test_the_rest_pose_is_the_identity():
     truth = replace(bodily(8), q_parent_joint=np.tile(rotation.IDENTITY, (8, 22, 1)))
-    assert turned_by(truth, solve(seen(truth))).max() < 0.1
+    assert turned_by(truth, solve_motion(seen(truth))).max() < 0.1
 
 
 def test_bone_lengths_are_the_bodys_own():
@@ -168,7 +170,7 @@ def test_bone_lengths_are_the_bodys_own():
         tips=HUMANOID.tips * 0.93,
     )
     truth = bodily(skeleton=own)
-    found = solve(seen(truth))
+    found = solve_motion(seen(truth))
     for name in LIMBS:
         assert np.linalg.norm(found.skeleton.offsets[at(name)]) == pytest.approx(
             np.linalg.norm(own.offsets[at(name)]), abs=4e-3
@@ -197,7 +199,7 @@ def test_shrugs_go_to_the_clavicles():
         up = 0.25 * np.sin(np.linspace(0, 6 * np.pi, len(q)))[:, None]
         q[:, at(f"{side}_shoulder")] = rotation.exp(-up * sign * Y)
     truth = replace(truth, q_parent_joint=q)
-    found = solve(seen(truth))
+    found = solve_motion(seen(truth))
     assert turned_by(truth, found)[:, [at("left_shoulder"), at("right_shoulder"), at("upper_chest")]].mean() < 2.5
     wrists = [at("left_hand"), at("right_hand")]
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1)[:, wrists].max() < 4e-3
@@ -206,7 +208,7 @@ def test_shrugs_go_to_the_clavicles():
 def test_heading_turns_only_the_root():
     world, yaw = noisy(walk(), 0.01), rotation.from_axis_angle(Z, 2.1)
     turned = replace(world, joints=rotation.rotate(yaw, world.joints) + SHIFT)
-    a, b = solve(world), solve(turned)
+    a, b = solve_motion(world), solve_motion(turned)
     assert turned_by(a, b)[:, 1:].max() < 1e-4
     same = rotation.mul(rotation.inv(rotation.mul(yaw, a.q_parent_joint[:, 0])), b.q_parent_joint[:, 0])
     assert rotation.angle(same).max() < 1e-6
@@ -218,8 +220,8 @@ def test_a_mirrored_person_gets_the_mirrored_motion(layout):
     world = seen(bodily(seed=3), layout)
     shaken = world.joints + 0.01 * np.random.default_rng(1).normal(size=world.joints.shape)
     world = replace(world, joints=shaken, contacts=np.arange(240).reshape(120, 2) % 50 < 20)
-    a = solve(world)
-    b = solve(replace(world, joints=mirror_landmarks(shaken, layout), contacts=world.contacts[:, ::-1]))
+    a = solve_motion(world)
+    b = solve_motion(replace(world, joints=mirror_landmarks(shaken, layout), contacts=world.contacts[:, ::-1]))
     swap = {"left": "right", "right": "left"}
     twins = [at("_".join(swap.get(word, word) for word in name.split("_"))) for name in HUMANOID.joint_names]
     expected = replace(a, q_parent_joint=a.q_parent_joint[:, twins] * (1.0, 1.0, -1.0, -1.0))
@@ -238,7 +240,7 @@ def straightening(bend_deg: np.ndarray, noise_m: float) -> tuple[Motion, Motion]
     truth = replace(truth, q_parent_joint=q)
     world = seen(truth)
     noise = gaussian_filter1d(np.random.default_rng(2).normal(size=world.joints.shape), 3, axis=0)
-    return truth, solve(replace(world, joints=world.joints + noise * noise_m / noise.std()))
+    return truth, solve_motion(replace(world, joints=world.joints + noise * noise_m / noise.std()))
 
 
 @pytest.mark.parametrize("noise_m", [0.0, 0.003])
@@ -266,14 +268,14 @@ def test_knees_seen_bent_backwards_are_bent_forwards():
         along = rotation.normalise(ankle - hip)
         ahead = (knee - hip) - ((knee - hip) * along).sum(-1, keepdims=True) * along
         points[:, BODY27.index(f"{side}_knee")] -= 2 * ahead  # a flip in depth
-    found = solve(replace(world, joints=points))
+    found = solve_motion(replace(world, joints=points))
     legs = [at(f"{side}_{part}_leg") for side, _ in SIDES for part in ("upper", "lower")]
     assert turned_by(truth, found)[:, legs].max() < 2.0
 
 
 def test_noise_is_not_amplified():
     truth = walk()
-    found = solve(noisy(truth, 0.005))
+    found = solve_motion(noisy(truth, 0.005))
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1).mean() < 0.012
     limbs = [at(name) for name in LIMBS if name not in HINGED or "leg" in name]
     assert turned_by(truth, found)[:, limbs].mean() < 6.0
@@ -283,7 +285,7 @@ def test_noise_is_not_amplified():
 @pytest.mark.parametrize("noise_m", [0.01, 0.02])
 def test_feet_in_contact_stand_still_on_the_floor(name, noise_m):
     truth = MOTIONS[name]()
-    found = solve(noisy(truth, noise_m))
+    found = solve_motion(noisy(truth, noise_m))
     assert slides(found) < 3e-3
     toes, foot = at("left_toes"), at("left_foot")
     places, q_world = forward_kinematics(found.skeleton, found.t_world_root, found.q_parent_joint)
@@ -313,7 +315,7 @@ def test_a_foot_rolls_over_its_toes(foot_stretch):
         heel, toe = BODY27.index(f"{side}_heel"), BODY27.index(f"{side}_toe")
         stretch = foot_stretch * np.sin(np.arange(90) / 5)[:, None] * (world.joints[:, toe, 2:] < np.inf)
         world.joints[:, heel] += stretch * (world.joints[:, heel] - world.joints[:, toe])
-    found = solve(world)
+    found = solve_motion(world)
     assert slides_of(found, "toes") < 3e-3
     feet = [at(f"{side}_{part}") for side, _ in SIDES for part in ("foot", "toes")]
     assert turned_by(truth, found)[:, feet].max() < 3.0 + 40 * foot_stretch
@@ -321,7 +323,7 @@ def test_a_foot_rolls_over_its_toes(foot_stretch):
 
 
 def test_hinges_only_bend_one_way():
-    found = solve(noisy(walk(), 0.02))
+    found = solve_motion(noisy(walk(), 0.02))
     for name in HINGED:
         side, part = name.split("_", 1)
         upper = found.q_parent_joint[:, at(name)]
@@ -334,7 +336,7 @@ def test_hinges_only_bend_one_way():
 
 def test_the_17_points_of_human36m_are_enough():
     truth = walk()
-    found = solve(seen(truth, H36M17))
+    found = solve_motion(seen(truth, H36M17))
     unseen = [at(f"{side}_{part}") for side, _ in SIDES for part in ("foot", "toes", "hand")]
     others = [joint for joint in range(22) if joint not in unseen]
     assert turned_by(truth, found)[:, others].max() < 3.0
@@ -345,7 +347,7 @@ def test_the_17_points_of_human36m_are_enough():
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_short_clips_work(frames):
-    found = solve(seen(bodily(frames)))
+    found = solve_motion(seen(bodily(frames)))
     assert len(found.t_world_root) == frames and np.isfinite(found.q_parent_joint).all()
 
 
@@ -357,7 +359,7 @@ def test_landmarks_that_coincide_or_are_unseen_do_no_harm():
         (world.joints, np.zeros_like(world.scores)),
         (np.where(np.arange(120)[:, None, None] % 40 < 9, 0.0, world.joints), world.scores),
     ):
-        found = solve(replace(world, joints=joints, scores=scores))
+        found = solve_motion(replace(world, joints=joints, scores=scores))
         assert np.isfinite(found.positions()).all()
         assert np.linalg.norm(found.q_parent_joint, axis=-1) == pytest.approx(1.0)
 
@@ -365,18 +367,18 @@ def test_landmarks_that_coincide_or_are_unseen_do_no_harm():
 def test_random_landmarks_give_finite_turns():
     world = seen(walk())
     wild = np.random.default_rng(0).normal(size=world.joints.shape)
-    found = solve(replace(world, joints=wild, contacts=wild[:, :2, 0] > 0))
+    found = solve_motion(replace(world, joints=wild, contacts=wild[:, :2, 0] > 0))
     assert np.isfinite(found.positions()).all()
 
 
 def test_quaternions_do_not_jump_in_sign():
-    q = solve(noisy(walk(turn_deg_per_s=50.0, seconds=12.0), 0.01)).q_parent_joint
+    q = solve_motion(noisy(walk(turn_deg_per_s=50.0, seconds=12.0), 0.01)).q_parent_joint
     assert (q[1:] * q[:-1]).sum(-1).min() > 0.5
 
 
 def test_the_motion_carries_what_it_was_made_from():
     world = seen(walk())
-    found = solve(world, SolveConfig())
+    found = solve_motion(world, IkConfig())
     assert found.landmark_names == BODY27.names and found.camera is world.camera and found.fps == world.fps
     assert (found.landmarks["landmarks_3d"] == body27(walk())).all()
     assert found.landmarks["landmark_scores"].shape == world.scores.shape
@@ -384,7 +386,7 @@ def test_the_motion_carries_what_it_was_made_from():
 
 
 def test_frame_rate_does_not_change_the_pose():
-    slow, fast = solve(noisy(walk(fps=30.0), 0.0)), solve(noisy(walk(fps=60.0), 0.0))
+    slow, fast = solve_motion(noisy(walk(fps=30.0), 0.0)), solve_motion(noisy(walk(fps=60.0), 0.0))
     turns = rotation.mul(rotation.inv(slow.q_parent_joint), fast.q_parent_joint[::2])
     assert np.degrees(rotation.angle(turns)).max() < 2.0
 
@@ -398,5 +400,5 @@ def test_ten_thousand_frames_take_less_than_two_seconds():
         contacts=np.tile(world.contacts, (20, 1)),
     )
     start = time.process_time()
-    solve(many)
+    solve_motion(many)
     assert time.process_time() - start < 4.0  # half that on a quiet machine

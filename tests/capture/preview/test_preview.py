@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from stc_core.capture import preview
 from stc_core.capture.layout import BODY27
-from stc_core.capture.preview import PreviewConfig, write_contact_sheet, write_preview
+from stc_core.capture.preview import panels, preview, scene
+from stc_core.capture.preview.config import PreviewConfig
+from stc_core.capture.preview.preview import write_contact_sheet, write_preview
 from stc_core.errors import UserError
 from stc_core.events import Progress, ignore
 from tests.synthetic import landmarks, look_at_camera, views, walk
@@ -55,7 +56,7 @@ def test_each_moment_shows_the_frame_nearest_in_time():
     times = np.array([0.0, 0.1, 0.13, 0.5, 0.9])
     frames = ((time_s, np.full((2, 2, 3), i, np.uint8)) for i, time_s in enumerate(times))
     wanted = np.linspace(0.003, 1.003, 41)
-    shown = {place: int(frame[0, 0, 0]) for place, frame in preview._nearest(frames, wanted)}
+    shown = {place: int(frame[0, 0, 0]) for place, frame in preview._find_nearest(frames, wanted)}
     assert [shown[place] for place in range(41)] == np.abs(wanted[:, None] - times).argmin(1).tolist()
 
 
@@ -67,7 +68,7 @@ def test_frames_after_the_motions_end_are_not_read():
             read_times.append(time_s)
             yield time_s, frame
 
-    assert len(list(preview._nearest(frames(), np.arange(10) / 30.0))) == 10
+    assert len(list(preview._find_nearest(frames(), np.arange(10) / 30.0))) == 10
     assert len(read_times) <= 12
 
 
@@ -86,9 +87,9 @@ def test_fast_motions_are_thinned_and_keep_their_duration(tmp_path):
 
 
 def panel(motion, index=0, config=SMALL):
-    scene = preview._scene(motion, config)
+    drawn = scene.build_scene(motion, config)
     frame = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-    return preview._video_panel(frame, scene, index, config), preview._turning_panel(scene, index, config)
+    return panels.draw_video_panel(frame, drawn, index, config), panels.draw_turning_panel(drawn, index, config)
 
 
 def share(picture, colour):
@@ -98,7 +99,7 @@ def share(picture, colour):
 def test_the_skeleton_lies_where_the_camera_sees_it():
     motion = replace(seen_walk(), landmarks={}, landmark_names=())
     picture, _ = panel(motion, 10, PreviewConfig(panel_height_px=SIZE[1]))
-    for name, colour in (("left_upper_arm", preview._LEFT), ("right_upper_arm", preview._RIGHT)):
+    for name, colour in (("left_upper_arm", scene.LEFT), ("right_upper_arm", scene.RIGHT)):
         joints = motion.positions()[10]
         elbow = motion.skeleton.index(name.replace("upper", "lower"))
         middle = (joints[motion.skeleton.index(name)] + joints[elbow]) / 2.0
@@ -113,29 +114,29 @@ def test_landmarks_are_coloured_by_score():
     landmarks_2d = motion.landmarks["landmarks_2d"]
     unsure = {"landmarks_2d": landmarks_2d, "landmark_scores": np.zeros(landmarks_2d.shape[:2])}
     doubtful = panel(replace(motion, camera=None, landmarks=unsure))[0]
-    assert share(sure, preview._GOOD) > 0.002 > 0.0 == share(sure, preview._BAD)
-    assert share(doubtful, preview._BAD) > 0.002 > 0.0 == share(doubtful, preview._GOOD)
+    assert share(sure, panels._SURE) > 0.002 > 0.0 == share(sure, panels._UNSURE)
+    assert share(doubtful, panels._UNSURE) > 0.002 > 0.0 == share(doubtful, panels._SURE)
 
 
 def test_a_foot_is_lit_only_in_contact():
     motion = seen_walk()
     on, off = (panel(replace(motion, contacts=np.full((30, 2), flag)))[1] for flag in (True, False))
-    assert share(on, preview._CONTACT) > 0.0005 > 0.0 == share(off, preview._CONTACT)
+    assert share(on, panels._CONTACT) > 0.0005 > 0.0 == share(off, panels._CONTACT)
 
 
 def test_what_was_guessed_is_grey():
     motion = seen_walk()
     seen, guessed = (panel(replace(motion, scores=np.full(motion.scores.shape, s)))[1] for s in (1.0, 0.0))
-    assert share(seen, preview._LEFT) > 0.001 and share(guessed, preview._LEFT) == 0.0
+    assert share(seen, scene.LEFT) > 0.001 and share(guessed, scene.LEFT) == 0.0
 
 
 def test_the_view_turns_and_keeps_the_walker_inside(tmp_path):
     motion = walk(seconds=12.0)
-    scene = preview._scene(motion, SMALL)
+    drawn = scene.build_scene(motion, SMALL)
     views_x = []
     for index in range(0, 360, 15):
-        camera = preview._turning_view(scene, index, SMALL)
-        pixels = camera.project(scene.bones[index])
+        camera = scene.turning_view(drawn, index, SMALL)
+        pixels = camera.project(drawn.bones[index])
         assert (pixels > 0).all() and (pixels < SMALL.panel_height_px).all()
         np.testing.assert_allclose(np.cross(camera.R[0], camera.R[1]), camera.R[2], atol=1e-12)
         views_x.append(camera.R[0, 0])
@@ -147,7 +148,7 @@ def test_both_panels_begin_from_the_videos_side():
     left_is_right = [
         camera.project(motion.positions()[0])[motion.skeleton.index("left_upper_arm"), 0]
         > camera.project(motion.positions()[0])[motion.skeleton.index("right_upper_arm"), 0]
-        for camera in (motion.camera, preview._turning_view(preview._scene(motion, SMALL), 0, SMALL))
+        for camera in (motion.camera, scene.turning_view(scene.build_scene(motion, SMALL), 0, SMALL))
     ]
     assert left_is_right == [True, True]
 

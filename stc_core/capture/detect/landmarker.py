@@ -1,0 +1,140 @@
+"""MediaPipe's pose landmarker: pictures to rows of 33 landmarks.
+
+A row is float32 (33, 7): image x, y in pixels; world x, y, z in metres; visibility; presence. All 0: nobody was found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mediapipe
+import numpy as np
+from mediapipe.tasks.python import BaseOptions, vision
+from numpy.typing import NDArray
+
+from ...assets import shipped
+from ...errors import UserError
+from ..layout import Array
+from ..pose import Frame
+from .config import DetectConfig
+
+Row = NDArray[np.float32]
+
+_NOISE = re.compile(r"(WARNING|INFO|[IW]\d{4,8} )")
+
+
+class VideoLandmarker:
+    """Follows one person through the pictures of a video, each given once, in order."""
+
+    def __init__(self, config: DetectConfig):
+        self._stretch, self._last_ms, self._is_first = config.time_stretch, -1, True
+        self._landmarker = _create_landmarker(config, vision.RunningMode.VIDEO)
+
+    def detect(self, time_s: float, frame: Frame) -> Row:
+        """The row of the person who is followed."""
+        self._last_ms = max(self._last_ms + 1, round(time_s * 1e3 * self._stretch))
+        with quiet_stderr() if self._is_first else contextlib.nullcontext():
+            result = self._landmarker.detect_for_video(_wrap_image(frame), self._last_ms)
+        self._is_first = False
+        return _read_row(result, frame)
+
+    def close(self) -> None:
+        self._landmarker.close()
+
+
+class ImageLandmarker:
+    """Finds a person in single pictures."""
+
+    def __init__(self, config: DetectConfig):
+        self._is_first = True
+        self._landmarker = _create_landmarker(config, vision.RunningMode.IMAGE)
+
+    def detect(self, picture: Frame) -> Row:
+        """The row of the person whom MediaPipe finds most clearly."""
+        with quiet_stderr() if self._is_first else contextlib.nullcontext():
+            result = self._landmarker.detect(_wrap_image(picture))
+        self._is_first = False
+        return _read_row(result, picture)
+
+    def close(self) -> None:
+        self._landmarker.close()
+
+
+def check_model(config: DetectConfig) -> None:
+    """Load MediaPipe's network and let it go. Raises UserError where its file is missing or damaged."""
+    _create_landmarker(config, vision.RunningMode.VIDEO).close()
+
+
+def box_of_row(row: Row) -> Array:
+    """Left, top, right, bottom (4,) of all landmarks, pixels."""
+    return np.concatenate([row[:, :2].min(0), row[:, :2].max(0)]).astype(np.float64)
+
+
+def empty_row() -> Row:
+    """The row of nobody."""
+    return np.zeros((33, 7), np.float32)
+
+
+def _wrap_image(picture: Frame) -> Any:
+    return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
+
+
+def _read_row(result: Any, picture: Frame) -> Row:
+    """The first person of MediaPipe's result."""
+    if not result.pose_landmarks:
+        return empty_row()
+    height, width = picture.shape[:2]
+    pairs = zip(result.pose_landmarks[0], result.pose_world_landmarks[0], strict=True)
+    values = [(p.x * width, p.y * height, w.x, w.y, w.z, p.visibility, p.presence) for p, w in pairs]
+    return np.array(values, np.float32)
+
+
+def _create_landmarker(config: DetectConfig, mode: Any) -> Any:
+    path = _find_model(config)
+    options = vision.PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(path)),
+        running_mode=mode,
+        min_pose_detection_confidence=config.min_detection_confidence,
+        min_pose_presence_confidence=config.min_presence_confidence,
+        min_tracking_confidence=config.min_tracking_confidence,
+    )
+    try:
+        with quiet_stderr():
+            return vision.PoseLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"MediaPipe cannot load {path} ({error}).", "Install STC Mocap again.") from error
+
+
+def _find_model(config: DetectConfig) -> Path:
+    """The network's file: in the requested folder, or the one that came with STC Mocap."""
+    name = f"pose_landmarker_{config.network}.task"
+    if config.model_dir is None:
+        return shipped(name)
+    if not (config.model_dir / name).is_file():
+        raise UserError(f"There is no {name} in {config.model_dir}.", "Name the folder that holds it.")
+    return config.model_dir / name
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Keep native code's information and warnings from the terminal; print all other lines when the block ends."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as log:
+        terminal = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            log.seek(0)
+            kept = [line for line in log.read().decode(errors="replace").splitlines(True) if not _NOISE.match(line)]
+            sys.stderr.write("".join(kept))
