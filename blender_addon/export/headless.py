@@ -52,7 +52,7 @@ _CENTIMETRE_M = 0.01
 """FBX's unit: an armature built in it needs no object scale, which game engines handle badly"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportOptions:
     """What the flags set."""
 
@@ -143,7 +143,9 @@ def _prepare_scene(
     scene = bpy.context.scene
     scene.name = name  # exporters call the take so
     keyframes.set_scene_fps(scene, motion.fps)
-    apply_options = apply.ApplyOptions(name, 0.0, set_scene_range=True, lock_feet=options.rig is not None)
+    apply_options = apply.ApplyOptions(
+        name=name, start_frame=0.0, set_scene_range=True, lock_feet=options.rig is not None
+    )
     notes = apply.apply_motion(obj, motion, bone_map, apply_options, scene).notes
     rig_file.select_character(obj)
     scene.frame_set(scene.frame_start)
@@ -250,7 +252,13 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
         parser.error("--map is for a rig; add --rig FILE")
     motions, skeleton = tuple(dict.fromkeys(options.motions)), options.skeleton or "humanoid"
     return ExportOptions(
-        motions, options.to, options.out, options.rig, options.map, skeleton, options.overwrite
+        motions=motions,
+        formats=options.to,
+        out=options.out,
+        rig=options.rig,
+        bone_map=options.map,
+        skeleton=skeleton,
+        overwrite=options.overwrite,
     ), options.events
 
 

@@ -62,7 +62,7 @@ class Job:
     @classmethod
     def from_damaged_folder(cls, folder: Path, error: str) -> Job:
         """A job whose record cannot be read: it has failed, and can be listed and removed."""
-        job = cls(folder, JobRecord("capture", _read_mtime(folder), (), {}, {}))
+        job = cls(folder, JobRecord(kind="capture", started=_read_mtime(folder), command=(), request={}, stages={}))
         job.fail(error)
         return job
 
@@ -247,7 +247,10 @@ def launch_job(
     Raises UserError where the command cannot be started or the folder cannot be written to.
     """
     plain = {key: str(value) if isinstance(value, Path) else value for key, value in request.items()}
-    record, child = JobRecord(kind, time.time(), tuple(command), plain, dict(stages)), None
+    record, child = (
+        JobRecord(kind=kind, started=time.time(), command=tuple(command), request=plain, stages=dict(stages)),
+        None,
+    )
     try:
         write_record(folder / "job.json", record)
         env = process.make_environment(paths.find_checkout())

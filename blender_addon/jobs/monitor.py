@@ -32,7 +32,7 @@ _ENGINE_PROBE_INTERVAL_S = 2.0
 _IMPORTED, _TARGET, _DISMISSED = "imported.json", "target.json", "dismissed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImportTarget:
     """The armature a capture was started for ("": a new one), and in which scene of which file."""
 
@@ -44,7 +44,7 @@ class ImportTarget:
     """Blender's own numbers: they outlive renaming, saving and undo, but not the file's closing"""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class JobEntry:
     """A job as the panel shows it. due: it is to be imported automatically; delay_reason: why that has not happened
     yet.
@@ -59,7 +59,7 @@ class JobEntry:
     delay_reason: str = ""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _State:
     entries: tuple[JobEntry, ...] = ()
     message: str = ""
@@ -108,7 +108,7 @@ def follow(job: Job, target: ImportTarget | None = None) -> None:
     """Watch a job that was just started; a capture with a target is imported once it is done."""
     if target:
         _write_marker(job.folder / _TARGET, asdict(target))
-    entry = JobEntry(job, job.poll(), target, imported=False, dismissed=False, due=target is not None)
+    entry = JobEntry(job=job, status=job.poll(), target=target, imported=False, dismissed=False, due=target is not None)
     _state.entries = (entry, *_state.entries)
     show_message("")
     _ensure_timer()
@@ -130,8 +130,13 @@ def dismiss(entry: JobEntry) -> None:
 
 def make_target(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> ImportTarget:
     """The target for a capture that is started now; without an object a new armature."""
-    numbers = (scene.session_uid, obj.session_uid if obj else 0)
-    return ImportTarget(bpy.data.filepath, scene.name, obj.name if obj else "", *numbers)
+    return ImportTarget(
+        blend=bpy.data.filepath,
+        scene=scene.name,
+        armature=obj.name if obj else "",
+        scene_uid=scene.session_uid,
+        armature_uid=obj.session_uid if obj else 0,
+    )
 
 
 def import_entry(entry: JobEntry, scene: bpy.types.Scene, obj: bpy.types.Object | None) -> import_motion.ImportResult:
@@ -160,8 +165,10 @@ def _load_entry(job: Job) -> JobEntry:
     """A job that was found on the disk."""
     folder = job.folder
     imported, dismissed = (folder / _IMPORTED).exists(), (folder / _DISMISSED).exists()
-    status = Status("done") if imported or dismissed else job.poll()  # of those nobody asks any more
-    return JobEntry(job, status, _read_target(folder / _TARGET), imported, dismissed)
+    status = Status(state="done") if imported or dismissed else job.poll()  # of those nobody asks any more
+    return JobEntry(
+        job=job, status=status, target=_read_target(folder / _TARGET), imported=imported, dismissed=dismissed
+    )
 
 
 def _read_target(path: Path) -> ImportTarget | None:

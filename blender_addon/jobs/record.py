@@ -23,7 +23,7 @@ _MAX_RECORD_BYTES = 1 << 20
 _LOG_LINES, _LOG_COLUMNS = 20, 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobRecord:
     """What job.json holds: what was requested, the command and the process that runs it."""
 

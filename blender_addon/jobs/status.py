@@ -13,7 +13,7 @@ STALLED_S = 60.0
 """an engine that has been silent for so long may hang; chosen: a stage's slowest event takes some 20 s"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Status:
     """How a job stands."""
 

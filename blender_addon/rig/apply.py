@@ -29,7 +29,7 @@ _MAX_NAMES = 3
 """so many bones are named in a note before "and others"; chosen"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ApplyOptions:
     """How a motion is applied to an armature."""
 
@@ -51,7 +51,7 @@ class ApplyOptions:
     """to set on the keyed bones; "" leaves each its own"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KeyingTarget:
     """What is keyed on an armature: its rest pose and bone map, or those of a Rigify rig's controls with their
     switches.
@@ -64,7 +64,7 @@ class KeyingTarget:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ApplyResult:
     """The new action, what it was keyed on, and the report: one sentence a note."""
 
@@ -97,7 +97,7 @@ def apply_motion(
         notes.append(f"The action {former.name} that was on {obj.name} is kept, with a fake user.")
     if options.set_scene_range:
         scene.frame_start, scene.frame_end = int(np.floor(action.frame_start)), int(np.ceil(action.frame_end))
-    return ApplyResult(action, target, tuple(dict.fromkeys(notes)))
+    return ApplyResult(action=action, target=target, notes=tuple(dict.fromkeys(notes)))
 
 
 def resolve_target(
@@ -109,9 +109,15 @@ def resolve_target(
     bone_map = check_bone_map(bone_map, rest) if bone_map else guess_bone_map(rest)
     notes = tuple(note for note in (armature.describe_scale(obj),) if note)
     if not (rigify_controls and rigify.is_generated(obj)):
-        return KeyingTarget(rest, bone_map, notes=notes)
+        return KeyingTarget(rest=rest, bone_map=bone_map, notes=notes)
     found = rigify.find_controls(obj, rest, bone_map)
-    return KeyingTarget(found.rest, found.bone_map, found.switches, found.rest_controls, (*notes, *found.notes))
+    return KeyingTarget(
+        rest=found.rest,
+        bone_map=found.bone_map,
+        switches=found.switches,
+        rest_controls=found.rest_controls,
+        notes=(*notes, *found.notes),
+    )
 
 
 def _check_editable(obj: bpy.types.Object) -> None:

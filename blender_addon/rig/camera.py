@@ -31,7 +31,7 @@ _BACKGROUND_FRAMES = 1_000_000
 """longer than any video: its own end stops it"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Placement:
     """How the character was scaled and placed: world = scale * motion + origin (3,), metres.
 
@@ -42,7 +42,7 @@ class Placement:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BackgroundVideo:
     """The video as the background: its frame `first` (from 0) shows on the scene's frame `start_frame`.
 

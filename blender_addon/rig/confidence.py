@@ -35,7 +35,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DoubtfulRange:
     """Frames, ends included, in which `parts` have low confidence; lowest: the least of it."""
 
@@ -102,7 +102,9 @@ def find_doubtful_ranges(obj: bpy.types.Object, fps: float) -> tuple[DoubtfulRan
     for start, end in _find_runs(frames, lowest < DOUBTFUL_BELOW, _MAX_GAP_S * fps, _MIN_RANGE_S * fps):
         within = {part: _min_score(*curve, start, end) for part, curve in seen.items()}
         parts = sorted((part for part in within if within[part] < DOUBTFUL_BELOW), key=lambda part: within[part])
-        stretches.append(DoubtfulRange(start, end, tuple(parts), _min_score(frames, lowest, start, end)))
+        stretches.append(
+            DoubtfulRange(start=start, end=end, parts=tuple(parts), lowest=_min_score(frames, lowest, start, end))
+        )
     return tuple(stretches)
 
 

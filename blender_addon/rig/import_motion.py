@@ -26,7 +26,7 @@ from .apply import ApplyResult, apply_motion
 HUMANOID_HEIGHT_M = 1.70
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MotionSource:
     """What is imported."""
 
@@ -42,7 +42,7 @@ class MotionSource:
     """the engine's, for the report"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImportResult:
     """What an import made. notes: the report, one sentence each."""
 
@@ -60,7 +60,7 @@ def make_source(path: Path) -> MotionSource:
     """Make the source of a file that the user chose; the raw motion beside it is imported too."""
     raw = path.with_name(f"{path.stem}_raw.npz")
     usable = path.suffix.lower() == ".npz" and raw.is_file()
-    return MotionSource(path, path.stem, raw if usable else None, capture=str(path))
+    return MotionSource(motion=path, name=path.stem, raw=raw if usable else None, capture=str(path))
 
 
 def import_source(source: MotionSource, scene: bpy.types.Scene, obj: bpy.types.Object | None) -> ImportResult:
@@ -87,7 +87,7 @@ def import_source(source: MotionSource, scene: bpy.types.Scene, obj: bpy.types.O
         provenance.store_notes(action, notes)
     _play_action(obj, applied.action, scene)
     scene.stc_mocap.armature = obj
-    return ImportResult(obj, applied.action, notes)
+    return ImportResult(armature=obj, action=applied.action, notes=notes)
 
 
 def create_mapped_armature(skeleton: Skeleton, name: str, scene: bpy.types.Scene) -> bpy.types.Object:

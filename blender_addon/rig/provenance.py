@@ -22,7 +22,7 @@ from stc_core.motion.rig_mapping.bone_map import BoneMap
 _KEY = "stc_mocap"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Provenance:
     """Where an action comes from. `kind`: smoothed or raw; both of a pair have the same `capture`."""
 

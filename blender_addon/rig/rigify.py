@@ -28,7 +28,7 @@ _SAME_ROTATION_RAD = 2e-3
 """rotations this near are the same: evaluated matrices are float32; chosen"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Switch:
     """A custom property of a pose bone, and the value at which the controls simply follow each other."""
 
@@ -37,7 +37,7 @@ class Switch:
     value: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Controls:
     """What to key on a generated rig.
 
@@ -69,7 +69,13 @@ def find_controls(obj: bpy.types.Object, rest: RestPose, bone_map: BoneMap) -> C
     if bone_map.bones.get("upper_chest") == ("chest",):
         notes += ("The rig has no controls for single vertebrae: the trunk is bent by its chest control.",)
     rest_controls = tuple(bone for bone in ("root", "hips", "chest") if bone in obj.pose.bones and bone not in names)
-    return Controls(_reduce_rest_pose(rest, names, order, parents, inherits), bone_map, switches, rest_controls, notes)
+    return Controls(
+        rest=_reduce_rest_pose(rest, names, order, parents, inherits),
+        bone_map=bone_map,
+        switches=switches,
+        rest_controls=rest_controls,
+        notes=notes,
+    )
 
 
 # --- which controls ---------------------------------------------------------------------------------------------------
@@ -129,7 +135,7 @@ def _find_switches(obj: bpy.types.Object, names: Sequence[str]) -> Iterator[Swit
     for bone in obj.pose.bones:
         for name, value in _SWITCH_VALUES.items():
             if name in bone and _is_relevant(bone.name, names):
-                yield Switch(bone.name, name, value)
+                yield Switch(bone=bone.name, name=name, value=value)
 
 
 def _is_relevant(bone: str, names: Sequence[str]) -> bool:

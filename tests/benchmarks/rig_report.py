@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--motion", type=Path, help="a motion.npz in place of the made walk")
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
-    motion = load_motion(flags.motion) if flags.motion else sample_rigs.walking()
+    motion = load_motion(flags.motion) if flags.motion else sample_rigs.make_walk()
     sample_rigs.keep_generated_in(flags.out)
     rows = [report(name, motion, flags.out) for name in flags.rigs]
     head = [
@@ -51,13 +51,13 @@ def report(name: str, motion: Motion, out: Path) -> str:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     obj = sample_rigs.RIGS[name]()
     scene = bpy.context.scene
-    free = apply_motion(obj, motion, None, ApplyOptions(name, lock_feet=False), scene)
-    seen = sample_rigs.played(obj, free, motion, scene)
+    free = apply_motion(obj, motion, None, ApplyOptions(name=name, lock_feet=False), scene)
+    seen = sample_rigs.play(obj, free, motion, scene)
     limbs, turns = sample_rigs.direction_errors(seen, motion), sample_rigs.turn_errors(seen, motion)
     obj.animation_data.action = None
     bpy.data.actions.remove(free.action)
-    applied = apply_motion(obj, motion, None, ApplyOptions(name), scene)
-    seen = sample_rigs.played(obj, applied, motion, scene)
+    applied = apply_motion(obj, motion, None, ApplyOptions(name=name), scene)
+    seen = sample_rigs.play(obj, applied, motion, scene)
     draw(obj, applied, motion, seen.scale, out / f"{name}.png")
     row = f"| {name} | {applied.target.bone_map.name} | {max(limbs.values()):.3f} | {max(turns.values()):.3f} "
     row += f"| {sample_rigs.slide_mm(seen, motion):.2f} | {' '.join(applied.notes)} |"

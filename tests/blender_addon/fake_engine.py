@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FRAMES = 40
 
 
-def engine(folder: Path) -> Path:
+def make_engine(folder: Path) -> Path:
     """An executable in the folder that runs this file in the Python that asks."""
     path = folder / "python"
     if path.exists():  # perhaps a shell is just reading it
@@ -28,26 +28,26 @@ def engine(folder: Path) -> Path:
     return path
 
 
-def video(folder: Path, mode: str) -> Path:
+def make_video(folder: Path, mode: str) -> Path:
     """A file whose name tells the engine how to behave."""
     path = folder / f"{mode}.mp4"
     path.write_bytes(b"")
     return path
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     print(line, flush=True)
 
 
 def progress(stage: str, done: int, total: int, left: float = 1.0) -> None:
-    say(
+    print_line(
         f'{{"event": "progress", "stage": "{stage}", "done": {done}, "total": {total}, "rate": 9.0, '
         f'"seconds_left": {left}}}'
     )
 
 
 def note(message: str) -> None:
-    say(f'{{"event": "note", "message": "{message}"}}')
+    print_line(f'{{"event": "note", "message": "{message}"}}')
 
 
 def good(out: Path, seconds: float = 0.0) -> None:
@@ -60,7 +60,7 @@ def good(out: Path, seconds: float = 0.0) -> None:
     note("The lens is not known: 55° are assumed.")
     raw = out.with_name(f"{out.stem}_raw.npz")
     write_motion(out, raw)
-    say(f'{{"event": "done", "files": {{"motion": "{out}", "raw": "{raw}"}}}}')
+    print_line(f'{{"event": "done", "files": {{"motion": "{out}", "raw": "{raw}"}}}}')
 
 
 def write_motion(*files: Path) -> None:
@@ -96,7 +96,7 @@ def slow(out: Path) -> None:
 def fail(out: Path) -> None:
     """An error that the user can mend."""
     progress("detect", 3, FRAMES)
-    say('{"event": "failed", "message": "No person was found in fail.mp4. Choose another part of it."}')
+    print_line('{"event": "failed", "message": "No person was found in fail.mp4. Choose another part of it."}')
     print("error: No person was found", file=sys.stderr)
     sys.exit(1)
 
@@ -137,7 +137,7 @@ def obey(out: Path) -> None:
     """As the real engine when asked to end: says so, exits with 130."""
 
     def ended(*_: object) -> None:
-        say('{"event": "failed", "message": "Cancelled; what was not yet finished was not written."}')
+        print_line('{"event": "failed", "message": "Cancelled; what was not yet finished was not written."}')
         sys.exit(130)
 
     signal.signal(signal.SIGTERM, ended)
@@ -169,7 +169,7 @@ def nothing(out: Path) -> None:
 
 def lie(out: Path) -> None:
     """Says that it is done, but wrote no file."""
-    say(f'{{"event": "done", "files": {{"motion": "{out}"}}}}')
+    print_line(f'{{"event": "done", "files": {{"motion": "{out}"}}}}')
 
 
 def crash_at_exit(out: Path) -> None:
@@ -234,7 +234,7 @@ def main(arguments: list[str]) -> None:
     if arguments[:3] == ["-m", "stc_core", "capture"]:
         MODES[Path(arguments[3]).stem](Path(arguments[arguments.index("--out") + 1]))
     elif arguments[:3] == ["-m", "stc_core", "doctor"]:
-        say("ok       Python 3.11.0\nok       the network runs on cpu\nAll is ready.")
+        print_line("ok       Python 3.11.0\nok       the network runs on cpu\nAll is ready.")
     elif arguments[0].endswith("install.py"):
         os.execv(sys.executable, [sys.executable, *arguments])
     elif arguments[0] == "-c":

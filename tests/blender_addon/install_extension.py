@@ -26,14 +26,14 @@ _functions: set[FunctionType] = set()
 """all of the add-on's that were ever seen: its modules may be gone, or new ones, once it is disabled"""
 
 
-def timers() -> list[str]:
+def list_timers() -> list[str]:
     """Those of the add-on's functions that Blender calls by the clock."""
     ours = [module for name, module in sys.modules.items() if name.split(".")[:3] == MODULE.split(".")]
     _functions.update(value for module in ours for value in vars(module).values() if type(value) is FunctionType)
     return sorted(f"{value.__module__}.{value.__name__}" for value in _functions if bpy.app.timers.is_registered(value))
 
 
-def traces() -> dict[str, Any]:
+def collect_traces() -> dict[str, Any]:
     """Everything that an add-on may leave in Blender."""
     handlers = {name: getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)}
     keymaps = bpy.context.window_manager.keyconfigs.addon
@@ -42,16 +42,16 @@ def traces() -> dict[str, Any]:
         "operators": sorted(dir(bpy.ops.stc_mocap)),
         "properties": {name: sorted(getattr(bpy.types, name).bl_rna.properties.keys()) for name in TYPES},
         "handlers": {name: len(value) for name, value in handlers.items() if isinstance(value, list)},
-        "timers": timers(),
+        "timers": list_timers(),
         "keys": sum(len(keymap.keymap_items) for keymap in keymaps.keymaps) if keymaps else 0,
     }
 
 
-def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
+def compare(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
     return {key: f"{before[key]} {after[key]}" for key in before if before[key] != after[key]}
 
 
-def names_of(kind: str) -> list[str]:
+def list_classes(kind: str) -> list[str]:
     """The add-on's classes of a kind that are registered."""
     return sorted(c.__name__ for c in getattr(bpy.types, kind).__subclasses__() if c.__module__.startswith(MODULE))
 
@@ -69,12 +69,12 @@ def main(path: str) -> None:
     import addon_utils
 
     bpy.ops.stc_mocap  # noqa: B018 - so that it is known before, too
-    before = traces()
+    before = collect_traces()
     bpy.ops.extensions.package_install_files(filepath=path, repo="user_default", enable_on_install=True)
     found: dict[str, Any] = {"blender": bpy.app.version, "python": sys.version.split()[0]}
     found["enabled"] = MODULE in bpy.context.preferences.addons
-    enabled = traces()
-    found |= {"timers": enabled["timers"], "operators": enabled["operators"], "panels": names_of("Panel")}
+    enabled = collect_traces()
+    found |= {"timers": enabled["timers"], "operators": enabled["operators"], "panels": list_classes("Panel")}
     core = importlib.import_module("stc_core")
     motion = importlib.import_module("stc_core.motion")
     rooms = [room.name for room in pkgutil.walk_packages(motion.__path__, "stc_core.motion.")]
@@ -86,11 +86,11 @@ def main(path: str) -> None:
     found["user_folder"] = str(sys.modules[f"{MODULE}.user_paths"].get_user_folder())
     found["source"] = str(sys.modules[f"{MODULE}.engine.engine"]._locate_source()[0])
     addon_utils.disable(MODULE, default_set=True)
-    found["left"] = difference(before, traces())
+    found["left"] = compare(before, collect_traces())
     addon_utils.enable(MODULE, default_set=True)
-    found["again"] = difference(enabled, traces())
+    found["again"] = compare(enabled, collect_traces())
     addon_utils.disable(MODULE, default_set=True)
-    found["left_again"] = difference(before, traces())
+    found["left_again"] = compare(before, collect_traces())
     found["heavy"] = sorted(HEAVY & set(sys.modules))
     print("\n" + json.dumps(found))
 

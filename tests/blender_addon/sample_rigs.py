@@ -45,7 +45,7 @@ ENDS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("hand",
 # --- motions ----------------------------------------------------------------------------------------------------------
 
 
-def acting(motion: Motion, seed: int = 4) -> Motion:
+def add_upper_body_motion(motion: Motion, seed: int = 4) -> Motion:
     """The motion with trunk, head and arms moving about smoothly besides; the legs' world turns stay."""
     noise, q = np.random.default_rng(seed), motion.q_parent_joint.copy()
     time = np.arange(len(q)) / motion.fps
@@ -60,15 +60,15 @@ def acting(motion: Motion, seed: int = 4) -> Motion:
     return replace(motion, q_parent_joint=rotation.unroll(q))
 
 
-def walking() -> Motion:
-    return acting(synthetic.walk(fps=30.0, seconds=1.6, heading_deg=25.0, turn_deg_per_s=20.0))
+def make_walk() -> Motion:
+    return add_upper_body_motion(synthetic.walk(fps=30.0, seconds=1.6, heading_deg=25.0, turn_deg_per_s=20.0))
 
 
 # --- rigs -------------------------------------------------------------------------------------------------------------
 
 
-def _shared(name: str) -> Callable[[], bpy.types.Object]:
-    def opened() -> bpy.types.Object:
+def _make_opener(name: str) -> Callable[[], bpy.types.Object]:
+    def open_file() -> bpy.types.Object:
         path = SHARED / f"{name}.blend"
         if not path.exists():
             pytest.skip(f"{path.name} is not at hand")
@@ -79,14 +79,14 @@ def _shared(name: str) -> Callable[[], bpy.types.Object]:
         bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.0
         return next(obj for obj in bpy.data.objects if obj.type == "ARMATURE")
 
-    return opened
+    return open_file
 
 
-def humanoid() -> bpy.types.Object:
+def create_humanoid() -> bpy.types.Object:
     return armature.create_armature(HUMANOID, "Person", bpy.context.scene.collection)
 
 
-def edited(obj: bpy.types.Object, change: Callable[[bpy.types.ArmatureEditBones], None]) -> bpy.types.Object:
+def edit_bones(obj: bpy.types.Object, change: Callable[[bpy.types.ArmatureEditBones], None]) -> bpy.types.Object:
     bpy.context.view_layer.objects.active = obj
     bpy.ops.object.mode_set(mode="EDIT")
     change(obj.data.edit_bones)
@@ -101,7 +101,7 @@ def random_rolls() -> bpy.types.Object:
         for bone in bones:
             bone.roll = noise.uniform(-np.pi, np.pi)
 
-    return edited(humanoid(), roll)
+    return edit_bones(create_humanoid(), roll)
 
 
 def tails_anywhere() -> bpy.types.Object:
@@ -115,35 +115,35 @@ def tails_anywhere() -> bpy.types.Object:
             bone.tail = bone.head + Vector(0.08 * rotation.normalise(noise.standard_normal(3)))
             bone.roll = noise.uniform(-np.pi, np.pi)
 
-    return edited(humanoid(), turn)
+    return edit_bones(create_humanoid(), turn)
 
 
-def _scaled(obj: bpy.types.Object, inside: float, outside: float) -> bpy.types.Object:
+def _scale(obj: bpy.types.Object, inside: float, outside: float) -> bpy.types.Object:
     def grow(bones: bpy.types.ArmatureEditBones) -> None:
         places = {bone.name: (bone.head * inside, bone.tail * inside) for bone in bones}
         for bone in bones:
             bone.head, bone.tail = places[bone.name]
 
-    edited(obj, grow).scale = (outside,) * 3
+    edit_bones(obj, grow).scale = (outside,) * 3
     return obj
 
 
 def y_up() -> bpy.types.Object:
     """Made in centimetres with y up, stood up by the object's own turn and scale, as FBX files come in."""
-    obj = _scaled(humanoid(), 100.0, 0.01)
+    obj = _scale(create_humanoid(), 100.0, 0.01)
     obj.data.transform(Matrix.Rotation(-np.pi / 2, 4, "X"))
     obj.rotation_euler = (np.pi / 2, 0.0, 0.0)
     return obj
 
 
 def turned_and_moved() -> bpy.types.Object:
-    obj = humanoid()
+    obj = create_humanoid()
     obj.matrix_world = Matrix.LocRotScale((2.0, -1.0, 0.7), Euler((0.0, 0.0, np.pi / 2)), (1.0, 1.0, 1.0))
     return obj
 
 
 def parented() -> bpy.types.Object:
-    obj, parent = humanoid(), bpy.data.objects.new("parent", None)
+    obj, parent = create_humanoid(), bpy.data.objects.new("parent", None)
     bpy.context.scene.collection.objects.link(parent)
     obj.parent, parent.location, parent.scale = parent, (1.0, 2.0, 0.4), (2.5, 2.5, 2.5)
     obj.rotation_euler, obj.scale = (0.0, 0.0, -np.pi / 2), (0.4, 0.4, 0.4)
@@ -155,7 +155,7 @@ def some_missing() -> bpy.types.Object:
         for name in ("shoulder.L", "shoulder.R", "upper_chest", "chest", "neck", "toes.L", "hand.R"):
             bones.remove(bones[name])
 
-    obj = humanoid()
+    obj = create_humanoid()
 
     def reparent(bones: bpy.types.ArmatureEditBones) -> None:
         for bone in bones:
@@ -164,7 +164,7 @@ def some_missing() -> bpy.types.Object:
         for name, parent in (("upper_arm.L", "spine"), ("upper_arm.R", "spine"), ("head", "spine")):
             bones[name].parent = bones[parent]
 
-    return edited(obj, reparent)
+    return edit_bones(obj, reparent)
 
 
 def seven_spines() -> bpy.types.Object:
@@ -183,18 +183,18 @@ def seven_spines() -> bpy.types.Object:
         for bone in hung:
             bone.parent = parent
 
-    return edited(humanoid(), split)
+    return edit_bones(create_humanoid(), split)
 
 
 def relaxed() -> bpy.types.Object:
     """Resting with lowered arms and bent elbows and knees."""
-    obj = humanoid()
+    obj = create_humanoid()
     for side, sign in (("L", 1.0), ("R", -1.0)):
         for bone, turn in (("upper_arm", (0.1, 0.8 * sign, 0.0)), ("lower_arm", (0.0, 0.0, -0.4 * sign))):
-            _turn_in_world(obj, f"{bone}.{side}", Euler(turn))
-        _turn_in_world(obj, f"upper_leg.{side}", Euler((-0.15, -0.1 * sign, 0.0)))
-        _turn_in_world(obj, f"lower_leg.{side}", Euler((0.3, 0.0, 0.0)))
-        _turn_in_world(obj, f"foot.{side}", Euler((-0.15, 0.1 * sign, 0.0)))
+            _rotate_in_world(obj, f"{bone}.{side}", Euler(turn))
+        _rotate_in_world(obj, f"upper_leg.{side}", Euler((-0.15, -0.1 * sign, 0.0)))
+        _rotate_in_world(obj, f"lower_leg.{side}", Euler((0.3, 0.0, 0.0)))
+        _rotate_in_world(obj, f"foot.{side}", Euler((-0.15, 0.1 * sign, 0.0)))
     bpy.context.view_layer.objects.active = obj
     bpy.ops.object.mode_set(mode="POSE")
     bpy.ops.pose.armature_apply()
@@ -202,7 +202,7 @@ def relaxed() -> bpy.types.Object:
     return obj
 
 
-def _turn_in_world(obj: bpy.types.Object, bone: str, turn: Euler) -> None:
+def _rotate_in_world(obj: bpy.types.Object, bone: str, turn: Euler) -> None:
     pose_bone = obj.pose.bones[bone]
     rest = pose_bone.bone.matrix_local.to_quaternion()
     pose_bone.rotation_quaternion = rest.inverted() @ turn.to_quaternion() @ rest
@@ -210,7 +210,7 @@ def _turn_in_world(obj: bpy.types.Object, bone: str, turn: Euler) -> None:
 
 
 def no_inheritance() -> bpy.types.Object:
-    obj = humanoid()
+    obj = create_humanoid()
     for name in ("head", "upper_arm.L", "lower_leg.R", "chest"):
         obj.data.bones[name].use_inherit_rotation = False
     return obj
@@ -224,12 +224,12 @@ def connected_hips() -> bpy.types.Object:
         bone.head, bone.tail = (0.0, 0.0, 0.0), bones["hips"].head
         bones["hips"].parent, bones["hips"].use_connect = bone, True
 
-    return edited(humanoid(), root)
+    return edit_bones(create_humanoid(), root)
 
 
 def crowded() -> bpy.types.Object:
     """With a prefix, numbers that an importer appended, and 140 bones of hair and skirt."""
-    obj = humanoid()
+    obj = create_humanoid()
     for bone in obj.data.bones:
         name, dot, side = bone.name.partition(".")
         bone.name = f"Hero : {name}{dot}{side}.001"
@@ -240,11 +240,11 @@ def crowded() -> bpy.types.Object:
             bone.head = parent.head + Vector((0.1 * np.cos(i), 0.1 * np.sin(i), 0.0))
             bone.tail, bone.parent = bone.head + Vector((0.0, 0.0, -0.3)), parent
 
-    return edited(obj, dress)
+    return edit_bones(obj, dress)
 
 
 @contextlib.contextmanager
-def rigify_enabled() -> Iterator[None]:
+def enable_rigify() -> Iterator[None]:
     """Rigify comes with Blender and the bpy module; left enabled it complains at every file that is opened."""
     sys.path += [path for path in addon_utils.paths() if path.endswith("addons_core") and path not in sys.path]
     pytest.importorskip("rigify")
@@ -255,8 +255,8 @@ def rigify_enabled() -> Iterator[None]:
         addon_utils.disable("rigify", default_set=True)
 
 
-def metarig() -> bpy.types.Object:
-    with rigify_enabled():
+def create_metarig() -> bpy.types.Object:
+    with enable_rigify():
         bpy.ops.object.armature_human_metarig_add()
     return bpy.context.object
 
@@ -269,11 +269,11 @@ def keep_generated_in(folder: Path) -> None:
     _generated[:] = [folder / "generated.blend"]
 
 
-def generated() -> bpy.types.Object:
+def open_generated() -> bpy.types.Object:
     if _generated and _generated[0].exists():
         bpy.ops.wm.open_mainfile(filepath=str(_generated[0]))
     else:
-        with rigify_enabled():
+        with enable_rigify():
             bpy.ops.object.armature_human_metarig_add()
             before = bpy.context.object
             bpy.ops.pose.rigify_generate()
@@ -285,15 +285,15 @@ def generated() -> bpy.types.Object:
 
 
 RIGS: dict[str, Callable[[], bpy.types.Object]] = {
-    **{path: _shared(path) for path in ("mpfb_game_engine", "mpfb_cmu_mb", "mpfb_mixamo_unity", "m2m_human")},
-    "m2m_skeleton_mecanim_full": _shared("m2m_skeleton_mecanim_full"),
-    "rigify_metarig": metarig,
-    "rigify_generated": generated,
-    "own": humanoid,
+    **{path: _make_opener(path) for path in ("mpfb_game_engine", "mpfb_cmu_mb", "mpfb_mixamo_unity", "m2m_human")},
+    "m2m_skeleton_mecanim_full": _make_opener("m2m_skeleton_mecanim_full"),
+    "rigify_metarig": create_metarig,
+    "rigify_generated": open_generated,
+    "own": create_humanoid,
     "random_rolls": random_rolls,
     "tails_anywhere": tails_anywhere,
-    "hundredth": lambda: _scaled(humanoid(), 100.0, 0.01),
-    "giant": lambda: _scaled(humanoid(), 1.0, 8.5),
+    "hundredth": lambda: _scale(create_humanoid(), 100.0, 0.01),
+    "giant": lambda: _scale(create_humanoid(), 1.0, 8.5),
     "y_up": y_up,
     "turned_and_moved": turned_and_moved,
     "parented": parented,
@@ -309,7 +309,7 @@ RIGS: dict[str, Callable[[], bpy.types.Object]] = {
 # --- how truly they move ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Playback:
     """Evaluated bones by joint: heads and tails (T, 3) world metres, q_world_bone (T, 4), and that at rest (4,).
 
@@ -318,34 +318,36 @@ class Playback:
 
     heads: dict[str, Array]
     tails: dict[str, Array]
-    turns: dict[str, Array]
+    rotations: dict[str, Array]
     rests: dict[str, Array]
     scale: float
 
 
-def played(obj: bpy.types.Object, applied: ApplyResult, motion: Motion, scene: bpy.types.Scene) -> Playback:
+def play(obj: bpy.types.Object, applied: ApplyResult, motion: Motion, scene: bpy.types.Scene) -> Playback:
     """Play the action and watch the bones that deform: of a joint's bones the last, of the spine's the first."""
-    watched = dict(_watched(obj, applied))
+    observed = dict(_find_observed_bones(obj, applied))
     heads, matrices, tails = [], [], []
     for frame in range(len(motion.t_world_root)):
         scene.frame_set(round(applied.action.frame_start) + frame)
-        seen = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        bones = [(seen.pose.bones[first], seen.pose.bones[chosen]) for first, chosen in watched.values()]
-        heads.append([np.array(seen.matrix_world @ first.head) for first, _ in bones])
-        tails.append([np.array(seen.matrix_world @ chosen.tail) for _, chosen in bones])
-        matrices.append([np.array(seen.matrix_world @ chosen.matrix) for _, chosen in bones])
-    rest = [np.array(obj.matrix_world @ obj.data.bones[chosen].matrix_local) for _, chosen in watched.values()]
-    by_time = [np.moveaxis(values, 1, 0) for values in (np.array(heads), np.array(tails), _turns(np.array(matrices)))]
-    own = (dict(zip(watched, values, strict=True)) for values in (*by_time, _turns(np.array(rest))))
-    return Playback(*own, _legs(obj, {joint: first for joint, (first, _) in watched.items()}, motion))
+        playback = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        bones = [(playback.pose.bones[first], playback.pose.bones[chosen]) for first, chosen in observed.values()]
+        heads.append([np.array(playback.matrix_world @ first.head) for first, _ in bones])
+        tails.append([np.array(playback.matrix_world @ chosen.tail) for _, chosen in bones])
+        matrices.append([np.array(playback.matrix_world @ chosen.matrix) for _, chosen in bones])
+    rest = [np.array(obj.matrix_world @ obj.data.bones[chosen].matrix_local) for _, chosen in observed.values()]
+    heads_tails_rotations = (np.array(heads), np.array(tails), _to_rotations(np.array(matrices)))
+    by_time = [np.moveaxis(values, 1, 0) for values in heads_tails_rotations]
+    own = [dict(zip(observed, values, strict=True)) for values in (*by_time, _to_rotations(np.array(rest)))]
+    scale = _measure_leg_ratio(obj, {joint: first for joint, (first, _) in observed.items()}, motion)
+    return Playback(heads=own[0], tails=own[1], rotations=own[2], rests=own[3], scale=scale)
 
 
-def _turns(matrices: Array) -> Array:
+def _to_rotations(matrices: Array) -> Array:
     axes = matrices[..., :3, :3]
     return rotation.from_matrix(axes / np.linalg.norm(axes, axis=-2, keepdims=True))
 
 
-def _watched(obj: bpy.types.Object, applied: ApplyResult) -> Iterator[tuple[str, tuple[str, str]]]:
+def _find_observed_bones(obj: bpy.types.Object, applied: ApplyResult) -> Iterator[tuple[str, tuple[str, str]]]:
     """Of each joint its first bone and the one whose turn counts; of a generated Rigify rig those that deform."""
     for joint, chain in applied.target.bone_map.bones.items():
         if applied.target.switches:
@@ -355,70 +357,70 @@ def _watched(obj: bpy.types.Object, applied: ApplyResult) -> Iterator[tuple[str,
             yield joint, (chain[0], chain[0] if joint == "spine" else chain[-1])
 
 
-def _legs(obj: bpy.types.Object, bones: dict[str, str], motion: Motion) -> float:
+def _measure_leg_ratio(obj: bpy.types.Object, bones: dict[str, str], motion: Motion) -> float:
     """The rig's legs over the motion's, at rest, in the world."""
     names = [f"left_{part}" for part in ("upper_leg", "lower_leg", "foot")]
     own = [np.array(obj.matrix_world @ obj.data.bones[bones[name]].head_local) for name in names]
     source = [motion.skeleton.rest_positions()[motion.skeleton.index(name)] for name in names]
-    return float(_length_of(own) / _length_of(source))
+    return float(_measure_length(own) / _measure_length(source))
 
 
-def _length_of(points: list[Array]) -> float:
+def _measure_length(points: list[Array]) -> float:
     return float(np.linalg.norm(np.diff(points, axis=0), axis=-1).sum())
 
 
-def direction_errors(seen: Playback, motion: Motion) -> dict[str, float]:
+def direction_errors(playback: Playback, motion: Motion) -> dict[str, float]:
     """For each limb segment that the rig has, the worst angle in degrees between it and the motion's."""
     places, errors = motion.positions(), {}
     for joint, end in SEGMENTS:
-        if joint in seen.heads and end in seen.heads:
-            own = seen.heads[end] - seen.heads[joint]
+        if joint in playback.heads and end in playback.heads:
+            own = playback.heads[end] - playback.heads[joint]
             true = places[:, HUMANOID.index(end)] - places[:, HUMANOID.index(joint)]
             errors[joint] = worst_deg(rotation.between(own, true))
     return errors
 
 
-def turn_errors(seen: Playback, motion: Motion) -> dict[str, float]:
+def turn_errors(playback: Playback, motion: Motion) -> dict[str, float]:
     """For trunk, head, hands and feet the worst angle in degrees between how far they turn from the first frame."""
     worlds = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)[1]
     errors = {}
     for joint in (*TRUNK, *ENDS):
-        if joint in seen.turns:
+        if joint in playback.rotations:
             true = worlds[:, HUMANOID.index(joint)]
-            away = [rotation.mul(turns, rotation.inv(turns[0])) for turns in (seen.turns[joint], true)]
+            away = [rotation.mul(turns, rotation.inv(turns[0])) for turns in (playback.rotations[joint], true)]
             errors[joint] = worst_deg(rotation.mul(rotation.inv(away[0]), away[1]))
     return errors
 
 
-def stance_errors(seen: Playback, motion: Motion) -> dict[str, float]:
+def stance_errors(playback: Playback, motion: Motion) -> dict[str, float]:
     """For trunk and head of a rig that rests upright, facing -y: the worst angle in degrees off their direction."""
     worlds = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)[1]
     errors = {}
     for joint in ("hips", "spine", "upper_chest", "neck", "head"):
-        if joint in seen.turns:
-            rest = rotation.rotate(seen.rests[joint], np.array([0.0, 1.0, 0.0]))
+        if joint in playback.rotations:
+            rest = rotation.rotate(playback.rests[joint], np.array([0.0, 1.0, 0.0]))
             true = rotation.rotate(worlds[:, HUMANOID.index(joint)], rest)
-            own = rotation.rotate(seen.turns[joint], np.array([0.0, 1.0, 0.0]))
+            own = rotation.rotate(playback.rotations[joint], np.array([0.0, 1.0, 0.0]))
             errors[joint] = worst_deg(rotation.between(own, true))
     return errors
 
 
-def slide_mm(seen: Playback, motion: Motion) -> float:
+def slide_mm(playback: Playback, motion: Motion) -> float:
     """The most that ankle or toe joint moves in a frame of contact, in mm, at the size of the motion's person."""
     worst = 0.0
     for side, contact in zip(("left", "right"), motion.contacts.T, strict=True):
         still = contact[1:] & contact[:-1]
         for joint in (f"{side}_foot", f"{side}_toes"):
-            if joint in seen.heads and still.any():
-                steps = np.linalg.norm(np.diff(seen.heads[joint], axis=0), axis=-1)[still]
-                worst = max(worst, float(steps.max()) / seen.scale * 1000.0)
+            if joint in playback.heads and still.any():
+                steps = np.linalg.norm(np.diff(playback.heads[joint], axis=0), axis=-1)[still]
+                worst = max(worst, float(steps.max()) / playback.scale * 1000.0)
     return worst
 
 
-def lowest_mm(seen: Playback) -> float:
+def lowest_mm(playback: Playback) -> float:
     """The lowest height of a toe joint, in mm at the size of the motion's person; a foot's end where it has no toes."""
-    ends = [seen.heads.get(f"{side}_toes", seen.tails[f"{side}_foot"]) for side in ("left", "right")]
-    return float(np.min(ends, axis=(0, 1))[2]) / seen.scale * 1000.0
+    ends = [playback.heads.get(f"{side}_toes", playback.tails[f"{side}_foot"]) for side in ("left", "right")]
+    return float(np.min(ends, axis=(0, 1))[2]) / playback.scale * 1000.0
 
 
 def worst_deg(turns: Array) -> float:

@@ -25,7 +25,7 @@ def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def life(extension: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def lifecycle(extension: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What install_extension.py found in a fresh bpy that knows nothing of this repository."""
     home = tmp_path_factory.mktemp("home")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "BLENDER"))}
@@ -44,33 +44,37 @@ def test_blenders_own_checker_accepts_it(extension: Path) -> None:
     assert process.returncode == 0 and "Success" in process.stdout, process.stdout + process.stderr
 
 
-def test_it_installs_and_enables_and_brings_its_own_core(life: dict[str, Any]) -> None:
-    assert life["enabled"] and life["version"] == stc_core.__version__
-    assert life["core"].startswith(life["home"])
-    assert {"stc_core.motion.motion", "stc_core.motion.retarget.retarget"} <= set(life["rooms"])
-    assert {"capture", "cancel", "import_motion", "setup_engine", "check_engine"} <= set(life["operators"])
-    assert life["panels"]
-    assert "Traceback" not in life["said"] and "rror:" not in life["said"].replace(life["set_up"].strip(), "")
+def test_it_installs_and_enables_and_brings_its_own_core(lifecycle: dict[str, Any]) -> None:
+    assert lifecycle["enabled"] and lifecycle["version"] == stc_core.__version__
+    assert lifecycle["core"].startswith(lifecycle["home"])
+    assert {"stc_core.motion.motion", "stc_core.motion.retarget.retarget"} <= set(lifecycle["rooms"])
+    assert {"capture", "cancel", "import_motion", "setup_engine", "check_engine"} <= set(lifecycle["operators"])
+    assert lifecycle["panels"]
+    assert "Traceback" not in lifecycle["said"] and "rror:" not in lifecycle["said"].replace(
+        lifecycle["set_up"].strip(), ""
+    )
 
 
-def test_enable_disable_enable_leaves_nothing_behind(life: dict[str, Any]) -> None:
-    assert life["timers"], "no timer was seen: then none can be missed either"
-    assert life["left"] == {} and life["again"] == {} and life["left_again"] == {}
+def test_enable_disable_enable_leaves_nothing_behind(lifecycle: dict[str, Any]) -> None:
+    assert lifecycle["timers"], "no timer was seen: then none can be missed either"
+    assert lifecycle["left"] == {} and lifecycle["again"] == {} and lifecycle["left_again"] == {}
 
 
-def test_it_works_without_online_access_and_says_what_needs_it(life: dict[str, Any]) -> None:
-    assert not life["online"] and "no online access" in life["set_up"]
+def test_it_works_without_online_access_and_says_what_needs_it(lifecycle: dict[str, Any]) -> None:
+    assert not lifecycle["online"] and "no online access" in lifecycle["set_up"]
 
 
-def test_what_is_the_users_lies_in_the_extensions_user_folder(life: dict[str, Any]) -> None:
-    assert life["user_folder"] == str(Path(life["home"]) / "extensions" / ".user" / "user_default" / "stc_mocap")
+def test_what_is_the_users_lies_in_the_extensions_user_folder(lifecycle: dict[str, Any]) -> None:
+    assert lifecycle["user_folder"] == str(
+        Path(lifecycle["home"]) / "extensions" / ".user" / "user_default" / "stc_mocap"
+    )
 
 
-def test_the_engine_is_made_from_the_wheel_that_came_with_it(life: dict[str, Any]) -> None:
-    wheel = Path(life["source"])
-    assert wheel.is_file() and wheel.suffix == ".whl" and life["home"] in str(wheel)
+def test_the_engine_is_made_from_the_wheel_that_came_with_it(lifecycle: dict[str, Any]) -> None:
+    wheel = Path(lifecycle["source"])
+    assert wheel.is_file() and wheel.suffix == ".whl" and lifecycle["home"] in str(wheel)
     assert (wheel.parents[1] / "constraints.txt").is_file()
 
 
-def test_nothing_heavy_enters_blender(life: dict[str, Any]) -> None:
-    assert life["heavy"] == []
+def test_nothing_heavy_enters_blender(lifecycle: dict[str, Any]) -> None:
+    assert lifecycle["heavy"] == []

@@ -41,7 +41,7 @@ else:
 """
 
 
-def made_walk(**changes) -> Motion:
+def make_walk(**changes) -> Motion:
     """Three seconds at 30 frames a second, seen by a camera; the left arm is in doubt from frame 20 to 29, 70 to 79."""
     motion = walk(seconds=3.0)
     scores = np.full_like(motion.scores, 0.9)
@@ -57,7 +57,7 @@ class Workspace:
     def __init__(self, folder: Path):
         self.folder = folder
         self.jobs, self.corrections, self.engine = folder / "jobs", folder / "corrections", folder / "python"
-        motion = made_walk()
+        motion = make_walk()
         save_motion(motion, folder / "walk.npz")
         save_motion(replace(motion, t_world_root=motion.t_world_root + 0.01), folder / "walk_raw.npz")
         (folder / "engine.py").write_text(ENGINE, encoding="utf-8")
@@ -68,11 +68,11 @@ class Workspace:
     def motion(self) -> Motion:
         return load_motion(self.folder / "walk.npz")
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """The engine waits in the middle of its work."""
         (self.folder / "wait").touch()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         (self.folder / "wait").unlink()
 
     def video(self, name: str) -> Path:
@@ -81,7 +81,7 @@ class Workspace:
         return path
 
 
-def until(condition, seconds: float = 20.0) -> None:
+def wait_until(condition, seconds: float = 20.0) -> None:
     """Let the timer tick, which no window does here, until it is so."""
     end = time.monotonic() + seconds
     while not condition():
@@ -90,5 +90,5 @@ def until(condition, seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def finish() -> None:
-    until(lambda: not monitor._needs_timer())
+def finish_jobs() -> None:
+    wait_until(lambda: not monitor._needs_timer())

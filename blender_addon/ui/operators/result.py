@@ -60,11 +60,15 @@ class STC_MOCAP_OT_match_camera(ReportingOperator):
             raise UserError("This motion was not made from a video.", "Capture one to match its camera.")
         video = _find_video(record, context.scene.stc_mocap.video)
         film = camera.BackgroundVideo(
-            video, camera.get_first_video_frame(motion), record.start_frame, motion.fps, record.scene_fps
+            path=video,
+            first=camera.get_first_video_frame(motion),
+            start_frame=record.start_frame,
+            fps=motion.fps,
+            scene_fps=record.scene_fps,
         )
-        notes = camera.match_camera(context.scene, motion.camera, camera.Placement(record.scale, record.origin), film)[
-            1
-        ]
+        notes = camera.match_camera(
+            context.scene, motion.camera, camera.Placement(scale=record.scale, origin=record.origin), film
+        )[1]
         _look_through(context)
         return self.report_success(" ".join([f"The camera is matched to {video.name}.", *notes]))
 

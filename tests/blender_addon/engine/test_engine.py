@@ -23,7 +23,7 @@ from tests.blender_addon import fake_engine
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the made engine is a shell script")
 
 
-def over(job: Job, seconds: float = 120.0) -> Status:
+def wait(job: Job, seconds: float = 120.0) -> Status:
     end = time.monotonic() + seconds
     while not (status := job.poll()).is_over:
         assert time.monotonic() < end, status
@@ -31,7 +31,7 @@ def over(job: Job, seconds: float = 120.0) -> Status:
     return status
 
 
-def made(user_folder: Path, name: str, whole: bool = True) -> Path:
+def make_environment(user_folder: Path, name: str, whole: bool = True) -> Path:
     """A folder as set-up leaves it: an environment with a Python and, where it was finished, the marker."""
     python = user_folder / "engine" / name / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -47,7 +47,7 @@ def no_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_preferred_engine_comes_first_as_a_python_or_its_folder(tmp_path: Path) -> None:
-    mine, _ = made(tmp_path / "mine", "1"), made(tmp_path / "user", "1")
+    mine, _ = make_environment(tmp_path / "mine", "1"), make_environment(tmp_path / "user", "1")
     assert engine.find_python(str(mine), tmp_path / "user") == mine
     assert engine.find_python(f" {mine.parents[1]} ", tmp_path / "user") == mine
     assert engine.find_python(str(tmp_path / "gone"), tmp_path / "user") is None  # not silently another one
@@ -55,15 +55,15 @@ def test_the_preferred_engine_comes_first_as_a_python_or_its_folder(tmp_path: Pa
 
 def test_an_environments_python_is_not_followed_to_its_base(tmp_path: Path) -> None:
     assert engine.find_python("", tmp_path) != Path(sys.executable).resolve()
-    python = made(tmp_path, "1")
+    python = make_environment(tmp_path, "1")
     assert engine.find_python("", tmp_path) == python and python.is_symlink()
 
 
 @pytest.mark.usefixtures("no_checkout")
 def test_the_newest_whole_environment_is_taken_never_a_half_one(tmp_path: Path) -> None:
     assert engine.find_python("", tmp_path) is None
-    old, new = made(tmp_path, "1"), made(tmp_path, "2")
-    made(tmp_path, "3", whole=False)
+    old, new = make_environment(tmp_path, "1"), make_environment(tmp_path, "2")
+    make_environment(tmp_path, "3", whole=False)
     os.utime(old.parents[1] / engine.MARKER, (1, 1))
     assert engine.find_python("", tmp_path) == new
     new.unlink()
@@ -76,7 +76,7 @@ def test_a_checkouts_own_environment_comes_last(tmp_path: Path, monkeypatch: pyt
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
     assert engine.find_python("", tmp_path) == python
-    assert engine.find_python("", tmp_path) != made(tmp_path, "1") == engine.find_python("", tmp_path)
+    assert engine.find_python("", tmp_path) != make_environment(tmp_path, "1") == engine.find_python("", tmp_path)
 
 
 @pytest.mark.usefixtures("no_checkout")
@@ -109,13 +109,13 @@ def test_without_online_access_a_folder_of_wheels_is_asked_for(tmp_path: Path) -
 def test_a_set_up_that_lacks_a_wheel_says_which_and_leaves_no_engine(tmp_path: Path) -> None:
     """The whole way with venv and pip, but an empty folder of wheels."""
     (tmp_path / "wheels").mkdir()
-    wheel(tmp_path / "wheels")
+    make_wheel(tmp_path / "wheels")
     began = time.perf_counter()
     job = start_setup_of_wheel(tmp_path)
     assert time.perf_counter() - began < 0.1
     with pytest.raises(UserError, match="being set up already"):
         engine.start_setup(sys.executable, tmp_path, "cpu", tmp_path / "wheels", online=False)
-    status = over(job)
+    status = wait(job)
     assert status.state == "failed" and "missing-library" in status.error, status
     assert "folder of wheels" in status.error and "\n" not in status.error
     assert not list((tmp_path / "engine").iterdir())
@@ -131,7 +131,7 @@ def start_setup_of_wheel(tmp_path: Path) -> Job:
         return engine.start_setup(sys.executable, tmp_path, "cpu", tmp_path / "wheels", online=False)
 
 
-def wheel(folder: Path, needs: str = "missing-library") -> Path:
+def make_wheel(folder: Path, needs: str = "missing-library") -> Path:
     """A wheel of ours without weights and networks, whose only need cannot be met; with a doctor who is content."""
     path = folder / "stc_mocap-0.1.0-py3-none-any.whl"
     info = "stc_mocap-0.1.0.dist-info"
@@ -152,9 +152,9 @@ def test_a_set_up_makes_an_engine_that_is_found_and_the_next_clears_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "wheels").mkdir()
-    wheel(tmp_path / "wheels", needs="")
-    made(tmp_path, "half", whole=False)
-    status = over(start_setup_of_wheel(tmp_path))
+    make_wheel(tmp_path / "wheels", needs="")
+    make_environment(tmp_path, "half", whole=False)
+    status = wait(start_setup_of_wheel(tmp_path))
     assert status.state == "done", (status.error, status.log_tail)
     monkeypatch.setattr(paths, "find_checkout", lambda: None)
     python = engine.find_python("", tmp_path)
@@ -167,19 +167,19 @@ def test_a_set_up_makes_an_engine_that_is_found_and_the_next_clears_up(
 
 def test_an_interrupted_set_up_is_not_taken_for_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "wheels").mkdir()
-    wheel(tmp_path / "wheels", needs="")
+    make_wheel(tmp_path / "wheels", needs="")
     job = start_setup_of_wheel(tmp_path)
     place = Path(job.request["folder"])
     while not (place / "bin" / "python").exists():
         time.sleep(0.02)
     process.kill(json.loads((job.folder / "job.json").read_text())["pid"])
-    assert over(job).state == "failed"
+    assert wait(job).state == "failed"
     monkeypatch.setattr(paths, "find_checkout", lambda: None)
     assert (place / "bin" / "python").exists() and engine.find_python("", tmp_path) is None
 
 
 def test_a_check_is_one_sentence(tmp_path: Path) -> None:
-    status = over(engine.start_check(fake_engine.engine(tmp_path), tmp_path / "checks"))
+    status = wait(engine.start_check(fake_engine.make_engine(tmp_path), tmp_path / "checks"))
     assert status.state == "done", status
     assert (
         engine.get_check_message(status)
@@ -189,7 +189,7 @@ def test_a_check_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_check_says_that_versions_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stc_core, "__version__", "9.9.9")
-    status = over(engine.start_check(fake_engine.engine(tmp_path), tmp_path / "checks"))
+    status = wait(engine.start_check(fake_engine.make_engine(tmp_path), tmp_path / "checks"))
     assert status.state == "failed" and "the add-on of version 9.9.9" in engine.get_check_message(status)
 
 
@@ -199,8 +199,8 @@ def test_a_check_of_a_python_without_engine_says_so(tmp_path: Path, monkeypatch:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     bare = tmp_path / "bare" / "bin" / "python"
     job = engine.start_check(bare, tmp_path / "checks")
-    assert f"STC Mocap is not installed in {bare}." in engine.get_check_message(over(job))
-    assert over(engine.start_check(bare, tmp_path / "checks")).state == "failed"
+    assert f"STC Mocap is not installed in {bare}." in engine.get_check_message(wait(job))
+    assert wait(engine.start_check(bare, tmp_path / "checks")).state == "failed"
     assert len(list((tmp_path / "checks").iterdir())) == 1  # they do not pile up
 
 
@@ -211,7 +211,7 @@ def test_a_check_names_what_is_missing(tmp_path: Path) -> None:
         f'exec "{sys.executable}" "$@"\n'
     )
     python.chmod(0o755)
-    status = over(engine.start_check(python, tmp_path / "checks"))
+    status = wait(engine.start_check(python, tmp_path / "checks"))
     assert engine.get_check_message(status) == "torch cannot be imported."
 
 

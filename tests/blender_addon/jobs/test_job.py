@@ -33,9 +33,9 @@ def capture(tmp_path: Path) -> Iterator[Callable[..., Job]]:
     """Starts a capture by an engine that behaves as told; ends all of them at last."""
     jobs: list[Job] = []
 
-    def start(mode: str, **asked: object) -> Job:
-        request = CaptureRequest(video=fake_engine.video(tmp_path, mode), **asked)  # type: ignore[arg-type]
-        jobs.append(start_capture(fake_engine.engine(tmp_path), request, tmp_path / "jobs"))
+    def start(mode: str, **request: object) -> Job:
+        request = CaptureRequest(video=fake_engine.make_video(tmp_path, mode), **request)  # type: ignore[arg-type]
+        jobs.append(start_capture(fake_engine.make_engine(tmp_path), request, tmp_path / "jobs"))
         return jobs[-1]
 
     yield start
@@ -44,11 +44,11 @@ def capture(tmp_path: Path) -> Iterator[Callable[..., Job]]:
             process.kill(job._pid)
 
 
-def pid(job: Job) -> int:
+def read_pid(job: Job) -> int:
     return int(json.loads((job.folder / "job.json").read_text())["pid"])
 
 
-def until(job: Job, wanted: Callable[[Status], bool], seconds: float = 20.0) -> Status:
+def wait_until(job: Job, wanted: Callable[[Status], bool], seconds: float = 20.0) -> Status:
     end = time.monotonic() + seconds
     while not wanted(status := job.poll()):
         assert time.monotonic() < end, status
@@ -56,17 +56,17 @@ def until(job: Job, wanted: Callable[[Status], bool], seconds: float = 20.0) -> 
     return status
 
 
-def over(job: Job) -> Status:
-    return until(job, lambda status: status.is_over)
+def wait(job: Job) -> Status:
+    return wait_until(job, lambda status: status.is_over)
 
 
-def again(job: Job) -> Job:
+def reopen(job: Job) -> Job:
     """The job as another Blender finds it."""
     return next(found for found in find_jobs(job.folder.parent) if found.folder == job.folder)
 
 
 def test_a_capture_ends_with_its_files_notes_and_log(capture: Callable[..., Job]) -> None:
-    status = over(capture("good"))
+    status = wait(capture("good"))
     assert (status.state, status.fraction, status.error) == ("done", 1.0, "")
     assert {kind: path.name for kind, path in status.files.items()} == {"motion": "good.npz", "raw": "good_raw.npz"}
     assert all(path.is_file() for path in status.files.values())
@@ -103,7 +103,7 @@ def test_the_fraction_and_the_time_left_are_those_of_the_whole_work() -> None:
 
 
 def test_an_error_is_the_engines_own_sentence(capture: Callable[..., Job]) -> None:
-    status = over(capture("fail"))
+    status = wait(capture("fail"))
     assert status.state == "failed"
     assert status.error == status.sentence == "No person was found in fail.mp4. Choose another part of it."
 
@@ -122,26 +122,26 @@ def test_an_error_is_the_engines_own_sentence(capture: Callable[..., Job]) -> No
 def test_an_engine_that_ends_badly_is_told_with_what_it_last_said(
     capture: Callable[..., Job], mode: str, words: list[str]
 ) -> None:
-    status = over(capture(mode))
+    status = wait(capture(mode))
     assert status.state == "failed" and not status.files
     assert all(word in status.error for word in words), status.error
     assert "\n" not in status.error
 
 
 def test_garbage_on_its_output_does_not_matter(capture: Callable[..., Job]) -> None:
-    status = over(capture("garbage"))
+    status = wait(capture("garbage"))
     assert status.state == "done" and status.files["motion"].is_file()
     assert status.notes == ("The lens is not known: 55° are assumed.",)
     assert all(line.isprintable() and len(line) <= 200 for line in status.log_tail)
 
 
 def test_a_crash_after_the_work_does_not_lose_it(capture: Callable[..., Job]) -> None:
-    assert over(capture("crash_at_exit")).state == "done"
+    assert wait(capture("crash_at_exit")).state == "done"
 
 
 def test_a_torn_last_line_waits_for_its_rest(capture: Callable[..., Job]) -> None:
     job = capture("torn")
-    status = until(job, lambda status: status.stage == "detect")
+    status = wait_until(job, lambda status: status.stage == "detect")
     assert (status.state, status.fraction) == ("running", pytest.approx(0.41))
     with (job.folder / "progress.jsonl").open("a") as file:
         file.write('ne": 30, "total": 40, "rate": 1.0, "seconds_left": null}\n')
@@ -152,51 +152,51 @@ def test_a_silent_engine_is_told_and_can_be_cancelled(
     capture: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = capture("hang")
-    assert not until(job, lambda status: status.stage == "detect").is_stalled
+    assert not wait_until(job, lambda status: status.stage == "detect").is_stalled
     monkeypatch.setattr(status_module, "STALLED_S", 0.2)
-    status = until(job, lambda status: status.is_stalled)
+    status = wait_until(job, lambda status: status.is_stalled)
     assert status.state == "running" and "cancel" in status.sentence and "has been silent for" in status.sentence
     job.cancel()
-    assert over(job).state == "cancelled"
+    assert wait(job).state == "cancelled"
 
 
 @pytest.mark.parametrize("mode", ["hang", "obey", "slow"])
 def test_cancel_ends_the_process_and_is_no_error(capture: Callable[..., Job], mode: str) -> None:
     job = capture(mode)
-    until(job, lambda status: status.stage == "detect")
+    wait_until(job, lambda status: status.stage == "detect")
     began = time.perf_counter()
     job.cancel()
     assert time.perf_counter() - began < 0.05
     assert job.poll().state in ("cancelling", "cancelled")
-    status = over(job)
+    status = wait(job)
     assert (status.state, status.error) == ("cancelled", "")
-    assert process.read_identity(pid(job)) == ""
-    assert again(job).poll().state == "cancelled"
+    assert process.read_identity(read_pid(job)) == ""
+    assert reopen(job).poll().state == "cancelled"
 
 
 def test_an_engine_that_does_not_listen_is_killed(capture: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_module, "KILL_AFTER_S", 0.5)
     job = capture("deaf")
-    until(job, lambda status: status.stage == "detect")
+    wait_until(job, lambda status: status.stage == "detect")
     began = time.monotonic()
     job.cancel()
-    assert over(job).state == "cancelled" and time.monotonic() - began > 0.4
-    assert process.read_identity(pid(job)) == ""
+    assert wait(job).state == "cancelled" and time.monotonic() - began > 0.4
+    assert process.read_identity(read_pid(job)) == ""
 
 
 def test_another_blender_finds_the_job_running_and_can_cancel_it(capture: Callable[..., Job]) -> None:
     job = capture("hang")
-    until(job, lambda status: status.stage == "detect")
-    other = again(job)
-    status = until(other, lambda status: status.stage == "detect")
+    wait_until(job, lambda status: status.stage == "detect")
+    other = reopen(job)
+    status = wait_until(other, lambda status: status.stage == "detect")
     assert status.state == "running" and other.kind == "capture" and other.request["video"].endswith("hang.mp4")
     other.cancel()
-    assert over(other).state == "cancelled"
+    assert wait(other).state == "cancelled"
 
 
 def test_closing_blender_loses_nothing(tmp_path: Path) -> None:
     """The one who started it ends (by force) while it runs; the next one finds the result."""
-    engine, video = fake_engine.engine(tmp_path), fake_engine.video(tmp_path, "slow")
+    engine, video = fake_engine.make_engine(tmp_path), fake_engine.make_video(tmp_path, "slow")
     source = (
         "import os; from pathlib import Path; from blender_addon.jobs.capture import CaptureRequest, start_capture; "
         f"request = CaptureRequest(video=Path({str(video)!r})); "
@@ -207,30 +207,30 @@ def test_closing_blender_loses_nothing(tmp_path: Path) -> None:
     assert blender.returncode == -signal.SIGKILL
     (job,) = find_jobs(tmp_path / "jobs")
     assert job.poll().state == "running"
-    assert over(job).state == "done" and job.poll().files["motion"].is_file()
+    assert wait(job).state == "done" and job.poll().files["motion"].is_file()
 
 
 @pytest.mark.parametrize(("mode", "state"), [("good", "done"), ("fail", "failed"), ("die", "failed")])
 def test_a_job_that_is_over_is_found_as_it_ended(capture: Callable[..., Job], mode: str, state: str) -> None:
     job = capture(mode)
-    status, found = over(job), over(again(job))
+    status, found = wait(job), wait(reopen(job))
     assert found.state == status.state == state
     assert (found.notes, found.files) == (status.notes, status.files) and bool(found.error) == (state == "failed")
 
 
 def test_a_number_used_again_by_another_process_is_not_taken_for_ours(capture: Callable[..., Job]) -> None:
     job = capture("die")
-    over(job)
+    wait(job)
     record = json.loads((job.folder / "job.json").read_text()) | {"pid": os.getpid()}
     (job.folder / "job.json").write_text(json.dumps(record))
-    found = again(job)
+    found = reopen(job)
     assert process.read_identity(os.getpid()) and found.poll().state == "failed"
     found.cancel()  # and we live on
 
 
 def test_a_moved_folder_still_holds_its_motion(capture: Callable[..., Job], tmp_path: Path) -> None:
     job = capture("good")
-    over(job)
+    wait(job)
     shutil.move(job.folder, tmp_path / "elsewhere" / "good")
     (found,) = find_jobs(tmp_path / "elsewhere")
     assert found.poll().files["motion"] == tmp_path / "elsewhere" / "good" / "good.npz"
@@ -239,9 +239,9 @@ def test_a_moved_folder_still_holds_its_motion(capture: Callable[..., Job], tmp_
 def test_jobs_are_named_after_the_video_and_never_overwritten(capture: Callable[..., Job]) -> None:
     jobs = [capture("good") for _ in range(3)]
     assert [job.name for job in jobs] == ["good", "good-2", "good-3"]
-    ends = [over(job) for job in jobs]
-    assert [end.state for end in ends] == ["done"] * 3, ends
-    assert all(end.files["motion"].parent == job.folder for end, job in zip(ends, jobs, strict=True))
+    statuses = [wait(job) for job in jobs]
+    assert [end.state for end in statuses] == ["done"] * 3, statuses
+    assert all(end.files["motion"].parent == job.folder for end, job in zip(statuses, jobs, strict=True))
     (jobs[0].folder.parent / "not a job").mkdir()
     (jobs[1].folder / "job.json").write_text('{"torn')
     found = {job.name: job for job in find_jobs(jobs[0].folder.parent)}
@@ -280,22 +280,24 @@ def test_the_request_becomes_the_flags_that_a_person_types(tmp_path: Path) -> No
 
 def test_the_job_keeps_what_was_asked(capture: Callable[..., Job]) -> None:
     job = capture("good", quality="best", end_s=3.0)
-    asked = asdict(CaptureRequest(video=Path(job.request["video"]), quality="best", end_s=3.0)) | {
+    request = asdict(CaptureRequest(video=Path(job.request["video"]), quality="best", end_s=3.0)) | {
         "video": job.request["video"]
     }
-    assert again(job).request == asked and again(job).command == job.command
+    assert reopen(job).request == request and reopen(job).command == job.command
 
 
 def test_what_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
-    video = fake_engine.video(tmp_path, "good")
+    video = fake_engine.make_video(tmp_path, "good")
     with pytest.raises(UserError, match=r"nobody\.mp4 is not there"):
-        start_capture(fake_engine.engine(tmp_path), CaptureRequest(video=tmp_path / "nobody.mp4"), tmp_path / "jobs")
+        start_capture(
+            fake_engine.make_engine(tmp_path), CaptureRequest(video=tmp_path / "nobody.mp4"), tmp_path / "jobs"
+        )
     with pytest.raises(UserError, match="no-python cannot be started"):
         start_capture(tmp_path / "no-python", CaptureRequest(video=video), tmp_path / "jobs")
     assert list((tmp_path / "jobs").iterdir()) == []
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="No folder can be made"):
-        start_capture(fake_engine.engine(tmp_path), CaptureRequest(video=video), tmp_path / "file")
+        start_capture(fake_engine.make_engine(tmp_path), CaptureRequest(video=video), tmp_path / "file")
 
 
 def test_the_child_does_not_inherit_blenders_python(
@@ -303,7 +305,7 @@ def test_the_child_does_not_inherit_blenders_python(
 ) -> None:
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     monkeypatch.setenv("PYTHONPATH", "/blenders/own")
-    notes = set(over(capture("environment")).notes)
+    notes = set(wait(capture("environment")).notes)
     assert notes >= {"PYTHONHOME=None", "PYTHONUTF8=1", "PYTHONUNBUFFERED=1", "PYTHONNOUSERSITE=1", "session=True"}
     assert f"PYTHONPATH={fake_engine.ROOT}" in notes  # of a checkout the code beside the add-on, nothing else
 
@@ -320,7 +322,7 @@ def test_starting_and_polling_are_not_felt(capture: Callable[..., Job]) -> None:
         slowest = max(slowest, time.thread_time() - began)
         time.sleep(0.02)
     assert job.poll().state == "done"
-    found, times = again(job), []
+    found, times = reopen(job), []
     while not found.poll().is_over:
         began = time.thread_time()
         found.poll()
@@ -335,9 +337,12 @@ def test_a_full_disk_is_a_sentence_before_and_while_it_runs(tmp_path: Path) -> N
     if sys.platform != "linux" or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a small disk")
     try:
-        engine, request = fake_engine.engine(tmp_path), CaptureRequest(video=fake_engine.video(tmp_path, "fill"))
+        engine, request = (
+            fake_engine.make_engine(tmp_path),
+            CaptureRequest(video=fake_engine.make_video(tmp_path, "fill")),
+        )
         job = start_capture(engine, request, small)
-        assert over(job).error == "The disk is full. Make room and capture again."
+        assert wait(job).error == "The disk is full. Make room and capture again."
         with pytest.raises(UserError, match="No space left on device"):
             for _ in range(100):
                 start_capture(engine, request, small)

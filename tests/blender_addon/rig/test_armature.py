@@ -13,12 +13,12 @@ from stc_core.motion.retarget.bone_animation import BoneAnimation, evaluate_pose
 from stc_core.motion.skeleton import HUMANOID
 
 
-def humanoid(scene):
+def create_humanoid(scene):
     return armature.create_armature(HUMANOID, "Person", scene.collection)
 
 
 def test_what_pose_says_is_what_blender_evaluates(scene):
-    obj = humanoid(scene)
+    obj = create_humanoid(scene)
     obj.matrix_world = Matrix.LocRotScale((0.3, -2.0, 0.5), Euler((1.2, 0.4, -2.0)), (0.01,) * 3)
     obj.data.bones["foot.L"].use_inherit_rotation = False
     rest, noise = armature.read_rest_pose(obj), np.random.default_rng(1)
@@ -40,7 +40,7 @@ def test_what_pose_says_is_what_blender_evaluates(scene):
 
 
 def test_the_objects_place_counts_with_its_parents_and_the_scenes_unit(scene):
-    obj, parent = humanoid(scene), bpy.data.objects.new("parent", None)
+    obj, parent = create_humanoid(scene), bpy.data.objects.new("parent", None)
     scene.collection.objects.link(parent)
     obj.parent, parent.location, parent.scale = parent, (1.0, 2.0, 3.0), (2.0, 2.0, 2.0)
     obj.scale, obj.rotation_euler = (0.5, 0.5, 0.5), (np.pi / 2, 0.0, 0.0)
@@ -51,7 +51,7 @@ def test_the_objects_place_counts_with_its_parents_and_the_scenes_unit(scene):
 
 
 def test_bones_come_parents_first_with_their_own_ends(scene):
-    rest = armature.read_rest_pose(humanoid(scene))
+    rest = armature.read_rest_pose(create_humanoid(scene))
     assert all(parent < bone for bone, parent in enumerate(rest.parents))
     along = rotation.rotate(rest.q_armature_bone, np.array([0.0, 1.0, 0.0]))
     np.testing.assert_allclose(along, rotation.normalise(rest.tails - rest.heads), atol=1e-5)
@@ -61,14 +61,14 @@ def test_bones_come_parents_first_with_their_own_ends(scene):
     ("scale", "word"), [((-1, 1, 1), "mirrored"), ((0, 1, 1), "mirrored"), ((1, 1, 2), "stretched")]
 )
 def test_a_scale_that_no_turn_survives_is_refused_with_the_remedy(scene, scale, word):
-    obj = humanoid(scene)
+    obj = create_humanoid(scene)
     obj.scale = scale
     with pytest.raises(UserError, match=rf"Person.*{word}.*Ctrl A"):
         armature.read_rest_pose(obj)
 
 
 def test_a_slightly_uneven_scale_is_taken_at_its_mean_and_said(scene):
-    obj = humanoid(scene)
+    obj = create_humanoid(scene)
     assert armature.describe_scale(obj) == ""
     obj.scale = (1.0, 1.0, 1.03)
     assert armature.read_rest_pose(obj).unit_m == pytest.approx(1.01)
@@ -84,7 +84,7 @@ def test_what_is_no_armature_is_refused(scene):
 
 
 def test_a_new_armature_has_the_skeletons_places_and_mirrored_names(scene):
-    rest, places = armature.read_rest_pose(humanoid(scene)), HUMANOID.rest_positions()
+    rest, places = armature.read_rest_pose(create_humanoid(scene)), HUMANOID.rest_positions()
     assert {"hips", "upper_arm.L", "lower_leg.R", "toes.L"} <= set(rest.bones)
     for joint, place in zip(HUMANOID.joint_names, places, strict=True):
         np.testing.assert_allclose(rest.heads[rest.index(armature.bone_name(joint))], place, atol=1e-6)
@@ -96,7 +96,7 @@ def test_a_new_armature_has_the_skeletons_places_and_mirrored_names(scene):
     ("bone", "goes"), [("lower_leg.L", 1), ("lower_leg.R", 1), ("lower_arm.L", -1), ("lower_arm.R", -1)]
 )
 def test_knees_bend_back_and_elbows_forward_about_their_x_axes(scene, bone, goes):
-    obj = humanoid(scene)
+    obj = create_humanoid(scene)
     before = obj.pose.bones[bone].tail.y
     obj.pose.bones[bone].rotation_quaternion = rotation.from_axis_angle([1.0, 0.0, 0.0], 0.5)
     bpy.context.view_layer.update()
@@ -104,7 +104,7 @@ def test_knees_bend_back_and_elbows_forward_about_their_x_axes(scene, bone, goes
 
 
 def test_creating_leaves_selection_mode_and_active_object_as_they_were(scene):
-    first = humanoid(scene)
+    first = create_humanoid(scene)
     bpy.context.view_layer.objects.active = first
     first.select_set(True)
     bpy.ops.object.mode_set(mode="POSE")

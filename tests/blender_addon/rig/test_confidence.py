@@ -12,7 +12,7 @@ from blender_addon.rig import (
     provenance,
 )
 
-from ..workspace import made_walk
+from ..workspace import make_walk
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def person(workspace):
 
 
 def test_a_part_is_as_sure_as_its_least_joint_and_the_body_as_its_least_part():
-    motion = made_walk()
+    motion = make_walk()
     parts = confidence.compute_part_scores(motion)
     assert set(parts) == {"", *confidence.PARTS}
     assert parts["left_arm"][25] == parts[""][25] == pytest.approx(0.1)

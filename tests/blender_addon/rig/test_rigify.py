@@ -13,7 +13,7 @@ from stc_core.motion.rig_mapping.presets import PRESETS
 
 from .. import sample_rigs
 
-FREE = ApplyOptions("walk", lock_feet=False)
+UNLOCKED_FEET = ApplyOptions(name="walk", lock_feet=False)
 
 
 pytestmark = pytest.mark.usefixtures("one_generated_rig")
@@ -21,34 +21,34 @@ pytestmark = pytest.mark.usefixtures("one_generated_rig")
 
 @pytest.fixture
 def rig(scene):
-    return sample_rigs.generated()
+    return sample_rigs.open_generated()
 
 
-def parent_of(rest, bone):
+def find_parent(rest, bone):
     parent = rest.parents[rest.index(bone)]
     return rest.bones[parent] if parent >= 0 else ""
 
 
 def test_only_a_rig_with_controls_is_taken_for_generated(rig):
     assert rigify.is_generated(rig)
-    for make in (sample_rigs.metarig, sample_rigs.humanoid):
+    for make in (sample_rigs.create_metarig, sample_rigs.create_humanoid):
         assert not rigify.is_generated(make())
 
 
 def test_controls_follow_what_they_are_seen_to_follow_not_their_parent_bones(rig):
     rest = armature.read_rest_pose(rig)
     found = rigify.find_controls(rig, rest, guess_bone_map(rest)).rest
-    assert parent_of(found, "upper_arm_fk.L") == "shoulder.L"
-    assert parent_of(found, "thigh_fk.R") == "spine_fk" and parent_of(found, "spine_fk") == "spine_fk.001"
-    assert parent_of(found, "neck") == "spine_fk.003" and parent_of(found, "torso") == ""
+    assert find_parent(found, "upper_arm_fk.L") == "shoulder.L"
+    assert find_parent(found, "thigh_fk.R") == "spine_fk" and find_parent(found, "spine_fk") == "spine_fk.001"
+    assert find_parent(found, "neck") == "spine_fk.003" and find_parent(found, "torso") == ""
 
 
 def test_without_the_switches_they_would_not_follow(rig):
     names = ["torso", "spine_fk.003", "neck", "head", "upper_arm_fk.L"]
     bare = [
-        rigify.Switch("torso", "neck_follow", 1.0),
-        rigify.Switch("torso", "head_follow", 0.0),
-        rigify.Switch("upper_arm_parent.L", "FK_limb_follow", 1.0),
+        rigify.Switch(bone="torso", name="neck_follow", value=1.0),
+        rigify.Switch(bone="torso", name="head_follow", value=0.0),
+        rigify.Switch(bone="upper_arm_parent.L", name="FK_limb_follow", value=1.0),
     ]
     turned, _ = rigify._probe_controls(rig, names, bare)
     assert turned[1, 2] == 1.0 and turned[0, 3] == 1.0  # the neck follows the chest, the head the torso
@@ -68,7 +68,7 @@ def test_trying_leaves_no_trace(rig):
 
 def test_switches_are_keyed_in_the_action_not_set_in_the_file(rig):
     before = rig.pose.bones["thigh_parent.L"]["IK_FK"]
-    action = apply_motion(rig, sample_rigs.walking(), None, FREE, bpy.context.scene).action
+    action = apply_motion(rig, sample_rigs.make_walk(), None, UNLOCKED_FEET, bpy.context.scene).action
     paths = {curve.data_path for curve in keyframes.get_fcurves(rig)}
     assert {f'pose.bones["{limb}_parent.{side}"]["IK_FK"]' for limb in ("thigh", "upper_arm") for side in "LR"} <= paths
     assert before == 0.0
@@ -102,13 +102,13 @@ def test_without_controls_for_vertebrae_the_chest_control_bends_the_trunk(rig):
     )
     found = rigify.find_controls(rig, armature.read_rest_pose(rig), named)
     assert found.bone_map.bones["hips"] == ("torso",) and found.bone_map.bones["upper_chest"] == ("chest",)
-    assert parent_of(found.rest, "upper_arm_fk.L") == "chest" and "chest" not in found.rest_controls
+    assert find_parent(found.rest, "upper_arm_fk.L") == "chest" and "chest" not in found.rest_controls
     assert any("chest control" in note for note in found.notes)
 
 
 def test_an_edited_map_of_fewer_bones_keys_and_switches_these_alone(rig):
     chains = {"hips": ("torso",), "left_upper_arm": ("upper_arm_fk.L",), "left_lower_arm": ("forearm_fk.L",)}
-    apply_motion(rig, sample_rigs.walking(), BoneMap(name="mine", bones=chains), FREE, bpy.context.scene)
+    apply_motion(rig, sample_rigs.make_walk(), BoneMap(name="mine", bones=chains), UNLOCKED_FEET, bpy.context.scene)
     groups = {curve.group.name for curve in keyframes.get_fcurves(rig)}
     assert "upper_arm_parent.L" in groups and not {"upper_arm_parent.R", "thigh_parent.L", "thigh_fk.L"} & groups
 
@@ -116,16 +116,18 @@ def test_an_edited_map_of_fewer_bones_keys_and_switches_these_alone(rig):
 def test_controls_that_were_posed_by_hand_are_keyed_at_rest(rig):
     rig.pose.bones["chest"].rotation_quaternion = (0.9, 0.3, 0.2, 0.1)
     rig.pose.bones["root"].location = (0.5, 0.2, 0.0)
-    motion = sample_rigs.walking()
-    applied = apply_motion(rig, motion, None, FREE, bpy.context.scene)
-    seen = sample_rigs.played(rig, applied, motion, bpy.context.scene)
-    assert max(sample_rigs.direction_errors(seen, motion).values()) < 0.5
-    assert max(sample_rigs.stance_errors(seen, motion).values()) < 0.5
+    motion = sample_rigs.make_walk()
+    applied = apply_motion(rig, motion, None, UNLOCKED_FEET, bpy.context.scene)
+    playback = sample_rigs.play(rig, applied, motion, bpy.context.scene)
+    assert max(sample_rigs.direction_errors(playback, motion).values()) < 0.5
+    assert max(sample_rigs.stance_errors(playback, motion).values()) < 0.5
     assert any("chest and root" in note for note in applied.notes)
 
 
 def test_the_deform_bones_may_be_asked_for_and_their_constraints_are_told(rig):
-    deform = match_preset(armature.read_rest_pose(rig), next(r for r in PRESETS if r.name == "Rigify deform bones"))
-    options = ApplyOptions("walk", rigify_controls=False)
-    applied = apply_motion(rig, sample_rigs.walking(), deform, options, bpy.context.scene)
+    deform = match_preset(
+        armature.read_rest_pose(rig), next(r for r in PRESETS if r.name == "Rigify deform bones")
+    )
+    options = ApplyOptions(name="walk", rigify_controls=False)
+    applied = apply_motion(rig, sample_rigs.make_walk(), deform, options, bpy.context.scene)
     assert not applied.target.switches and any("constraints" in note for note in applied.notes)

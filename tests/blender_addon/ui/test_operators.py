@@ -22,7 +22,7 @@ from stc_core.motion.bvh import write_bvh
 from stc_core.motion.motion import load_motion
 from stc_core.motion.skeleton import HUMANOID, Skeleton
 
-from ..workspace import VIDEO, finish, until
+from ..workspace import VIDEO, finish_jobs, wait_until
 
 PATIENCE_S = 0.1  # no click and no look may take longer while a capture runs
 
@@ -36,21 +36,21 @@ def settings(workspace):
     return settings
 
 
-def played(settings) -> bpy.types.Action:
+def find_action(settings) -> bpy.types.Action:
     return provenance.find_captured_action(settings.armature)
 
 
-def captured(settings) -> bpy.types.Action:
+def run_capture(settings) -> bpy.types.Action:
     bpy.ops.stc_mocap.capture()
-    finish()
-    return played(settings)
+    finish_jobs()
+    return find_action(settings)
 
 
 # from the click to the action
 
 
 def test_a_capture_puts_smoothed_and_raw_on_the_armature_and_reports(workspace, settings):
-    action = captured(settings)
+    action = run_capture(settings)
     made = provenance.read_provenance(action)
     assert action.name == "sample" and made.kind == "smoothed" and made.fps == 30.0 and made.video == str(VIDEO)
     assert (
@@ -66,7 +66,7 @@ def test_a_capture_puts_smoothed_and_raw_on_the_armature_and_reports(workspace, 
 
 def test_without_an_armature_one_of_the_persons_own_proportions_is_made(workspace, settings):
     settings.target = "CREATE"
-    captured(settings)
+    run_capture(settings)
     made = settings.armature
     rest, own = armature.read_rest_pose(made), workspace.motion.skeleton
     assert made.name == "sample" and len(made.stc_mocap.joints) == len(own.joint_names)
@@ -101,7 +101,7 @@ def test_smoothing_goes_beyond_its_default_as_in_the_command_line(workspace, set
 
 
 def test_nothing_takes_long_while_a_capture_runs(workspace, settings):
-    workspace.hold()
+    workspace.pause()
     times = {}
     for name, call in {
         "capture": bpy.ops.stc_mocap.capture,
@@ -112,7 +112,7 @@ def test_nothing_takes_long_while_a_capture_runs(workspace, settings):
         start = time.perf_counter()
         call()
         times[name] = time.perf_counter() - start
-    finish()
+    finish_jobs()
     assert max(times.values()) < PATIENCE_S, times
 
 
@@ -120,102 +120,102 @@ def test_nothing_takes_long_while_a_capture_runs(workspace, settings):
 
 
 def test_the_armature_may_be_renamed_meanwhile(workspace, settings):
-    workspace.hold()
+    workspace.pause()
     bpy.ops.stc_mocap.capture()
     settings.armature.name = "Heroine"
-    workspace.go_on()
-    finish()
-    assert played(settings).name == "sample"
+    workspace.resume()
+    finish_jobs()
+    assert find_action(settings).name == "sample"
 
 
 def test_a_motion_waits_until_the_armature_is_no_longer_edited(workspace, settings):
     bpy.context.view_layer.objects.active = settings.armature
-    workspace.hold()
+    workspace.pause()
     bpy.ops.stc_mocap.capture()
     bpy.ops.object.mode_set(mode="EDIT")
-    workspace.go_on()
-    until(lambda: monitor.entries()[0].delay_reason)
+    workspace.resume()
+    wait_until(lambda: monitor.entries()[0].delay_reason)
     assert "leave Hero's edit mode" in monitor.entries()[0].delay_reason and not bpy.data.actions
     bpy.ops.object.mode_set(mode="OBJECT")
-    finish()
-    assert played(settings).name == "sample" and not monitor.entries()[0].delay_reason
+    finish_jobs()
+    assert find_action(settings).name == "sample" and not monitor.entries()[0].delay_reason
 
 
 def test_a_capture_that_ends_in_another_file_waits_under_jobs(workspace, settings):
-    workspace.hold()
+    workspace.pause()
     bpy.ops.stc_mocap.capture()
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    workspace.go_on()
-    finish()
+    workspace.resume()
+    finish_jobs()
     assert "started in another file" in monitor.message()[0] and not bpy.data.actions
     entry = monitor.entries()[0]
     bpy.context.scene.stc_mocap.target = "CREATE"
     bpy.ops.stc_mocap.import_motion("EXEC_DEFAULT", job=str(entry.job.folder))
-    assert entry.imported and played(bpy.context.scene.stc_mocap).name == "sample"
+    assert entry.imported and find_action(bpy.context.scene.stc_mocap).name == "sample"
 
 
 @pytest.mark.parametrize("target", ["ARMATURE", "CREATE"])
 def test_the_file_may_be_saved_and_opened_again_meanwhile(workspace, settings, target):
     blend = str(workspace.folder / "shot.blend")
     settings.target = target
-    workspace.hold()
+    workspace.pause()
     bpy.ops.stc_mocap.capture()
     bpy.ops.wm.save_as_mainfile(filepath=blend)
-    workspace.go_on()
-    finish()
-    assert played(settings).name == "sample"
-    workspace.hold()
+    workspace.resume()
+    finish_jobs()
+    assert find_action(settings).name == "sample"
+    workspace.pause()
     bpy.ops.stc_mocap.capture()
     bpy.ops.wm.open_mainfile(filepath=blend)
-    workspace.go_on()
-    finish()
+    workspace.resume()
+    finish_jobs()
     settings = bpy.context.scene.stc_mocap
-    assert played(settings).name == "sample" and monitor.entries()[0].imported
+    assert find_action(settings).name == "sample" and monitor.entries()[0].imported
 
 
 def test_an_armature_that_was_deleted_meanwhile_is_said(workspace, settings):
-    workspace.hold()
+    workspace.pause()
     bpy.ops.stc_mocap.capture()
     bpy.data.objects.remove(settings.armature)
-    workspace.go_on()
-    finish()
+    workspace.resume()
+    finish_jobs()
     assert "Its armature Hero is not here" in monitor.message()[0] and not monitor.entries()[0].imported
 
 
 def test_another_blender_finds_what_was_finished_and_not_imported(workspace, settings):
-    workspace.hold()
+    workspace.pause()
     bpy.ops.stc_mocap.capture()
     folder = monitor.entries()[0].job.folder
     blender_addon.unregister()
-    workspace.go_on()
+    workspace.resume()
     blender_addon.register()
     settings = bpy.context.scene.stc_mocap
     settings.armature = bpy.data.objects["Hero"]
     monitor.refresh()
-    finish()
+    finish_jobs()
     entry = monitor.find_entry(str(folder))
     assert entry.status.state == "done" and not entry.imported and not bpy.data.actions
     bpy.ops.stc_mocap.import_motion(job=str(folder))
     monitor._state.entries = ()
     bpy.ops.stc_mocap.refresh_jobs()
-    assert monitor.entries()[0].imported and played(settings)
+    assert monitor.entries()[0].imported and find_action(settings)
 
 
 def test_what_cannot_be_imported_stays_and_is_imported_later(workspace, settings):
     settings.armature.scale.x = -1.0
     bpy.context.view_layer.update()
-    captured(settings)
+    run_capture(settings)
     text, is_error = monitor.message()
     assert is_error and "mirrored" in text and not monitor.entries()[0].imported and not bpy.data.actions
     settings.armature.scale.x = 1.0
     bpy.context.view_layer.update()
     bpy.ops.stc_mocap.import_motion(job=str(monitor.entries()[0].job.folder))
-    assert played(settings).name == "sample" and monitor.entries()[0].imported
+    assert find_action(settings).name == "sample" and monitor.entries()[0].imported
 
 
 def test_a_raw_motion_that_is_damaged_does_not_hold_up_the_smoothed(workspace, settings):
     (workspace.folder / "walk_raw.npz").write_bytes(b"damaged")
-    action = captured(settings)
+    action = run_capture(settings)
     assert provenance.find_counterpart(action) is None and any(
         "Only the smoothed motion" in note for note in provenance.read_provenance(action).notes
     )
@@ -228,7 +228,7 @@ def test_a_raw_motion_that_is_damaged_does_not_hold_up_the_smoothed(workspace, s
 def test_the_engines_sentence_is_kept_and_nothing_is_changed(workspace, settings):
     settings.video = str(workspace.video("empty"))
     bpy.ops.stc_mocap.capture()
-    finish()
+    finish_jobs()
     sentence = "No person was found in empty.mp4. Choose another part of it."
     assert monitor.message() == (sentence, True) and not bpy.data.actions
     entry = monitor.entries()[0]
@@ -239,11 +239,11 @@ def test_the_engines_sentence_is_kept_and_nothing_is_changed(workspace, settings
 
 
 def test_a_cancelled_capture_changes_nothing_and_is_not_listed(workspace, settings):
-    workspace.hold()
+    workspace.pause()
     bpy.ops.stc_mocap.capture()
     assert not bpy.ops.stc_mocap.capture.poll()
     bpy.ops.stc_mocap.cancel()
-    finish()
+    finish_jobs()
     assert monitor.message() == ("Cancelled.", False) and monitor.entries()[0].dismissed and not bpy.data.actions
     assert bpy.ops.stc_mocap.capture.poll() and not bpy.ops.stc_mocap.cancel.poll()
 
@@ -339,20 +339,20 @@ def test_a_bvh_comes_in_by_our_joint_names_or_anothers(workspace, settings, name
 
 
 def test_raw_and_smoothed_are_switched_there_and_back(workspace, settings):
-    smoothed = captured(settings)
+    smoothed = run_capture(settings)
     root = settings.armature.pose.bones["hips"]
     places = []
     for raw in (True, False, False):
         bpy.ops.stc_mocap.use_raw(raw=raw)
         bpy.context.scene.frame_set(30)
         places.append(root.matrix.translation.copy())
-    assert played(settings) == smoothed and (places[1] - places[2]).length == 0.0
+    assert find_action(settings) == smoothed and (places[1] - places[2]).length == 0.0
     assert np.allclose((places[0] - places[1])[:2], 0.01, atol=1e-4)  # the feet decide the height
 
 
 def test_on_an_nla_strip_raw_and_smoothed_are_switched_in_place(workspace, settings):
     settings.nla_strip, settings.start_frame = True, 11
-    captured(settings)
+    run_capture(settings)
     strip = settings.armature.animation_data.nla_tracks[0].strips[0]
     times = (strip.frame_start, strip.frame_end)
     root = settings.armature.pose.bones["hips"]
@@ -369,18 +369,18 @@ def test_on_an_nla_strip_raw_and_smoothed_are_switched_in_place(workspace, setti
 def test_the_scenes_rate_is_set_or_kept_and_said(workspace, settings):
     keyframes.set_scene_fps(bpy.context.scene, 24.0)
     settings.rate = "SCENE"
-    resampled = provenance.read_provenance(captured(settings))
+    resampled = provenance.read_provenance(run_capture(settings))
     assert keyframes.get_scene_fps(bpy.context.scene) == 24.0 == resampled.scene_fps
     assert any("resampled" in note for note in resampled.notes)
     settings.rate = "VIDEO"
-    kept = provenance.read_provenance(captured(settings))
+    kept = provenance.read_provenance(run_capture(settings))
     assert keyframes.get_scene_fps(bpy.context.scene) == 30.0 == kept.scene_fps
     assert any("rate was set" in note for note in kept.notes)
 
 
 def test_a_second_capture_is_another_action_and_the_first_is_kept(workspace, settings):
-    first = captured(settings)
-    second = captured(settings)
+    first = run_capture(settings)
+    second = run_capture(settings)
     assert first != second and first.name in bpy.data.actions and first.users
     assert provenance.find_counterpart(second) != provenance.find_counterpart(first)
 
@@ -403,7 +403,7 @@ def test_an_edited_map_is_used_saved_and_loaded(workspace, settings):
     assert obj.stc_mocap.joints["left_lower_arm"].bone == "lower_arm.L"
     bpy.ops.stc_mocap.load_map(filepath=str(path))
     assert obj.stc_mocap.joints["left_lower_arm"].bone == ""
-    captured(settings)
+    run_capture(settings)
     paths = {curve.data_path for curve in keyframes.get_fcurves(obj)}
     assert not any('"lower_arm.L"' in path for path in paths) and any('"lower_arm.R"' in path for path in paths)
 
@@ -433,7 +433,7 @@ def test_bones_are_added_to_a_chain_and_taken_from_it(workspace, settings):
 
 
 def test_a_correction_holds_what_was_edited_and_leaves_the_scene_alone(workspace, settings):
-    captured(settings)
+    run_capture(settings)
     scene, obj = bpy.context.scene, settings.armature
     arm = [c for c in keyframes.get_fcurves(obj) if c.data_path == 'pose.bones["hand.R"].rotation_quaternion']
     tilt = rotation.from_axis_angle([1.0, 0.0, 0.0], np.array(0.5))
@@ -448,7 +448,7 @@ def test_a_correction_holds_what_was_edited_and_leaves_the_scene_alone(workspace
     assert obj.pose.bones["head"].location.z == pytest.approx(0.3)
     (folder,) = workspace.corrections.iterdir()
     assert (folder / "capture.npz").read_bytes() == Path(
-        provenance.read_provenance(played(settings)).motion
+        provenance.read_provenance(find_action(settings)).motion
     ).read_bytes()
     before, after = load_motion(folder / "capture.npz"), load_motion(folder / "corrected.npz")
     assert after.fps == before.fps and after.start_s == before.start_s and after.camera is not None
@@ -463,16 +463,16 @@ def test_a_correction_holds_what_was_edited_and_leaves_the_scene_alone(workspace
 def test_corrections_teach_new_weights_that_can_be_used(workspace, settings):
     with pytest.raises(RuntimeError, match="no corrections yet"):
         bpy.ops.stc_mocap.fine_tune()
-    captured(settings)
+    run_capture(settings)
     bpy.ops.stc_mocap.save_correction()
-    workspace.hold()
+    workspace.pause()
     bpy.ops.stc_mocap.fine_tune()
     entry = monitor.find_running("finetune")
     assert entry.job.command[1:3] == ["-m", "stc_core.training.finetune"] and not bpy.ops.stc_mocap.fine_tune.poll()
     assert bpy.ops.stc_mocap.capture.poll()
-    until(lambda: entry.status.fraction == 0.5 and entry.status.seconds_left == 75.0)
-    workspace.go_on()
-    finish()
+    wait_until(lambda: entry.status.fraction == 0.5 and entry.status.seconds_left == 75.0)
+    workspace.resume()
+    finish_jobs()
     weights = entry.status.files["weights"]
     bpy.ops.stc_mocap.use_weights(path=str(weights))
     assert settings.request().weights == weights and "ready" in monitor.message()[0]

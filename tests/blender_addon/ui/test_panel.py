@@ -9,7 +9,7 @@ from blender_addon.jobs import monitor
 from blender_addon.ui import panel
 
 from ..layout_recorder import Recorder
-from ..workspace import VIDEO, finish, until
+from ..workspace import VIDEO, finish_jobs, wait_until
 
 PANELS = [cls for cls in panel._CLASSES if issubclass(cls, bpy.types.Panel)]
 
@@ -44,9 +44,9 @@ def test_without_an_engine_the_panel_offers_to_set_one_up(workspace):
 def test_while_it_runs_the_panel_shows_stage_bar_time_left_cancel_and_on_demand_the_log(workspace):
     settings = bpy.context.scene.stc_mocap
     settings.video, settings.target = str(VIDEO), "CREATE"
-    workspace.hold()
+    workspace.pause()
     bpy.ops.stc_mocap.capture()
-    until(lambda: monitor.find_running().status.stage == "detect" and monitor.find_running().status.log_tail)
+    wait_until(lambda: monitor.find_running().status.stage == "detect" and monitor.find_running().status.log_tail)
     drawn = draw(panel.STC_MOCAP_PT_capture)
     assert "stc_mocap.cancel" in drawn.operators() and "stc_mocap.capture" not in drawn.operators()
     bar = next(words for name, _, words in drawn.drawn if name == "progress")
@@ -54,15 +54,15 @@ def test_while_it_runs_the_panel_shows_stage_bar_time_left_cancel_and_on_demand_
     assert "Detecting the person" in drawn.texts() and "the engine's log" not in drawn.texts()
     settings.show_log = True
     assert "the engine's log" in draw(panel.STC_MOCAP_PT_capture).texts()
-    workspace.go_on()
-    finish()
+    workspace.resume()
+    finish_jobs()
 
 
 def test_after_a_capture_every_panel_draws_and_the_report_is_shown(workspace):
     settings = bpy.context.scene.stc_mocap
     settings.video, settings.target = str(VIDEO), "CREATE"
     bpy.ops.stc_mocap.capture()
-    finish()
+    finish_jobs()
     settings.target = "ARMATURE"
     drawn = draw_all()
     assert set(drawn) == {cls.bl_label for cls in PANELS}
@@ -99,7 +99,7 @@ def test_failed_and_waiting_jobs_are_listed_with_their_sentence(workspace):
     settings = bpy.context.scene.stc_mocap
     settings.video, settings.target = str(workspace.video("empty")), "CREATE"
     bpy.ops.stc_mocap.capture()
-    finish()
+    finish_jobs()
     jobs = draw(panel.STC_MOCAP_PT_jobs)
     assert "No person was found" in jobs.texts() and "stc_mocap.dismiss_job" in jobs.operators()
     assert "No person was found" in draw(panel.STC_MOCAP_PT_capture).texts()
@@ -109,7 +109,7 @@ def test_drawing_reads_no_file(workspace, monkeypatch):
     settings = bpy.context.scene.stc_mocap
     settings.video, settings.target = str(VIDEO), "CREATE"
     bpy.ops.stc_mocap.capture()
-    finish()
+    finish_jobs()
     monitor.get_engine()
 
     def refuse(*args, **words):

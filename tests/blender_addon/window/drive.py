@@ -28,13 +28,13 @@ RIG = SHARED / "rigs" / "mpfb_game_engine.blend"
 SECONDS = 900
 
 
-def zip_in(folder: Path) -> Path:
+def build_zip(folder: Path) -> Path:
     """The extension, built anew."""
     folder.mkdir()
     return build.build_extension(folder, build.build_wheel(folder))
 
 
-def copies(folder: Path, *paths: Path) -> list[str]:
+def copy_files(folder: Path, *paths: Path) -> list[str]:
     """Copies in a folder that Blender sees, by name; "" for what is not there."""
     made = []
     for path in paths:
@@ -44,7 +44,7 @@ def copies(folder: Path, *paths: Path) -> list[str]:
     return made
 
 
-def seen_from_inside(engine: Path) -> str:
+def list_engine_folders(engine: Path) -> str:
     """The engine's folders, to be bound: its environment, its packages and the Python that it was made of."""
     asked = "import sys, stc_core; print(sys.prefix, sys.base_prefix, *sys.path, sep=':')"
     answer = subprocess.run([engine, "-I", "-c", asked], capture_output=True, text=True)
@@ -61,12 +61,12 @@ def main() -> int:
     parser.add_argument("--suite", default="sid", help="which Blender: sid 5.2, trixie 4.3")
     parser.add_argument("--rig", type=Path, default=RIG, help="a blend file with a rig; without it one is created")
     chosen = parser.parse_args()
-    inside = seen_from_inside(chosen.engine.absolute())
+    inside = list_engine_folders(chosen.engine.absolute())
     chosen.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="stc-window-") as name:
         folder, engine = Path(name), chosen.engine.absolute()
-        archive = zip_in(folder / "dist")
-        files = copies(folder, VIDEO, chosen.rig)
+        archive = build_zip(folder / "dist")
+        files = copy_files(folder, VIDEO, chosen.rig)
         driver = folder / "driver.sh"
         driver.write_text(f"python3 {shlex.join(map(str, (HERE / 'hands.py', folder, chosen.out.absolute())))}\n")
         # /sys: MediaPipe counts the processors there, and aborts where it cannot

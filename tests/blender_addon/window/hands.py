@@ -37,8 +37,8 @@ class Blender:
         return self.answer(seconds)
 
     def answer(self, seconds: float) -> Any:
-        path, until = self.folder / "answer.json", time.monotonic() + seconds
-        while time.monotonic() < until:
+        path, wait_until = self.folder / "answer.json", time.monotonic() + seconds
+        while time.monotonic() < wait_until:
             if path.exists() and (told := json.loads(path.read_text()))["number"] == self.number:
                 path.unlink()
                 require("error" not in told, told.get("error", ""))
@@ -98,7 +98,7 @@ def require(condition: object, what: str) -> None:
         raise SystemExit(what)
 
 
-def until(blender: Blender, wanted: str, seconds: float, every: float = 0.5) -> dict[str, Any]:
+def wait_until(blender: Blender, wanted: str, seconds: float, every: float = 0.5) -> dict[str, Any]:
     """Wait until something in the state is true; returns the state."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -110,7 +110,7 @@ def until(blender: Blender, wanted: str, seconds: float, every: float = 0.5) -> 
     raise SystemExit(f"{wanted} did not come within {seconds:.0f} s: {state}")
 
 
-def before(blender: Blender) -> None:
+def take_pictures_before(blender: Blender) -> None:
     mouse("mousemove", 800, 450, "key", "Escape")
     blender.ask("sidebar")
     time.sleep(2.0)
@@ -125,15 +125,15 @@ def before(blender: Blender) -> None:
     blender.picture("1_before")
 
 
-def capture(blender: Blender) -> None:
+def run_capture(blender: Blender) -> None:
     place = blender.find("stc_mocap.capture()")
     blender.ask("free")
     blender.press(place)
     started = time.monotonic()
-    until(blender, "running", 10.0)
-    until(blender, "running and running[1] > 0.25", 240.0)
+    wait_until(blender, "running", 10.0)
+    wait_until(blender, "running and running[1] > 0.25", 240.0)
     blender.picture("2_during")
-    state = until(blender, "not running and action", CAPTURE_S)
+    state = wait_until(blender, "not running and action", CAPTURE_S)
     blender.report["capture_s"] = round(time.monotonic() - started, 1)
     blender.report["during"] = blender.ask("free")
     own = {name: took for name, took in blender.report["during"]["own"].items() if name.startswith("stc_mocap.")}
@@ -149,9 +149,9 @@ def capture(blender: Blender) -> None:
     blender.picture("3_after")
 
 
-def result(blender: Blender) -> None:
+def check_result(blender: Blender) -> None:
     blender.click("stc_mocap.match_camera()")
-    state = until(blender, "camera", 10.0)
+    state = wait_until(blender, "camera", 10.0)
     require(state["background"] == ["sample.mp4"], f"The video is not behind the figure: {state['background']}")
     require(state["through_camera"] == "CAMERA", "The view does not look through the camera.")
     blender.report["over_the_video"] = round(blender.ask("over_the_video"), 4)
@@ -172,12 +172,12 @@ def result(blender: Blender) -> None:
     blender.report["doubtful"] = state["message"][0]
     blender.picture("6_doubtful")
     blender.click("stc_mocap.use_raw(raw=True)", RIGHT)
-    until(blender, "kind == 'raw'", 10.0)
+    wait_until(blender, "kind == 'raw'", 10.0)
     blender.click("stc_mocap.use_raw(raw=False)", LEFT)
-    until(blender, "kind == 'smoothed'", 10.0)
+    wait_until(blender, "kind == 'smoothed'", 10.0)
 
 
-def panels(blender: Blender) -> None:
+def take_panel_pictures(blender: Blender) -> None:
     """The panels that are closed at first, each alone, for looking at."""
     for label in ("Bone Map", "Options", "Corrections", "Jobs"):
         blender.ask("show_alone", label)
@@ -185,18 +185,18 @@ def panels(blender: Blender) -> None:
         blender.picture(f"7_{label.lower().replace(' ', '_')}")
 
 
-def play(blender: Blender) -> None:
-    before(blender)
-    capture(blender)
-    result(blender)
+def run_script(blender: Blender) -> None:
+    take_pictures_before(blender)
+    run_capture(blender)
+    check_result(blender)
     blender.report["after"] = blender.ask("free")
-    panels(blender)
+    take_panel_pictures(blender)
 
 
 def main(folder: Path, out: Path) -> None:
     blender = Blender(folder, out)
     try:
-        play(blender)
+        run_script(blender)
     except BaseException:
         subprocess.run(["shot", out / "failed.png"], check=True)
         raise

@@ -31,7 +31,7 @@ alone: list[type] = []
 """panels that were made to be shown alone"""
 
 
-def room(name: str) -> Any:
+def get_module(name: str) -> Any:
     return sys.modules[f"{MODULE}.{name}"]
 
 
@@ -40,18 +40,18 @@ def room(name: str) -> Any:
 
 def prepare() -> None:
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
-    for cls in room("ui.operators").CLASSES:
+    for cls in get_module("ui.operators").CLASSES:
         if hasattr(cls, "work"):
-            cls.run = method(timed(cls.bl_idname, cls.run))
-    for cls in room("ui.panel")._CLASSES:
+            cls.run = as_method(measure(cls.bl_idname, cls.run))
+    for cls in get_module("ui.panel")._CLASSES:
         if issubclass(cls, bpy.types.Panel):
-            cls.draw = method(timed(cls.bl_label, cls.draw))
-    room("jobs.monitor")._tick = timed("timer", room("jobs.monitor")._tick)
-    room("jobs.monitor").import_entry = timed("import", noting_gap(room("jobs.monitor").import_entry))
-    scene_of_the_play()
+            cls.draw = as_method(measure(cls.bl_label, cls.draw))
+    get_module("jobs.monitor")._tick = measure("timer", get_module("jobs.monitor")._tick)
+    get_module("jobs.monitor").import_entry = measure("import", record_gap(get_module("jobs.monitor").import_entry))
+    set_up_scene()
 
 
-def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def measure(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, with its longest time noted down."""
 
     def measured(*words: Any, **named: Any) -> Any:
@@ -64,17 +64,17 @@ def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return measured
 
 
-def noting_gap(function: Callable[..., Any]) -> Callable[..., Any]:
+def record_gap(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, with the longest gap until then noted down."""
 
-    def noted(*words: Any) -> Any:
+    def recorded(*words: Any) -> Any:
         gaps["until_import"] = gaps["longest"]
         return function(*words)
 
-    return noted
+    return recorded
 
 
-def method(function: Callable[..., Any]) -> Callable[..., Any]:
+def as_method(function: Callable[..., Any]) -> Callable[..., Any]:
     """Blender counts a method's parameters."""
 
     def counted(self: Any, context: bpy.types.Context) -> Any:
@@ -83,7 +83,7 @@ def method(function: Callable[..., Any]) -> Callable[..., Any]:
     return counted
 
 
-def scene_of_the_play() -> None:
+def set_up_scene() -> None:
     """An empty scene at 24 frames a second, with the rig and its body, the video chosen."""
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
@@ -153,11 +153,11 @@ def redraw() -> None:
 def free() -> dict[str, Any]:
     """The longest time that Blender was not free since the last time (also until the import), of it the longest call
     of each of the add-on's doors, and how long one drawing of the window takes without any of this; seconds."""
-    told = {"longest_gap": gaps["longest"], "longest_gap_until_import": gaps["until_import"]}
-    told |= {"own": {name: round(took, 4) for name, took in longest.items()}, "one_drawing": drawing_s()}
+    message = {"longest_gap": gaps["longest"], "longest_gap_until_import": gaps["until_import"]}
+    message |= {"own": {name: round(took, 4) for name, took in longest.items()}, "one_drawing": drawing_s()}
     gaps["longest"] = gaps["until_import"] = 0.0
     longest.clear()
-    return told
+    return message
 
 
 def drawing_s() -> float:
@@ -168,10 +168,10 @@ def drawing_s() -> float:
 
 def state() -> dict[str, Any]:
     """How the capture and the rig stand."""
-    scene, monitor, provenance = bpy.context.scene, room("jobs.monitor"), room("rig.provenance")
+    scene, monitor, provenance = bpy.context.scene, get_module("jobs.monitor"), get_module("rig.provenance")
     obj = scene.stc_mocap.armature
     action, running = provenance.find_captured_action(obj), monitor.find_running()
-    curves = room("rig.confidence")._played(obj) if action else []
+    curves = get_module("rig.confidence")._played(obj) if action else []
     return {
         "running": [running.status.stage, running.status.fraction] if running else None,
         "states": [entry.status.state for entry in monitor.entries()],
@@ -181,7 +181,10 @@ def state() -> dict[str, Any]:
         "keys": {curve.data_path: len(curve.keyframe_points) for curve in curves},
         "rate": scene.render.fps / scene.render.fps_base,
         "frame": scene.frame_current,
-        "doubts": [round(d.start) for d in room("rig.confidence").doubts(obj, room("rig.keyframes").scene_fps(scene))]
+        "doubts": [
+            round(d.start)
+            for d in get_module("rig.confidence").doubts(obj, get_module("rig.keyframes").scene_fps(scene))
+        ]
         if action
         else [],
         "camera": scene.camera.name if scene.camera else "",
@@ -193,7 +196,10 @@ def state() -> dict[str, Any]:
 def over_the_video() -> float:
     """How far the rig's joints are from where the person's were seen, the median over joints and frames, in heights of
     the person in the picture. The rig has other proportions: some per cent are its own."""
-    scene, motion = bpy.context.scene, room("rig.provenance").played(bpy.context.scene.stc_mocap.armature)[1].load()
+    scene, motion = (
+        bpy.context.scene,
+        get_module("rig.provenance").played(bpy.context.scene.stc_mocap.armature)[1].load(),
+    )
     size = np.array([scene.render.resolution_x, scene.render.resolution_y])
     far = []
     for index in range(0, len(motion.t_world_root), 10):
@@ -209,7 +215,7 @@ def over_the_video() -> float:
 def joint_heads() -> list[tuple[str, Any]]:
     """The landmark and the world position of the rig's arms and legs as they are posed."""
     obj = bpy.context.scene.stc_mocap.armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    bones = room("rig.provenance").played(bpy.context.scene.stc_mocap.armature)[1].bones
+    bones = get_module("rig.provenance").played(bpy.context.scene.stc_mocap.armature)[1].bones
     return [
         (f"{side}_{landmark}", obj.matrix_world @ obj.pose.bones[bones[f"{side}_{joint}"][0]].head)
         for side in ("left", "right")
@@ -227,7 +233,7 @@ def see_through() -> None:
 
 def show_alone(label: str) -> None:
     """One panel open, at the top of our tab and without the others: no script can open one that is closed."""
-    known = [cls for cls in room("ui.panel")._CLASSES if issubclass(cls, bpy.types.Panel)]
+    known = [cls for cls in get_module("ui.panel")._CLASSES if issubclass(cls, bpy.types.Panel)]
     for cls in [*reversed(known), *alone]:
         if cls.is_registered:
             bpy.utils.unregister_class(cls)
@@ -273,16 +279,16 @@ def tick() -> float:
 def answer(question: dict[str, Any]) -> None:
     known = {function.__name__: function for function in QUESTIONS}
     try:
-        told = {"number": question["number"], "answer": known[question["what"]](*question["words"])}
+        message = {"number": question["number"], "answer": known[question["what"]](*question["words"])}
     except Exception:  # noqa: BLE001 - whatever it is, the hands shall hear it and fail
-        told = {"number": question["number"], "error": traceback.format_exc()}
-    reply(told)
+        message = {"number": question["number"], "error": traceback.format_exc()}
+    reply(message)
     gaps["last"] = time.perf_counter()
 
 
-def reply(told: dict[str, Any]) -> None:
+def reply(message: dict[str, Any]) -> None:
     partial = Path(folder, "answer.partial")
-    partial.write_text(json.dumps(told))
+    partial.write_text(json.dumps(message))
     partial.rename(Path(folder, "answer.json"))
 
 
