@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 _FUNCTIONS = bpy.types.UILayout.bl_rna.functions
@@ -12,16 +14,16 @@ _ICONS = frozenset(_FUNCTIONS["label"].parameters["icon"].enum_items.keys())
 class Recorder:
     """A layout that draws nothing, and breaks on what a real one would refuse: unknown properties, icons, operators."""
 
-    def __init__(self, drawn: list[tuple[str, tuple, dict]] | None = None):
+    def __init__(self, drawn: list[tuple[str, tuple, dict]] | None = None) -> None:
         self.__dict__["drawn"] = [] if drawn is None else drawn
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         assert name in bpy.types.UILayout.bl_rna.properties, name
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         parameters = _FUNCTIONS[name].parameters
 
-        def call(*args, **words):
+        def call(*args: Any, **words: Any) -> Any:
             unknown = set(words) - set(parameters.keys()) - {"text_ctxt", "translate"}
             assert not unknown, (name, unknown)
             assert words.get("icon", "NONE") in _ICONS, words
@@ -31,7 +33,7 @@ class Recorder:
 
         return call
 
-    def _answer(self, name, args, words):
+    def _answer(self, name: str, args: Any, words: Any) -> Any:
         if name in ("prop", "prop_search"):
             data, prop = args[:2]
             assert prop in data.bl_rna.properties, prop
@@ -54,9 +56,11 @@ class Recorder:
 class _Call:
     """A button's settings: only those that its operator has."""
 
-    def __init__(self, idname: str):
+    _known: frozenset[str]
+
+    def __init__(self, idname: str) -> None:
         module, name = idname.split(".")
         self.__dict__["_known"] = getattr(getattr(bpy.ops, module), name).get_rna_type().properties.keys()
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         assert name in self._known, name

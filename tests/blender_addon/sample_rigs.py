@@ -86,7 +86,7 @@ def create_humanoid() -> bpy.types.Object:
     return armature.create_armature(HUMANOID, "Person", bpy.context.scene.collection)
 
 
-def edit_bones(obj: bpy.types.Object, change: Callable[[bpy.types.ArmatureEditBones], None]) -> bpy.types.Object:
+def edit_bones(obj: bpy.types.Object, change: Callable[[bpy.types.ArmatureEditBones], object]) -> bpy.types.Object:
     bpy.context.view_layer.objects.active = obj
     bpy.ops.object.mode_set(mode="EDIT")
     change(obj.data.edit_bones)
@@ -352,7 +352,7 @@ def _find_observed_bones(obj: bpy.types.Object, applied: ApplyResult) -> Iterato
     for joint, chain in applied.target.bone_map.bones.items():
         if applied.target.switches:
             moved = {"neck": "DEF-spine.004", "head": "DEF-spine.006"}
-            chain = [moved.get(c, f"DEF-{c.replace('_fk', '')}") for c in chain if c != "torso"]
+            chain = tuple(moved.get(c, f"DEF-{c.replace('_fk', '')}") for c in chain if c != "torso")
         if chain:
             yield joint, (chain[0], chain[0] if joint == "spine" else chain[-1])
 
@@ -395,7 +395,7 @@ def turn_errors(playback: Playback, motion: Motion) -> dict[str, float]:
 def stance_errors(playback: Playback, motion: Motion) -> dict[str, float]:
     """For trunk and head of a rig that rests upright, facing -y: the worst angle in degrees off their direction."""
     worlds = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)[1]
-    errors = {}
+    errors: dict[str, float] = {}
     for joint in ("hips", "spine", "upper_chest", "neck", "head"):
         if joint in playback.rotations:
             rest = rotation.rotate(playback.rests[joint], np.array([0.0, 1.0, 0.0]))

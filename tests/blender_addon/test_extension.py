@@ -31,7 +31,7 @@ def lifecycle(extension: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "BLENDER"))}
     environment = kept | {"BLENDER_USER_RESOURCES": str(home), "HOME": str(home)}
     script = Path(__file__).with_name("install_extension.py")
-    command = [sys.executable, "-P", script, extension]
+    command = [sys.executable, "-P", str(script), str(extension)]
     process = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stdout + process.stderr
     return json.loads(process.stdout.splitlines()[-1]) | {"home": str(home), "said": process.stdout + process.stderr}
@@ -39,7 +39,7 @@ def lifecycle(extension: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 def test_blenders_own_checker_accepts_it(extension: Path) -> None:
     checker = Path(bpy.__file__).parents[2] / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
-    command = [sys.executable, checker, "validate", extension]
+    command = [sys.executable, str(checker), "validate", str(extension)]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode == 0 and "Success" in process.stdout, process.stdout + process.stderr
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import bpy
 import numpy as np
 
 from blender_addon.jobs import monitor
+from blender_addon.rig import provenance
 from stc_core.motion.motion import Motion, load_motion, save_motion
 from tests.synthetic import look_at_camera, walk
 
@@ -41,7 +45,7 @@ else:
 """
 
 
-def make_walk(**changes) -> Motion:
+def make_walk(**changes: Any) -> Motion:
     """Three seconds at 30 frames a second, seen by a camera; the left arm is in doubt from frame 20 to 29, 70 to 79."""
     motion = walk(seconds=3.0)
     scores = np.full_like(motion.scores, 0.9)
@@ -54,7 +58,7 @@ def make_walk(**changes) -> Motion:
 class Workspace:
     """Where the tests work: the folder of the engine and the motion it gives, of jobs and of corrections."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.jobs, self.corrections, self.engine = folder / "jobs", folder / "corrections", folder / "python"
         motion = make_walk()
@@ -81,7 +85,21 @@ class Workspace:
         return path
 
 
-def wait_until(condition, seconds: float = 20.0) -> None:
+def get_provenance(action: bpy.types.Action | None) -> provenance.Provenance:
+    """Where an action comes from; fails where it is not ours."""
+    record = provenance.read_provenance(action)
+    assert record is not None
+    return record
+
+
+def get_running(kind: str = "capture") -> monitor.JobEntry:
+    """The job that is running; fails where none is."""
+    entry = monitor.find_running(kind)
+    assert entry is not None
+    return entry
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
     """Let the timer tick, which no window does here, until it is so."""
     end = time.monotonic() + seconds
     while not condition():

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What headless writes is read back in Blender: the same places at the same times, the rig's mesh with its skin."""
 
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -9,8 +11,10 @@ import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -20,9 +24,9 @@ from blender_addon.export import headless, rig_file
 from blender_addon.rig import apply, armature, keyframes
 from stc_core.errors import UserError
 from stc_core.events import Done, Failed, Progress, from_line
-from stc_core.motion.motion import save_motion
-from stc_core.motion.rig_mapping.bone_map_io import save_bone_map
-from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
+from stc_core.geometry.rotation import Array
+from stc_core.motion.motion import Motion, save_motion
+from stc_core.motion.rig_mapping import bone_map_io as bone_maps
 from stc_core.motion.skeleton import HUMANOID
 from tests import synthetic
 from tests.blender_addon import sample_rigs
@@ -38,21 +42,21 @@ PER_FRAME = ("t_world_root", "q_parent_joint", "contacts", "scores")
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory):
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("motion") / f"{NAME}.npz"
     save_motion(MOTION, path)
     return path
 
 
-def run_headless(*arguments, **more):
+def run_headless(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "blender_addon.export.headless", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "PYTHONHASHSEED": "0"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, **more)
 
 
-def export_walk(walk, out, **options):
+def export_walk(walk: Path, out: Path, **options: Any) -> dict[str, Path]:
     """The files that a motion became, by format."""
-    events = []
+    events: list[Any] = []
     assert headless.export_motions(
         headless.ExportOptions(motions=(walk,), formats=FORMATS, out=out, **options), events.append
     ), events
@@ -61,7 +65,7 @@ def export_walk(walk, out, **options):
     return {fmt: Path(path) for fmt, path in events[-1].files.items()}
 
 
-def read_back(path, motion=MOTION):
+def read_back(path: Path, motion: Motion = MOTION) -> tuple[bpy.types.Object, Array]:
     """The armature in a file, imported to an empty scene, and the frames in it that are the motion's, by its times."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene, fmt = bpy.context.scene, path.suffix[1:]
@@ -72,14 +76,14 @@ def read_back(path, motion=MOTION):
     if fmt == "fbx":  # the only one whose rate the importer takes over; it starts at 1, and leaves out the rate's base
         assert keyframes.get_scene_fps(scene) == pytest.approx(motion.fps, rel=2e-6)
     rate = motion.fps if fmt == "usd" else scene.render.fps
-    frames = np.arange(len(motion.t_world_root)) / motion.fps * rate + (fmt == "fbx")
+    frames = np.arange(len(motion.t_world_root)) / motion.fps * rate + float(fmt == "fbx")
     for curve in keyframes.get_fcurves(obj):
         keyed = [point.co[0] for point in curve.keyframe_points]
         np.testing.assert_allclose(keyed, frames if len(keyed) > 2 else np.unique(frames[[0, -1]]), atol=1e-3)
     return obj, frames
 
 
-def evaluate_frames(frames):
+def evaluate_frames(frames: Sequence[float] | Array) -> Iterator[bpy.types.Depsgraph]:
     """The dependency graph at each of the frames."""
     for frame in frames:
         bpy.context.scene.frame_set(
@@ -88,7 +92,7 @@ def evaluate_frames(frames):
         yield bpy.context.evaluated_depsgraph_get()
 
 
-def sample_heads(obj, frames, bones):
+def sample_heads(obj: bpy.types.Object, frames: Sequence[float] | Array, bones: Sequence[str]) -> Array:
     """Where the bones' heads are (T, B, 3), world metres."""
     worlds = []
     for graph in evaluate_frames(frames):
@@ -97,7 +101,7 @@ def sample_heads(obj, frames, bones):
     return np.array(worlds)
 
 
-def sample_vertices(obj, frames):
+def sample_vertices(obj: bpy.types.Object, frames: Sequence[float] | Array) -> Array:
     """Where the vertices of the armature's meshes are (T, V, 3), world metres."""
     worlds = []
     for graph in evaluate_frames(frames):
@@ -106,7 +110,7 @@ def sample_vertices(obj, frames):
     return np.array(worlds)
 
 
-def max_distance(found, true):
+def max_distance(found: Array, true: Array) -> float:
     """How far, at most, a point (T, V, 3) lies from the nearest (T, W, 3) of the other cloud."""
     apart = np.linalg.norm(found[:, :, None] - true[:, None], axis=-1)
     return max(apart.min(1).max(), apart.min(2).max())
@@ -116,12 +120,12 @@ def max_distance(found, true):
 
 
 @pytest.fixture(scope="module")
-def exported(walk, tmp_path_factory):
+def exported(walk: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return export_walk(walk, tmp_path_factory.mktemp("clean"))
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_joints_are_where_and_when_the_motions_are(exported, fmt):
+def test_joints_are_where_and_when_the_motions_are(exported: dict[str, Path], fmt: str) -> None:
     obj, frames = read_back(exported[fmt])
     dotless = fmt == "usd"  # names there have no dots
     bones = [armature.bone_name(joint).replace(".", "_" if dotless else ".") for joint in HUMANOID.joint_names]
@@ -129,14 +133,14 @@ def test_joints_are_where_and_when_the_motions_are(exported, fmt):
     np.testing.assert_allclose(sample_heads(obj, frames, bones), MOTION.positions(), atol=1e-3)
 
 
-def test_an_fbx_is_in_centimetres_without_scales(exported):
+def test_an_fbx_is_in_centimetres_without_scales(exported: dict[str, Path]) -> None:
     obj, _ = read_back(exported["fbx"])
     np.testing.assert_allclose(obj.scale, 0.01)  # Blender's metres for the file's centimetres, and nothing besides
     assert obj.data.bones["lower_leg.L"].length == pytest.approx(100.0 * 0.40, rel=1e-4)
     assert bpy.data.actions[0].name == f"Armature|{NAME}"
 
 
-def test_a_glb_has_one_animation_of_every_frame(exported):
+def test_a_glb_has_one_animation_of_every_frame(exported: dict[str, Path]) -> None:
     content = exported["glb"].read_bytes()
     (length,) = struct.unpack_from("<I", content, 12)
     described, binary = json.loads(content[20 : 20 + length]), content[28 + length :]
@@ -150,7 +154,7 @@ def test_a_glb_has_one_animation_of_every_frame(exported):
         assert (accessor["min"], accessor["max"]) == ([times[0]], [times[-1]])
 
 
-def test_a_usd_says_its_rate_and_range(walk, tmp_path):
+def test_a_usd_says_its_rate_and_range(walk: Path, tmp_path: Path) -> None:
     export_walk(walk, tmp_path)
     bpy.ops.wm.usd_export(filepath=str(tmp_path / "text.usda"), export_animation=True)  # the same scene, as text
     metadata = dict(
@@ -168,7 +172,9 @@ def test_a_usd_says_its_rate_and_range(walk, tmp_path):
         ("unreal", "Unreal mannequin", {"right_upper_arm": "upperarm_r", "upper_chest": "spine_03", "hips": "pelvis"}),
     ],
 )
-def test_a_skeletons_names_are_those_by_which_it_is_known(walk, tmp_path, skeleton, rig, some):
+def test_a_skeletons_names_are_those_by_which_it_is_known(
+    walk: Path, tmp_path: Path, skeleton: str, rig: str, some: dict[str, str]
+) -> None:
     files = export_walk(walk, tmp_path, skeleton=skeleton)
     for fmt in ("fbx", "glb"):
         obj, frames = read_back(files[fmt])
@@ -183,14 +189,15 @@ def test_a_skeletons_names_are_those_by_which_it_is_known(walk, tmp_path, skelet
 # --- a rig ------------------------------------------------------------------------------------------------------------
 
 
-def make_character(folder):
+def make_character(folder: Path) -> bpy.types.Object:
     """A body with longer legs and a block on every bone; beside it a prop's armature, and a dance of its own."""
     obj = sample_rigs.create_humanoid()
     sample_rigs.edit_bones(
         obj, lambda bones: [bone.tail.__setitem__(2, bone.tail.z - 0.05) for bone in bones if "lower_leg" in bone.name]
     )
     mesh = bpy.data.meshes.new("Blocks")
-    corners, faces = [], []
+    corners: list[Any] = []
+    faces: list[list[int]] = []
     for bone in obj.data.bones:
         middle, base = np.array(bone.head_local + bone.tail_local) / 2, len(corners)
         corners += [middle + 0.03 * np.array([x, y, z]) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
@@ -209,7 +216,7 @@ def make_character(folder):
     return obj
 
 
-def make_material(folder):
+def make_material(folder: Path) -> bpy.types.Material:
     """A material with a red picture, kept in a file of the folder."""
     picture, material = bpy.data.images.new("Red.png", 4, 4), bpy.data.materials.new("Paint")
     picture.pixels[:] = (1.0, 0.0, 0.0, 1.0) * 16
@@ -224,7 +231,7 @@ def make_material(folder):
     return material
 
 
-def add_clutter(obj):
+def add_clutter(obj: bpy.types.Object) -> None:
     """What else a .blend may hold: a prop with bones, an action and a strip, hidden things, centimetres."""
     scene = bpy.context.scene
     prop = armature.create_armature(HUMANOID, "Prop", scene.collection)
@@ -238,7 +245,7 @@ def add_clutter(obj):
 
 
 @pytest.fixture(scope="module")
-def rigs(tmp_path_factory):
+def rigs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Array]:
     """The character in every kind of file, and where its vertices then should be."""
     folder = tmp_path_factory.mktemp("rigs")
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -257,7 +264,9 @@ def rigs(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["blend", "fbx", "glb", "gltf", "vrm"])
-def test_a_rig_is_moved_and_comes_back_with_its_mesh_and_skin(walk, tmp_path, rigs, kind):
+def test_a_rig_is_moved_and_comes_back_with_its_mesh_and_skin(
+    walk: Path, tmp_path: Path, rigs: tuple[Path, Array], kind: str
+) -> None:
     folder, true = rigs
     files = export_walk(walk, tmp_path, rig=folder / f"a.{kind}")
     for fmt in FORMATS:
@@ -267,7 +276,7 @@ def test_a_rig_is_moved_and_comes_back_with_its_mesh_and_skin(walk, tmp_path, ri
         assert tuple(picture.pixels[:4]) == (1.0, 0.0, 0.0, 1.0), fmt
 
 
-def test_a_map_is_obeyed_and_checked(walk, tmp_path, rigs):
+def test_a_map_is_obeyed_and_checked(walk: Path, tmp_path: Path, rigs: tuple[Path, Array]) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     found = guess_bone_map(armature.read_rest_pose(sample_rigs.create_humanoid()))
     save_bone_map(replace(found, bones={"hips": ("hips",), "head": ("head",)}, twists={}), tmp_path / "map.json")
@@ -279,15 +288,17 @@ def test_a_map_is_obeyed_and_checked(walk, tmp_path, rigs):
     obj, frames = read_back(tmp_path / "out" / f"{NAME}.glb")
     keyed = sample_heads(obj, frames, ["hips", "hand.L", "head"])
     assert np.ptp(np.linalg.norm(keyed[:, 1] - keyed[:, 0], axis=-1)) < 1e-4  # the arm hangs still on the trunk
-    events = []
+    events: list[Any] = []
     assert not headless.export_motions(
         replace(options, bone_map=tmp_path / "wrong.json", overwrite=True), events.append
     )
     assert len(events) == 1 and "pelvis" in events[0].message
 
 
-def test_a_rig_that_is_none_is_named_before_anything_is_written(walk, tmp_path, rigs):
-    def assert_refused(name, *words):
+def test_a_rig_that_is_none_is_named_before_anything_is_written(
+    walk: Path, tmp_path: Path, rigs: tuple[Path, Array]
+) -> None:
+    def assert_refused(name: str, *words: str) -> None:
         with pytest.raises(UserError) as error:
             export_walk(walk, tmp_path / "out", rig=tmp_path / name)
         assert all(word in str(error.value) for word in (name, *words)) and "\n" not in str(error.value)
@@ -311,7 +322,7 @@ def test_a_rig_that_is_none_is_named_before_anything_is_written(walk, tmp_path, 
 # --- the door ---------------------------------------------------------------------------------------------------------
 
 
-def test_one_done_or_failed_a_motion_and_nothing_else_on_standard_output(walk, tmp_path):
+def test_one_done_or_failed_a_motion_and_nothing_else_on_standard_output(walk: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.npz").write_text("no motion")
     finished = run_headless(tmp_path / "broken.npz", walk, "--to", "glb,fbx", "--out", tmp_path / "out 鬼", "--events")
     events = [from_line(line) for line in finished.stdout.splitlines()]
@@ -322,14 +333,14 @@ def test_one_done_or_failed_a_motion_and_nothing_else_on_standard_output(walk, t
     assert "FBX export" in finished.stderr  # Blender's own prints
 
 
-def test_a_person_reads_files_and_one_sentence(walk, tmp_path):
+def test_a_person_reads_files_and_one_sentence(walk: Path, tmp_path: Path) -> None:
     finished = run_headless(walk, "--to", "glb", "--out", tmp_path)
     assert (finished.returncode, finished.stdout.split(maxsplit=1)) == (0, ["glb", f"{tmp_path / NAME}.glb\n"])
     again = run_headless(walk, "--to", "glb", "--out", tmp_path)
     assert again.returncode == 1 and again.stdout == "" and "--overwrite" in again.stderr.splitlines()[-1]
 
 
-def test_the_same_motion_is_the_same_bytes(walk, tmp_path):
+def test_the_same_motion_is_the_same_bytes(walk: Path, tmp_path: Path) -> None:
     for name in ("first", "second"):
         assert run_headless(walk, "--to", "fbx,glb,usd", "--out", tmp_path / name).returncode == 0
     for path in (tmp_path / "first").iterdir():
@@ -345,18 +356,20 @@ def test_the_same_motion_is_the_same_bytes(walk, tmp_path):
         (("--to", "fbx", "--map", "a.json"), "--rig"),
     ],
 )
-def test_wrong_flags_end_with_2(tmp_path, capsys, flags, word):
+def test_wrong_flags_end_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], word: str
+) -> None:
     with pytest.raises(SystemExit) as ended:
         headless.main(["a.npz", "--out", str(tmp_path / "out"), *flags])
     assert ended.value.code == 2 and word in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_wrong_flags_end_the_process_with_2(tmp_path):
+def test_wrong_flags_end_the_process_with_2(tmp_path: Path) -> None:
     assert run_headless("--to", "obj").returncode == 2
 
 
-def test_what_stands_in_the_way_is_said_first(walk, tmp_path):
-    def assert_refused(options, *words):
+def test_what_stands_in_the_way_is_said_first(walk: Path, tmp_path: Path) -> None:
+    def assert_refused(options: Any, *words: object) -> None:
         with pytest.raises(UserError) as error:
             headless.export_motions(options, lambda event: pytest.fail(str(event)))
         assert all(str(word) in str(error.value) for word in words)
@@ -380,7 +393,7 @@ def test_what_stands_in_the_way_is_said_first(walk, tmp_path):
         )
 
 
-def test_what_is_there_is_replaced_when_asked(walk, tmp_path):
+def test_what_is_there_is_replaced_when_asked(walk: Path, tmp_path: Path) -> None:
     output = tmp_path / f"{NAME}.glb"
     output.write_text("old")
     options = headless.ExportOptions(motions=(walk,), formats=("glb",), out=tmp_path)
@@ -394,7 +407,7 @@ def test_what_is_there_is_replaced_when_asked(walk, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="limits are POSIX")
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(walk, tmp_path, fmt):
+def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(walk: Path, tmp_path: Path, fmt: str) -> None:
     import resource
 
     output = tmp_path / f"{NAME}.{fmt}"
@@ -411,7 +424,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(walk, tmp_path
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_cancelled_it_leaves_whole_files_only(walk, tmp_path, number):
+def test_cancelled_it_leaves_whole_files_only(walk: Path, tmp_path: Path, number: signal.Signals) -> None:
     motions = [shutil.copyfile(walk, tmp_path / f"{i}.npz") for i in range(40)]
     command = [
         sys.executable,
@@ -425,6 +438,7 @@ def test_cancelled_it_leaves_whole_files_only(walk, tmp_path, number):
     ]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen([*map(str, command), "--events"], stdout=subprocess.PIPE, env=environment) as child:
+        assert child.stdout is not None
         lines = [child.stdout.readline() for _ in range(2)]
         child.send_signal(number)
         lines += child.stdout.readlines()
@@ -435,7 +449,7 @@ def test_cancelled_it_leaves_whole_files_only(walk, tmp_path, number):
     assert done <= len(written) <= done + 1 < 80 and {Path(name).suffix for name in written} <= {".fbx", ".glb"}
 
 
-def test_a_rate_of_no_whole_number_and_one_frame_alone(tmp_path):
+def test_a_rate_of_no_whole_number_and_one_frame_alone(tmp_path: Path) -> None:
     motion = replace(MOTION, fps=14.3)
     still = replace(motion, **{name: getattr(motion, name)[:1] for name in PER_FRAME})
     for name, one in (("slow", motion), ("still", still)):
@@ -448,7 +462,7 @@ def test_a_rate_of_no_whole_number_and_one_frame_alone(tmp_path):
             np.testing.assert_allclose(found, one.positions()[:, [0, HUMANOID.index("head")]], atol=1e-3)
 
 
-def test_it_runs_by_its_path_as_in_blender(walk, tmp_path):
+def test_it_runs_by_its_path_as_in_blender(walk: Path, tmp_path: Path) -> None:
     script = ROOT / "blender_addon" / "export" / "headless.py"
     command = [sys.executable, script, walk, "--to", "glb", "--out", tmp_path]
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,8 @@ def capture(tmp_path: Path) -> Iterator[Callable[..., Job]]:
     """Starts a capture by an engine that behaves as told; ends all of them at last."""
     jobs: list[Job] = []
 
-    def start(mode: str, **request: object) -> Job:
-        request = CaptureRequest(video=fake_engine.make_video(tmp_path, mode), **request)  # type: ignore[arg-type]
+    def start(mode: str, **changes: Any) -> Job:
+        request = CaptureRequest(video=fake_engine.make_video(tmp_path, mode), **changes)
         jobs.append(start_capture(fake_engine.make_engine(tmp_path), request, tmp_path / "jobs"))
         return jobs[-1]
 

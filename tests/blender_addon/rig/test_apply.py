@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """On every rig the evaluated bones move as the motion does, the feet stand still, and nothing else is touched."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import bpy
 import numpy as np
@@ -10,7 +14,8 @@ import pytest
 from blender_addon.rig import keyframes
 from blender_addon.rig.apply import ApplyOptions, apply_motion
 from stc_core.errors import UserError
-from stc_core.motion.rig_mapping.bone_map import BoneMap
+from stc_core.motion.motion import Motion
+from stc_core.motion.retarget.rest_pose import BoneMap
 from stc_core.motion.skeleton import HUMANOID
 from tests import synthetic
 
@@ -29,12 +34,12 @@ pytestmark = pytest.mark.usefixtures("one_generated_rig")
 
 
 @pytest.fixture(scope="module")
-def motion():
+def motion() -> Motion:
     return sample_rigs.make_walk()
 
 
 @pytest.mark.parametrize("name", sample_rigs.RIGS)
-def test_evaluated_bones_point_and_turn_as_the_motion(scene, motion, name):
+def test_evaluated_bones_point_and_turn_as_the_motion(scene: bpy.types.Scene, motion: Motion, name: str) -> None:
     obj = sample_rigs.RIGS[name]()
     applied = apply_motion(obj, motion, None, UNLOCKED_FEET, bpy.context.scene)
     playback = sample_rigs.play(obj, applied, motion, bpy.context.scene)
@@ -51,7 +56,7 @@ def test_evaluated_bones_point_and_turn_as_the_motion(scene, motion, name):
 
 
 @pytest.mark.parametrize("name", sample_rigs.RIGS)
-def test_feet_in_contact_stand_still_on_the_floor(scene, name):
+def test_feet_in_contact_stand_still_on_the_floor(scene: bpy.types.Scene, name: str) -> None:
     motion = synthetic.walk(fps=30.0, seconds=1.6, heading_deg=25.0)
     obj = sample_rigs.RIGS[name]()
     applied = apply_motion(obj, motion, None, ApplyOptions(name="walk"), bpy.context.scene)
@@ -64,7 +69,7 @@ def test_feet_in_contact_stand_still_on_the_floor(scene, name):
 
 
 @pytest.mark.parametrize("name", CHARACTERS)
-def test_a_jump_leaves_the_floor_as_high_as_the_rig_is_tall(scene, name):
+def test_a_jump_leaves_the_floor_as_high_as_the_rig_is_tall(scene: bpy.types.Scene, name: str) -> None:
     motion = synthetic.jump(fps=30.0, height_m=0.4)
     obj = sample_rigs.RIGS[name]()
     applied = apply_motion(obj, motion, None, ApplyOptions(name="jump"), bpy.context.scene)
@@ -76,7 +81,7 @@ def test_a_jump_leaves_the_floor_as_high_as_the_rig_is_tall(scene, name):
 
 
 @pytest.mark.parametrize("name", ["crowded", "rigify_generated"])
-def test_ten_thousand_frames_on_a_rig_take_less_than_five_seconds(scene, name):
+def test_ten_thousand_frames_on_a_rig_take_less_than_five_seconds(scene: bpy.types.Scene, name: str) -> None:
     motion, obj = synthetic.walk(fps=30.0, seconds=10_000 / 30.0), sample_rigs.RIGS[name]()
     started = time.process_time()  # the processor's own time: others may share the machine
     apply_motion(obj, motion, None, ApplyOptions(name="walk"), bpy.context.scene)
@@ -88,7 +93,7 @@ def test_ten_thousand_frames_on_a_rig_take_less_than_five_seconds(scene, name):
 # --- what was there stays ---------------------------------------------------------------------------------------------
 
 
-def to_plain(value):
+def to_plain(value: Any) -> Any:
     """A property's value as something that compares."""
     if hasattr(value, "name") and hasattr(value, "bl_rna"):
         return value.name
@@ -97,7 +102,7 @@ def to_plain(value):
     return value
 
 
-def read_properties(thing, but=()):
+def read_properties(thing: Any, but: Sequence[str] = ()) -> dict[str, Any]:
     skip = {"rna_type", *but}
     return {
         p.identifier: to_plain(getattr(thing, p.identifier))
@@ -106,22 +111,22 @@ def read_properties(thing, but=()):
     }
 
 
-def read_custom_properties(thing):
+def read_custom_properties(thing: Any) -> dict[str, Any]:
     return {key: to_plain(thing[key]) for key in thing.keys() if key != "rigify_parameters"}  # noqa: SIM118
 
 
-def describe_fcurve(curve):
+def describe_fcurve(curve: bpy.types.FCurve) -> tuple[Any, ...]:
     return curve.data_path, curve.array_index, [tuple(key.co) + tuple(key.handle_left) for key in curve.keyframe_points]
 
 
-def describe_action(action):
+def describe_action(action: bpy.types.Action) -> list[Any]:
     if not hasattr(action, "layers"):
         return [describe_fcurve(curve) for curve in action.fcurves]
     strips = [strip for layer in action.layers for strip in layer.strips]
     return [describe_fcurve(c) for strip in strips for bag in strip.channelbags for c in bag.fcurves]
 
 
-def compute_fingerprint(obj, but_action=None):
+def compute_fingerprint(obj: bpy.types.Object, but_action: bpy.types.Action | None = None) -> dict[str, Any]:
     """Everything of a rig and its scene that a new action should leave alone."""
     scene, data = bpy.context.scene, obj.animation_data
     return {
@@ -152,7 +157,7 @@ def compute_fingerprint(obj, but_action=None):
     }
 
 
-def add_user_edits(obj):
+def add_user_edits(obj: bpy.types.Object) -> bpy.types.Action:
     """Give a rig an action, a constraint, a driver, a custom property, a mode and a frame of its own."""
     bone = obj.data.bones[3].name
     obj.location.x += 0.5
@@ -173,7 +178,9 @@ def add_user_edits(obj):
 
 @pytest.mark.parametrize("name", CHARACTERS)
 @pytest.mark.parametrize("strip", [False, True])
-def test_everything_else_of_the_file_stays_as_it_was(scene, motion, name, strip):
+def test_everything_else_of_the_file_stays_as_it_was(
+    scene: bpy.types.Scene, motion: Motion, name: str, strip: bool
+) -> None:
     obj = sample_rigs.RIGS[name]()
     mine = add_user_edits(obj)
     before = compute_fingerprint(obj)
@@ -190,7 +197,7 @@ def test_everything_else_of_the_file_stays_as_it_was(scene, motion, name, strip)
 # --- what is said and what is refused ---------------------------------------------------------------------------------
 
 
-def test_the_scenes_rate_is_set_or_the_motion_resampled_and_it_is_said(scene):
+def test_the_scenes_rate_is_set_or_the_motion_resampled_and_it_is_said(scene: bpy.types.Scene) -> None:
     motion, obj = synthetic.walk(fps=30000 / 1001, seconds=1.0), sample_rigs.create_humanoid()
     scene.render.fps = 24
     applied = apply_motion(obj, motion, None, ApplyOptions(name="walk", set_scene_rate=False, start_frame=10.0), scene)
@@ -202,7 +209,7 @@ def test_the_scenes_rate_is_set_or_the_motion_resampled_and_it_is_said(scene):
     assert any("set from 24 to the video's 29.97" in note for note in applied.notes)
 
 
-def test_a_frame_of_the_video_lies_where_its_time_is(scene):
+def test_a_frame_of_the_video_lies_where_its_time_is(scene: bpy.types.Scene) -> None:
     motion, obj = synthetic.walk(fps=60.0, seconds=1.0), sample_rigs.create_humanoid()
     scene.render.fps = 30
     apply_motion(obj, motion, None, ApplyOptions(name="walk", set_scene_rate=False, lock_feet=False), scene)
@@ -211,7 +218,9 @@ def test_a_frame_of_the_video_lies_where_its_time_is(scene):
     np.testing.assert_allclose(head, motion.t_world_root[30], atol=0.002)
 
 
-def test_what_the_keyed_bones_hang_on_is_keyed_at_rest_where_it_was_moved(scene, motion):
+def test_what_the_keyed_bones_hang_on_is_keyed_at_rest_where_it_was_moved(
+    scene: bpy.types.Scene, motion: Motion
+) -> None:
     obj = sample_rigs.connected_hips()
     obj.pose.bones["root"].rotation_quaternion = (0.9, 0.1, 0.3, 0.2)
     obj.pose.bones["lower_arm.L"].scale = (1.0, 2.0, 1.0)
@@ -222,7 +231,7 @@ def test_what_the_keyed_bones_hang_on_is_keyed_at_rest_where_it_was_moved(scene,
     assert any("lower_arm.L" in note and "root" in note for note in applied.notes)
 
 
-def test_constraints_that_will_fight_are_named(scene, motion):
+def test_constraints_that_will_fight_are_named(scene: bpy.types.Scene, motion: Motion) -> None:
     obj = sample_rigs.create_humanoid()
     ik = obj.pose.bones["lower_arm.L"].constraints.new("IK")
     ik.chain_count, ik.target = 2, bpy.data.objects.new("aim", None)
@@ -235,7 +244,7 @@ def test_constraints_that_will_fight_are_named(scene, motion):
     assert not any("constraints" in note for note in apply_motion(obj, motion, None, UNLOCKED_FEET, scene).notes)
 
 
-def test_a_rotation_mode_may_be_asked_for(scene, motion):
+def test_a_rotation_mode_may_be_asked_for(scene: bpy.types.Scene, motion: Motion) -> None:
     obj = sample_rigs.create_humanoid()
     obj.pose.bones["head"].rotation_mode = "XYZ"
     apply_motion(obj, motion, None, UNLOCKED_FEET, scene)
@@ -244,7 +253,7 @@ def test_a_rotation_mode_may_be_asked_for(scene, motion):
     assert obj.pose.bones["head"].rotation_mode == "QUATERNION" and any("mode of head" in n for n in applied.notes)
 
 
-def test_a_strip_that_is_being_tweaked_is_left_alone(scene, motion):
+def test_a_strip_that_is_being_tweaked_is_left_alone(scene: bpy.types.Scene, motion: Motion) -> None:
     obj = sample_rigs.create_humanoid()
     apply_motion(obj, motion, None, ApplyOptions(name="walk", nla_strip=True), scene)
     track = obj.animation_data.nla_tracks[0]
@@ -256,7 +265,7 @@ def test_a_strip_that_is_being_tweaked_is_left_alone(scene, motion):
         apply_motion(obj, motion, None, UNLOCKED_FEET, scene)
 
 
-def test_rigs_that_cannot_be_keyed_are_refused_before_anything_changes(scene, motion):
+def test_rigs_that_cannot_be_keyed_are_refused_before_anything_changes(scene: bpy.types.Scene, motion: Motion) -> None:
     obj = sample_rigs.create_humanoid()
     bpy.context.view_layer.objects.active = obj
     bpy.ops.object.mode_set(mode="EDIT")

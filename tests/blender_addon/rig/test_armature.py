@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An armature is read as Blender evaluates it, wherever its object stands; a new one has the skeleton's proportions."""
 
+from __future__ import annotations
+
 import bpy
 import numpy as np
 import pytest
@@ -13,11 +15,11 @@ from stc_core.motion.retarget.bone_animation import BoneAnimation, evaluate_pose
 from stc_core.motion.skeleton import HUMANOID
 
 
-def create_humanoid(scene):
+def create_humanoid(scene: bpy.types.Scene) -> bpy.types.Object:
     return armature.create_armature(HUMANOID, "Person", scene.collection)
 
 
-def test_what_pose_says_is_what_blender_evaluates(scene):
+def test_what_pose_says_is_what_blender_evaluates(scene: bpy.types.Scene) -> None:
     obj = create_humanoid(scene)
     obj.matrix_world = Matrix.LocRotScale((0.3, -2.0, 0.5), Euler((1.2, 0.4, -2.0)), (0.01,) * 3)
     obj.data.bones["foot.L"].use_inherit_rotation = False
@@ -39,7 +41,7 @@ def test_what_pose_says_is_what_blender_evaluates(scene):
         )
 
 
-def test_the_objects_place_counts_with_its_parents_and_the_scenes_unit(scene):
+def test_the_objects_place_counts_with_its_parents_and_the_scenes_unit(scene: bpy.types.Scene) -> None:
     obj, parent = create_humanoid(scene), bpy.data.objects.new("parent", None)
     scene.collection.objects.link(parent)
     obj.parent, parent.location, parent.scale = parent, (1.0, 2.0, 3.0), (2.0, 2.0, 2.0)
@@ -50,7 +52,7 @@ def test_the_objects_place_counts_with_its_parents_and_the_scenes_unit(scene):
     np.testing.assert_allclose(rotation.rotate(rest.q_world_armature, [0.0, 0.0, 1.0]), [0.0, -1.0, 0.0], atol=1e-6)
 
 
-def test_bones_come_parents_first_with_their_own_ends(scene):
+def test_bones_come_parents_first_with_their_own_ends(scene: bpy.types.Scene) -> None:
     rest = armature.read_rest_pose(create_humanoid(scene))
     assert all(parent < bone for bone, parent in enumerate(rest.parents))
     along = rotation.rotate(rest.q_armature_bone, np.array([0.0, 1.0, 0.0]))
@@ -60,14 +62,16 @@ def test_bones_come_parents_first_with_their_own_ends(scene):
 @pytest.mark.parametrize(
     ("scale", "word"), [((-1, 1, 1), "mirrored"), ((0, 1, 1), "mirrored"), ((1, 1, 2), "stretched")]
 )
-def test_a_scale_that_no_turn_survives_is_refused_with_the_remedy(scene, scale, word):
+def test_a_scale_that_no_turn_survives_is_refused_with_the_remedy(
+    scene: bpy.types.Scene, scale: tuple[float, float, float], word: str
+) -> None:
     obj = create_humanoid(scene)
     obj.scale = scale
     with pytest.raises(UserError, match=rf"Person.*{word}.*Ctrl A"):
         armature.read_rest_pose(obj)
 
 
-def test_a_slightly_uneven_scale_is_taken_at_its_mean_and_said(scene):
+def test_a_slightly_uneven_scale_is_taken_at_its_mean_and_said(scene: bpy.types.Scene) -> None:
     obj = create_humanoid(scene)
     assert armature.describe_scale(obj) == ""
     obj.scale = (1.0, 1.0, 1.03)
@@ -75,7 +79,7 @@ def test_a_slightly_uneven_scale_is_taken_at_its_mean_and_said(scene):
     assert "1.01" in armature.describe_scale(obj)
 
 
-def test_what_is_no_armature_is_refused(scene):
+def test_what_is_no_armature_is_refused(scene: bpy.types.Scene) -> None:
     empty = bpy.data.objects.new("thing", None)
     bare = bpy.data.objects.new("bare", bpy.data.armatures.new("bare"))
     for obj, why in ((empty, "thing is not an armature"), (bare, "bare has no bones"), (None, "No armature")):
@@ -83,7 +87,7 @@ def test_what_is_no_armature_is_refused(scene):
             armature.read_rest_pose(obj)
 
 
-def test_a_new_armature_has_the_skeletons_places_and_mirrored_names(scene):
+def test_a_new_armature_has_the_skeletons_places_and_mirrored_names(scene: bpy.types.Scene) -> None:
     rest, places = armature.read_rest_pose(create_humanoid(scene)), HUMANOID.rest_positions()
     assert {"hips", "upper_arm.L", "lower_leg.R", "toes.L"} <= set(rest.bones)
     for joint, place in zip(HUMANOID.joint_names, places, strict=True):
@@ -95,7 +99,7 @@ def test_a_new_armature_has_the_skeletons_places_and_mirrored_names(scene):
 @pytest.mark.parametrize(
     ("bone", "goes"), [("lower_leg.L", 1), ("lower_leg.R", 1), ("lower_arm.L", -1), ("lower_arm.R", -1)]
 )
-def test_knees_bend_back_and_elbows_forward_about_their_x_axes(scene, bone, goes):
+def test_knees_bend_back_and_elbows_forward_about_their_x_axes(scene: bpy.types.Scene, bone: str, goes: int) -> None:
     obj = create_humanoid(scene)
     before = obj.pose.bones[bone].tail.y
     obj.pose.bones[bone].rotation_quaternion = rotation.from_axis_angle([1.0, 0.0, 0.0], 0.5)
@@ -103,7 +107,7 @@ def test_knees_bend_back_and_elbows_forward_about_their_x_axes(scene, bone, goes
     assert (obj.pose.bones[bone].tail.y - before) * goes > 0.05
 
 
-def test_creating_leaves_selection_mode_and_active_object_as_they_were(scene):
+def test_creating_leaves_selection_mode_and_active_object_as_they_were(scene: bpy.types.Scene) -> None:
     first = create_humanoid(scene)
     bpy.context.view_layer.objects.active = first
     first.select_set(True)

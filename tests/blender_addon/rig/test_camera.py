@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The matched camera sees what the video's saw: pixel for pixel by Blender's own projection, frame for frame."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -20,7 +24,7 @@ from stc_core.errors import UserError
 from stc_core.motion.motion import save_motion
 from tests.synthetic import look_at_camera, walk
 
-from ..workspace import VIDEO, make_walk
+from ..workspace import VIDEO, Workspace, get_provenance, make_walk
 
 POINTS = walk(seconds=1.0).positions()[::10].reshape(-1, 3)
 OFF_CENTRE = np.array([[0.0, 0.0, 37.0], [0.0, 0.0, -21.0], [0.0, 0.0, 0.0]])
@@ -33,13 +37,13 @@ CAMERAS = {
 }
 
 
-def make_video(path: Path = VIDEO, **words) -> camera.BackgroundVideo:
+def make_video(path: Path = VIDEO, **words: Any) -> camera.BackgroundVideo:
     return camera.BackgroundVideo(
         path=path, **({"first": 0, "start_frame": 1.0, "fps": 30.0, "scene_fps": 30.0} | words)
     )
 
 
-def project(scene, points) -> np.ndarray:
+def project(scene: bpy.types.Scene, points: Iterable[Any]) -> np.ndarray:
     """Pixels (N, 2) of world points as Blender's camera has them."""
     bpy.context.view_layer.update()
     views = np.array([world_to_camera_view(scene, scene.camera, Vector(point)) for point in points])
@@ -49,7 +53,9 @@ def project(scene, points) -> np.ndarray:
 
 @pytest.mark.parametrize("name", CAMERAS)
 @pytest.mark.parametrize("placement", [camera.Placement(), camera.Placement(scale=0.37, origin=(0.0, 0.0, -0.4))])
-def test_blender_projects_as_the_motions_camera_does(scene, name, placement):
+def test_blender_projects_as_the_motions_camera_does(
+    scene: bpy.types.Scene, name: str, placement: camera.Placement
+) -> None:
     expected = CAMERAS[name]
     camera.match_camera(scene, expected, placement, make_video())
     points = POINTS * placement.scale + np.array(placement.origin)
@@ -58,7 +64,9 @@ def test_blender_projects_as_the_motions_camera_does(scene, name, placement):
 
 @pytest.mark.parametrize("unit_m", [1.0, 0.01])
 @pytest.mark.parametrize("size", [0.6, 1.0, 1.9])
-def test_the_figure_lies_over_the_person_whatever_its_size_and_the_scenes_unit(workspace, size, unit_m):
+def test_the_figure_lies_over_the_person_whatever_its_size_and_the_scenes_unit(
+    workspace: Workspace, size: float, unit_m: float
+) -> None:
     scene, settings, motion = bpy.context.scene, bpy.context.scene.stc_mocap, workspace.motion
     scene.unit_settings.scale_length = unit_m
     settings.armature = import_motion.create_mapped_armature(
@@ -68,6 +76,7 @@ def test_the_figure_lies_over_the_person_whatever_its_size_and_the_scenes_unit(w
     settings.video, settings.lock_feet = str(VIDEO), False
     bpy.ops.stc_mocap.import_motion(filepath=str(workspace.folder / "walk.npz"))
     bpy.ops.stc_mocap.match_camera()
+    assert motion.camera is not None
     off = []
     for frame in (1, 30, 61):
         scene.frame_set(frame)
@@ -84,7 +93,7 @@ def find_bone(joint: str) -> str:
     return f"{part}.{side[0].upper()}" if side in ("left", "right") else joint
 
 
-def test_the_scene_gets_camera_and_resolution_and_is_told_of_both(scene):
+def test_the_scene_gets_camera_and_resolution_and_is_told_of_both(scene: bpy.types.Scene) -> None:
     made, notes = camera.match_camera(scene, CAMERAS["portrait"], camera.Placement(), make_video())
     assert scene.camera == made and (scene.render.resolution_x, scene.render.resolution_y) == (720, 1280)
     assert "resolution was set to the video's, 720 × 1280" in notes[0]
@@ -93,14 +102,14 @@ def test_the_scene_gets_camera_and_resolution_and_is_told_of_both(scene):
     assert not any("resolution" in note for note in notes)
 
 
-def test_the_scene_gets_the_rate_at_which_the_action_was_keyed(scene):
+def test_the_scene_gets_the_rate_at_which_the_action_was_keyed(scene: bpy.types.Scene) -> None:
     keyframes.set_scene_fps(scene, 24.0)
     notes = camera.match_camera(scene, CAMERAS["level"], camera.Placement(), make_video(fps=29.97, scene_fps=29.97))[1]
     assert keyframes.get_scene_fps(scene) == pytest.approx(29.97, abs=1e-4)
     assert any("29.97" in note for note in notes)
 
 
-def get_shown_frame(scene, frame: int) -> int:
+def get_shown_frame(scene: bpy.types.Scene, frame: int) -> int:
     """Which frame of the film, from 0, the background shows: as Blender counts for pictures that move."""
     scene.frame_set(frame)
     data = scene.camera.data.evaluated_get(bpy.context.evaluated_depsgraph_get())
@@ -110,7 +119,7 @@ def get_shown_frame(scene, frame: int) -> int:
 
 @pytest.mark.parametrize("first", [0, 47])
 @pytest.mark.parametrize("start", [1.0, 101.0, -20.0])
-def test_the_films_frame_is_the_motions(scene, first, start):
+def test_the_films_frame_is_the_motions(scene: bpy.types.Scene, first: int, start: float) -> None:
     camera.match_camera(scene, CAMERAS["level"], camera.Placement(), make_video(first=first, start_frame=start))
     for number in (0, 1, 60):
         assert get_shown_frame(scene, int(start) + number) == first + number
@@ -119,7 +128,9 @@ def test_the_films_frame_is_the_motions(scene, first, start):
 
 
 @pytest.mark.parametrize(("fps", "scene_fps"), [(30.0, 24.0), (25.0, 60.0), (60.0, 24.0)])
-def test_the_film_keeps_pace_with_an_action_that_was_resampled(scene, fps, scene_fps):
+def test_the_film_keeps_pace_with_an_action_that_was_resampled(
+    scene: bpy.types.Scene, fps: float, scene_fps: float
+) -> None:
     camera.match_camera(
         scene, CAMERAS["level"], camera.Placement(), make_video(first=12, start_frame=5.0, fps=fps, scene_fps=scene_fps)
     )
@@ -127,13 +138,13 @@ def test_the_film_keeps_pace_with_an_action_that_was_resampled(scene, fps, scene
         assert abs(get_shown_frame(scene, 5 + number) - (12 + number * fps / scene_fps)) <= 0.5 + 1e-6
 
 
-def test_where_the_motion_begins_in_the_video():
+def test_where_the_motion_begins_in_the_video() -> None:
     part = {"video": {"start_s": 2.0}}
     assert camera.get_first_video_frame(make_walk(start_s=2.0, settings=part)) == 60
     assert camera.get_first_video_frame(make_walk(start_s=0.066, settings={"video": {"start_s": 0.0}})) == 0
 
 
-def test_a_video_that_is_gone_or_is_none_is_said(scene, tmp_path):
+def test_a_video_that_is_gone_or_is_none_is_said(scene: bpy.types.Scene, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not there"):
         camera.match_camera(scene, CAMERAS["level"], camera.Placement(), make_video(tmp_path / "gone.mp4"))
     (tmp_path / "text.mp4").write_text("no video")
@@ -142,13 +153,10 @@ def test_a_video_that_is_gone_or_is_none_is_said(scene, tmp_path):
     assert scene.camera is None and not any(image.filepath.endswith("text.mp4") for image in bpy.data.images)
 
 
-def test_a_motion_without_a_camera_is_said(workspace):
+def test_a_motion_without_a_camera_is_said(workspace: Workspace) -> None:
     save_motion(replace(workspace.motion, camera=None), workspace.folder / "blind.npz")
     bpy.context.scene.stc_mocap.target = "CREATE"
     bpy.ops.stc_mocap.import_motion(filepath=str(workspace.folder / "blind.npz"))
     with pytest.raises(RuntimeError, match="not made from a video"):
         bpy.ops.stc_mocap.match_camera()
-    assert (
-        provenance.read_provenance(provenance.find_captured_action(bpy.context.scene.stc_mocap.armature)).kind
-        == "smoothed"
-    )
+    assert get_provenance(provenance.find_captured_action(bpy.context.scene.stc_mocap.armature)).kind == "smoothed"

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generated Rigify rigs: their controls are keyed with the switches that make them follow each other plainly."""
 
+from __future__ import annotations
+
 import bpy
 import pytest
 
 from blender_addon.rig import armature, keyframes, rigify
 from blender_addon.rig.apply import ApplyOptions, apply_motion
-from stc_core.motion.rig_mapping.bone_map import BoneMap
-from stc_core.motion.rig_mapping.bone_map_io import check_bone_map
-from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map, match_preset
-from stc_core.motion.rig_mapping.presets import PRESETS
+from stc_core.motion.retarget.rest_pose import BoneMap, RestPose
+from stc_core.motion.rig_mapping import bone_map_io as bone_maps
 
 from .. import sample_rigs
 
@@ -20,22 +20,22 @@ pytestmark = pytest.mark.usefixtures("one_generated_rig")
 
 
 @pytest.fixture
-def rig(scene):
+def rig(scene: bpy.types.Scene) -> bpy.types.Object:
     return sample_rigs.open_generated()
 
 
-def find_parent(rest, bone):
+def find_parent(rest: RestPose, bone: str) -> str:
     parent = rest.parents[rest.index(bone)]
     return rest.bones[parent] if parent >= 0 else ""
 
 
-def test_only_a_rig_with_controls_is_taken_for_generated(rig):
+def test_only_a_rig_with_controls_is_taken_for_generated(rig: bpy.types.Object) -> None:
     assert rigify.is_generated(rig)
     for make in (sample_rigs.create_metarig, sample_rigs.create_humanoid):
         assert not rigify.is_generated(make())
 
 
-def test_controls_follow_what_they_are_seen_to_follow_not_their_parent_bones(rig):
+def test_controls_follow_what_they_are_seen_to_follow_not_their_parent_bones(rig: bpy.types.Object) -> None:
     rest = armature.read_rest_pose(rig)
     found = rigify.find_controls(rig, rest, guess_bone_map(rest)).rest
     assert find_parent(found, "upper_arm_fk.L") == "shoulder.L"
@@ -43,7 +43,7 @@ def test_controls_follow_what_they_are_seen_to_follow_not_their_parent_bones(rig
     assert find_parent(found, "neck") == "spine_fk.003" and find_parent(found, "torso") == ""
 
 
-def test_without_the_switches_they_would_not_follow(rig):
+def test_without_the_switches_they_would_not_follow(rig: bpy.types.Object) -> None:
     names = ["torso", "spine_fk.003", "neck", "head", "upper_arm_fk.L"]
     bare = [
         rigify.Switch(bone="torso", name="neck_follow", value=1.0),
@@ -55,7 +55,7 @@ def test_without_the_switches_they_would_not_follow(rig):
     assert turned[1, 3] != 1.0 and turned[1, 4] != 1.0
 
 
-def test_trying_leaves_no_trace(rig):
+def test_trying_leaves_no_trace(rig: bpy.types.Object) -> None:
     counts = [len(kind) for kind in (bpy.data.objects, bpy.data.armatures, bpy.data.scenes, bpy.data.actions)]
     before = [(b.name, tuple(map(tuple, b.matrix_basis)), b.rotation_mode, b.get("IK_FK")) for b in rig.pose.bones]
     rest = armature.read_rest_pose(rig)
@@ -66,7 +66,7 @@ def test_trying_leaves_no_trace(rig):
     assert counts == [len(kind) for kind in (bpy.data.objects, bpy.data.armatures, bpy.data.scenes, bpy.data.actions)]
 
 
-def test_switches_are_keyed_in_the_action_not_set_in_the_file(rig):
+def test_switches_are_keyed_in_the_action_not_set_in_the_file(rig: bpy.types.Object) -> None:
     before = rig.pose.bones["thigh_parent.L"]["IK_FK"]
     action = apply_motion(rig, sample_rigs.make_walk(), None, UNLOCKED_FEET, bpy.context.scene).action
     paths = {curve.data_path for curve in keyframes.get_fcurves(rig)}
@@ -78,7 +78,7 @@ def test_switches_are_keyed_in_the_action_not_set_in_the_file(rig):
 
 
 @pytest.mark.parametrize("prefix", ["DEF-", "ORG-"])
-def test_a_map_of_the_moved_bones_is_taken_to_their_controls(rig, prefix):
+def test_a_map_of_the_moved_bones_is_taken_to_their_controls(rig: bpy.types.Object, prefix: str) -> None:
     rest = armature.read_rest_pose(rig)
     chains = {"hips": ["spine"], "spine": ["spine.001"], "chest": ["spine.002"], "upper_chest": ["spine.003"]}
     chains |= {"neck": ["spine.004", "spine.005"], "head": ["spine.006"], "left_upper_arm": ["upper_arm.L"]}
@@ -93,7 +93,7 @@ def test_a_map_of_the_moved_bones_is_taken_to_their_controls(rig, prefix):
     assert found["neck"] == ("neck",)
 
 
-def test_without_controls_for_vertebrae_the_chest_control_bends_the_trunk(rig):
+def test_without_controls_for_vertebrae_the_chest_control_bends_the_trunk(rig: bpy.types.Object) -> None:
     for bone in [bone for bone in rig.data.bones if bone.name.startswith("spine_fk")]:
         bone.name = f"MCH-{bone.name}"
     chains = {"hips": ("DEF-spine",), "spine": ("DEF-spine.001",), "upper_chest": ("DEF-spine.003",)}
@@ -106,14 +106,14 @@ def test_without_controls_for_vertebrae_the_chest_control_bends_the_trunk(rig):
     assert any("chest control" in note for note in found.notes)
 
 
-def test_an_edited_map_of_fewer_bones_keys_and_switches_these_alone(rig):
+def test_an_edited_map_of_fewer_bones_keys_and_switches_these_alone(rig: bpy.types.Object) -> None:
     chains = {"hips": ("torso",), "left_upper_arm": ("upper_arm_fk.L",), "left_lower_arm": ("forearm_fk.L",)}
     apply_motion(rig, sample_rigs.make_walk(), BoneMap(name="mine", bones=chains), UNLOCKED_FEET, bpy.context.scene)
     groups = {curve.group.name for curve in keyframes.get_fcurves(rig)}
     assert "upper_arm_parent.L" in groups and not {"upper_arm_parent.R", "thigh_parent.L", "thigh_fk.L"} & groups
 
 
-def test_controls_that_were_posed_by_hand_are_keyed_at_rest(rig):
+def test_controls_that_were_posed_by_hand_are_keyed_at_rest(rig: bpy.types.Object) -> None:
     rig.pose.bones["chest"].rotation_quaternion = (0.9, 0.3, 0.2, 0.1)
     rig.pose.bones["root"].location = (0.5, 0.2, 0.0)
     motion = sample_rigs.make_walk()
@@ -124,7 +124,7 @@ def test_controls_that_were_posed_by_hand_are_keyed_at_rest(rig):
     assert any("chest and root" in note for note in applied.notes)
 
 
-def test_the_deform_bones_may_be_asked_for_and_their_constraints_are_told(rig):
+def test_the_deform_bones_may_be_asked_for_and_their_constraints_are_told(rig: bpy.types.Object) -> None:
     deform = match_preset(
         armature.read_rest_pose(rig), next(r for r in PRESETS if r.name == "Rigify deform bones")
     )

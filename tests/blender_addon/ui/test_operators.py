@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The buttons: a capture from the click to the action, whatever the user, the engine or the file do meanwhile."""
 
+from __future__ import annotations
+
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -22,13 +26,13 @@ from stc_core.motion.bvh import write_bvh
 from stc_core.motion.motion import load_motion
 from stc_core.motion.skeleton import HUMANOID, Skeleton
 
-from ..workspace import VIDEO, finish_jobs, wait_until
+from ..workspace import VIDEO, Workspace, finish_jobs, get_provenance, get_running, wait_until
 
 PATIENCE_S = 0.1  # no click and no look may take longer while a capture runs
 
 
 @pytest.fixture
-def settings(workspace):
+def settings(workspace: Workspace) -> bpy.types.PropertyGroup:
     """The scene's settings, with a video and an armature of the scene chosen."""
     settings = bpy.context.scene.stc_mocap
     settings.video = str(VIDEO)
@@ -36,11 +40,11 @@ def settings(workspace):
     return settings
 
 
-def find_action(settings) -> bpy.types.Action:
+def find_action(settings: bpy.types.PropertyGroup) -> bpy.types.Action:
     return provenance.find_captured_action(settings.armature)
 
 
-def run_capture(settings) -> bpy.types.Action:
+def run_capture(settings: bpy.types.PropertyGroup) -> bpy.types.Action:
     bpy.ops.stc_mocap.capture()
     finish_jobs()
     return find_action(settings)
@@ -49,22 +53,23 @@ def run_capture(settings) -> bpy.types.Action:
 # from the click to the action
 
 
-def test_a_capture_puts_smoothed_and_raw_on_the_armature_and_reports(workspace, settings):
+def test_a_capture_puts_smoothed_and_raw_on_the_armature_and_reports(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     action = run_capture(settings)
-    made = provenance.read_provenance(action)
+    made = get_provenance(action)
     assert action.name == "sample" and made.kind == "smoothed" and made.fps == 30.0 and made.video == str(VIDEO)
-    assert (
-        provenance.read_provenance(provenance.find_counterpart(action)).kind == "raw"
-        and provenance.find_counterpart(action).use_fake_user
-        and action.use_fake_user
-    )
+    raw = provenance.find_counterpart(action)
+    assert raw is not None and get_provenance(raw).kind == "raw" and raw.use_fake_user and action.use_fake_user
     assert "The lens is not known" in made.notes[0]
     entry = monitor.entries()[0]
     assert entry.imported and (entry.job.folder / "imported.json").exists()
     assert monitor.message() == ("The armature Hero has the new action sample.", False)
 
 
-def test_without_an_armature_one_of_the_persons_own_proportions_is_made(workspace, settings):
+def test_without_an_armature_one_of_the_persons_own_proportions_is_made(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     settings.target = "CREATE"
     run_capture(settings)
     made = settings.armature
@@ -75,7 +80,7 @@ def test_without_an_armature_one_of_the_persons_own_proportions_is_made(workspac
     assert not bpy.data.objects["Hero"].animation_data
 
 
-def test_the_request_is_what_the_panel_says(workspace, settings):
+def test_the_request_is_what_the_panel_says(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     settings.use_range, settings.start_s, settings.end_s = True, 1.5, 4.0
     settings.quality, settings.smoothing, settings.feet = "best", 0.25, "never"
     settings.use_height, settings.height_m, settings.weights = True, 1.8, str(VIDEO)
@@ -93,14 +98,16 @@ def test_the_request_is_what_the_panel_says(workspace, settings):
     assert (request.start_s, request.end_s, request.height_m) == (0.0, None, None)
 
 
-def test_smoothing_goes_beyond_its_default_as_in_the_command_line(workspace, settings):
+def test_smoothing_goes_beyond_its_default_as_in_the_command_line(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     for smoothing in (0.0, 1.0, 2.0, 2.5):
         settings.smoothing = smoothing
         args = settings.request().make_args(Path("o.npz"))
         assert float(args[args.index("--smoothing") + 1]) == settings.smoothing == smoothing
 
 
-def test_nothing_takes_long_while_a_capture_runs(workspace, settings):
+def test_nothing_takes_long_while_a_capture_runs(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     workspace.pause()
     times = {}
     for name, call in {
@@ -119,7 +126,7 @@ def test_nothing_takes_long_while_a_capture_runs(workspace, settings):
 # what may happen meanwhile
 
 
-def test_the_armature_may_be_renamed_meanwhile(workspace, settings):
+def test_the_armature_may_be_renamed_meanwhile(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     workspace.pause()
     bpy.ops.stc_mocap.capture()
     settings.armature.name = "Heroine"
@@ -128,7 +135,9 @@ def test_the_armature_may_be_renamed_meanwhile(workspace, settings):
     assert find_action(settings).name == "sample"
 
 
-def test_a_motion_waits_until_the_armature_is_no_longer_edited(workspace, settings):
+def test_a_motion_waits_until_the_armature_is_no_longer_edited(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     bpy.context.view_layer.objects.active = settings.armature
     workspace.pause()
     bpy.ops.stc_mocap.capture()
@@ -141,7 +150,9 @@ def test_a_motion_waits_until_the_armature_is_no_longer_edited(workspace, settin
     assert find_action(settings).name == "sample" and not monitor.entries()[0].delay_reason
 
 
-def test_a_capture_that_ends_in_another_file_waits_under_jobs(workspace, settings):
+def test_a_capture_that_ends_in_another_file_waits_under_jobs(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     workspace.pause()
     bpy.ops.stc_mocap.capture()
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -155,7 +166,9 @@ def test_a_capture_that_ends_in_another_file_waits_under_jobs(workspace, setting
 
 
 @pytest.mark.parametrize("target", ["ARMATURE", "CREATE"])
-def test_the_file_may_be_saved_and_opened_again_meanwhile(workspace, settings, target):
+def test_the_file_may_be_saved_and_opened_again_meanwhile(
+    workspace: Workspace, settings: bpy.types.PropertyGroup, target: str
+) -> None:
     blend = str(workspace.folder / "shot.blend")
     settings.target = target
     workspace.pause()
@@ -173,7 +186,9 @@ def test_the_file_may_be_saved_and_opened_again_meanwhile(workspace, settings, t
     assert find_action(settings).name == "sample" and monitor.entries()[0].imported
 
 
-def test_an_armature_that_was_deleted_meanwhile_is_said(workspace, settings):
+def test_an_armature_that_was_deleted_meanwhile_is_said(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     workspace.pause()
     bpy.ops.stc_mocap.capture()
     bpy.data.objects.remove(settings.armature)
@@ -182,7 +197,9 @@ def test_an_armature_that_was_deleted_meanwhile_is_said(workspace, settings):
     assert "Its armature Hero is not here" in monitor.message()[0] and not monitor.entries()[0].imported
 
 
-def test_another_blender_finds_what_was_finished_and_not_imported(workspace, settings):
+def test_another_blender_finds_what_was_finished_and_not_imported(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     workspace.pause()
     bpy.ops.stc_mocap.capture()
     folder = monitor.entries()[0].job.folder
@@ -194,6 +211,7 @@ def test_another_blender_finds_what_was_finished_and_not_imported(workspace, set
     monitor.refresh()
     finish_jobs()
     entry = monitor.find_entry(str(folder))
+    assert entry is not None
     assert entry.status.state == "done" and not entry.imported and not bpy.data.actions
     bpy.ops.stc_mocap.import_motion(job=str(folder))
     monitor._state.entries = ()
@@ -201,7 +219,9 @@ def test_another_blender_finds_what_was_finished_and_not_imported(workspace, set
     assert monitor.entries()[0].imported and find_action(settings)
 
 
-def test_what_cannot_be_imported_stays_and_is_imported_later(workspace, settings):
+def test_what_cannot_be_imported_stays_and_is_imported_later(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     settings.armature.scale.x = -1.0
     bpy.context.view_layer.update()
     run_capture(settings)
@@ -213,11 +233,13 @@ def test_what_cannot_be_imported_stays_and_is_imported_later(workspace, settings
     assert find_action(settings).name == "sample" and monitor.entries()[0].imported
 
 
-def test_a_raw_motion_that_is_damaged_does_not_hold_up_the_smoothed(workspace, settings):
+def test_a_raw_motion_that_is_damaged_does_not_hold_up_the_smoothed(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     (workspace.folder / "walk_raw.npz").write_bytes(b"damaged")
     action = run_capture(settings)
     assert provenance.find_counterpart(action) is None and any(
-        "Only the smoothed motion" in note for note in provenance.read_provenance(action).notes
+        "Only the smoothed motion" in note for note in get_provenance(action).notes
     )
     assert not bpy.ops.stc_mocap.use_raw.poll()
 
@@ -225,7 +247,9 @@ def test_a_raw_motion_that_is_damaged_does_not_hold_up_the_smoothed(workspace, s
 # what goes wrong
 
 
-def test_the_engines_sentence_is_kept_and_nothing_is_changed(workspace, settings):
+def test_the_engines_sentence_is_kept_and_nothing_is_changed(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     settings.video = str(workspace.video("empty"))
     bpy.ops.stc_mocap.capture()
     finish_jobs()
@@ -238,7 +262,9 @@ def test_the_engines_sentence_is_kept_and_nothing_is_changed(workspace, settings
     assert monitor.entries()[0].dismissed and entry.job.folder.exists()
 
 
-def test_a_cancelled_capture_changes_nothing_and_is_not_listed(workspace, settings):
+def test_a_cancelled_capture_changes_nothing_and_is_not_listed(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     workspace.pause()
     bpy.ops.stc_mocap.capture()
     assert not bpy.ops.stc_mocap.capture.poll()
@@ -248,21 +274,30 @@ def test_a_cancelled_capture_changes_nothing_and_is_not_listed(workspace, settin
     assert bpy.ops.stc_mocap.capture.poll() and not bpy.ops.stc_mocap.cancel.poll()
 
 
-def test_a_video_that_is_not_there_is_said_and_starts_nothing(workspace, settings):
+def test_a_video_that_is_not_there_is_said_and_starts_nothing(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     settings.video = str(workspace.folder / "gone.mp4")
     with pytest.raises(RuntimeError, match=r"gone.mp4 is not there"):
         bpy.ops.stc_mocap.capture()
     assert "gone.mp4" in monitor.message()[0] and monitor.message()[1] and not monitor.entries()
 
 
-def test_buttons_are_off_until_what_they_need_is_there(workspace, settings):
+def test_buttons_are_off_until_what_they_need_is_there(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     ops = bpy.ops.stc_mocap
     settings.video = ""
     assert not ops.capture.poll()
     settings.video = str(VIDEO)
     assert ops.capture.poll()
     settings.armature = None
-    needing = (ops.capture, ops.guess_map, ops.save_map, ops.load_map, ops.edit_chain, ops.import_motion)
+    needing: tuple[Any, ...] = (
+        ops.capture,
+        ops.guess_map,
+        ops.save_map,
+        ops.load_map,
+        ops.edit_chain,
+        ops.import_motion,
+    )
     needing += (ops.use_raw, ops.match_camera, ops.next_doubtful, ops.save_correction)
     assert not any(op.poll() for op in needing)
     settings.target = "CREATE"
@@ -272,7 +307,7 @@ def test_buttons_are_off_until_what_they_need_is_there(workspace, settings):
     assert not ops.capture.poll() and not ops.fine_tune.poll()
 
 
-def test_a_file_that_is_no_motion_is_said(workspace, settings):
+def test_a_file_that_is_no_motion_is_said(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     (workspace.folder / "text.npz").write_text("text")
     with pytest.raises(RuntimeError, match=r"text.npz is not a motion file"):
         bpy.ops.stc_mocap.import_motion(filepath=str(workspace.folder / "text.npz"))
@@ -285,7 +320,7 @@ def test_a_file_that_is_no_motion_is_said(workspace, settings):
 # BVH
 
 
-def bone_directions(settings, pairs) -> np.ndarray:
+def bone_directions(settings: bpy.types.PropertyGroup, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
     """Directions (N, 3) of the armature's bones in the world, now."""
     bones = settings.armature.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
     return rotation.normalise([bones[b].head - bones[a].head for a, b in pairs])
@@ -297,7 +332,9 @@ JOINTS += [("right_upper_leg", "right_lower_leg"), ("spine", "chest")]
 
 
 @pytest.mark.parametrize("names", ["ours", "others"])
-def test_a_bvh_comes_in_by_our_joint_names_or_anothers(workspace, settings, names):
+def test_a_bvh_comes_in_by_our_joint_names_or_anothers(
+    workspace: Workspace, settings: bpy.types.PropertyGroup, names: str
+) -> None:
     motion, path = workspace.motion, workspace.folder / "walk.bvh"
     foreign = {"upper_leg": "UpLeg", "lower_leg": "Leg", "foot": "Foot", "toes": "ToeBase", "shoulder": "Shoulder"}
     foreign |= {"upper_arm": "Arm", "lower_arm": "ForeArm", "hand": "Hand"}
@@ -338,7 +375,7 @@ def test_a_bvh_comes_in_by_our_joint_names_or_anothers(workspace, settings, name
 # on the armature
 
 
-def test_raw_and_smoothed_are_switched_there_and_back(workspace, settings):
+def test_raw_and_smoothed_are_switched_there_and_back(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     smoothed = run_capture(settings)
     root = settings.armature.pose.bones["hips"]
     places = []
@@ -350,7 +387,9 @@ def test_raw_and_smoothed_are_switched_there_and_back(workspace, settings):
     assert np.allclose((places[0] - places[1])[:2], 0.01, atol=1e-4)  # the feet decide the height
 
 
-def test_on_an_nla_strip_raw_and_smoothed_are_switched_in_place(workspace, settings):
+def test_on_an_nla_strip_raw_and_smoothed_are_switched_in_place(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     settings.nla_strip, settings.start_frame = True, 11
     run_capture(settings)
     strip = settings.armature.animation_data.nla_tracks[0].strips[0]
@@ -361,24 +400,26 @@ def test_on_an_nla_strip_raw_and_smoothed_are_switched_in_place(workspace, setti
         bpy.ops.stc_mocap.use_raw(raw=raw)
         bpy.context.scene.frame_set(40)
         places.append(root.matrix.translation.copy())
-    assert settings.armature.animation_data.action is None and provenance.read_provenance(strip.action).kind == "raw"
+    assert settings.armature.animation_data.action is None and get_provenance(strip.action).kind == "raw"
     assert (strip.frame_start, strip.frame_end) == times == (11.0, 100.0)
     assert np.allclose((places[1] - places[0])[:2], 0.01, atol=1e-4)
 
 
-def test_the_scenes_rate_is_set_or_kept_and_said(workspace, settings):
+def test_the_scenes_rate_is_set_or_kept_and_said(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     keyframes.set_scene_fps(bpy.context.scene, 24.0)
     settings.rate = "SCENE"
-    resampled = provenance.read_provenance(run_capture(settings))
+    resampled = get_provenance(run_capture(settings))
     assert keyframes.get_scene_fps(bpy.context.scene) == 24.0 == resampled.scene_fps
     assert any("resampled" in note for note in resampled.notes)
     settings.rate = "VIDEO"
-    kept = provenance.read_provenance(run_capture(settings))
+    kept = get_provenance(run_capture(settings))
     assert keyframes.get_scene_fps(bpy.context.scene) == 30.0 == kept.scene_fps
     assert any("rate was set" in note for note in kept.notes)
 
 
-def test_a_second_capture_is_another_action_and_the_first_is_kept(workspace, settings):
+def test_a_second_capture_is_another_action_and_the_first_is_kept(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     first = run_capture(settings)
     second = run_capture(settings)
     assert first != second and first.name in bpy.data.actions and first.users
@@ -388,13 +429,13 @@ def test_a_second_capture_is_another_action_and_the_first_is_kept(workspace, set
 # the bone map
 
 
-def test_the_map_is_guessed_when_an_armature_is_chosen(workspace, settings):
+def test_the_map_is_guessed_when_an_armature_is_chosen(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     rig = settings.armature.stc_mocap
     assert {joint.name: joint.bone for joint in rig.joints}["left_upper_arm"] == "upper_arm.L"
     assert all(joint.confidence > 0.5 for joint in rig.joints)
 
 
-def test_an_edited_map_is_used_saved_and_loaded(workspace, settings):
+def test_an_edited_map_is_used_saved_and_loaded(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     obj, path = settings.armature, workspace.folder / "map.json"
     obj.stc_mocap.joints["left_lower_arm"].bone = ""
     assert obj.stc_mocap.joints["left_lower_arm"].confidence == 0.0
@@ -408,7 +449,7 @@ def test_an_edited_map_is_used_saved_and_loaded(workspace, settings):
     assert not any('"lower_arm.L"' in path for path in paths) and any('"lower_arm.R"' in path for path in paths)
 
 
-def test_a_map_that_does_not_fit_names_the_bone(workspace, settings):
+def test_a_map_that_does_not_fit_names_the_bone(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     path = workspace.folder / "map.json"
     bpy.ops.stc_mocap.save_map(filepath=str(path))
     path.write_text(path.read_text().replace('"upper_arm.L"', '"Humerus"'))
@@ -419,7 +460,7 @@ def test_a_map_that_does_not_fit_names_the_bone(workspace, settings):
         bpy.ops.stc_mocap.import_motion(filepath=str(workspace.folder / "walk.npz"))
 
 
-def test_bones_are_added_to_a_chain_and_taken_from_it(workspace, settings):
+def test_bones_are_added_to_a_chain_and_taken_from_it(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     rig = settings.armature.stc_mocap
     rig.active = rig.joints.find("chest")
     bpy.ops.stc_mocap.edit_chain(chain="more")
@@ -432,7 +473,9 @@ def test_bones_are_added_to_a_chain_and_taken_from_it(workspace, settings):
 # corrections
 
 
-def test_a_correction_holds_what_was_edited_and_leaves_the_scene_alone(workspace, settings):
+def test_a_correction_holds_what_was_edited_and_leaves_the_scene_alone(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     run_capture(settings)
     scene, obj = bpy.context.scene, settings.armature
     arm = [c for c in keyframes.get_fcurves(obj) if c.data_path == 'pose.bones["hand.R"].rotation_quaternion']
@@ -447,9 +490,7 @@ def test_a_correction_holds_what_was_edited_and_leaves_the_scene_alone(workspace
     assert (scene.frame_current, scene.frame_subframe) == (17, 0.25) and len(bpy.data.scenes) == 1
     assert obj.pose.bones["head"].location.z == pytest.approx(0.3)
     (folder,) = workspace.corrections.iterdir()
-    assert (folder / "capture.npz").read_bytes() == Path(
-        provenance.read_provenance(find_action(settings)).motion
-    ).read_bytes()
+    assert (folder / "capture.npz").read_bytes() == Path(get_provenance(find_action(settings)).motion).read_bytes()
     before, after = load_motion(folder / "capture.npz"), load_motion(folder / "corrected.npz")
     assert after.fps == before.fps and after.start_s == before.start_s and after.camera is not None
     turned = np.degrees(rotation.angle(rotation.mul(rotation.inv(before.q_parent_joint), after.q_parent_joint)))
@@ -460,14 +501,16 @@ def test_a_correction_holds_what_was_edited_and_leaves_the_scene_alone(workspace
     assert meta["rig"] == "Hero" and meta["action"] == "sample" and meta["map"]["bones"]["head"] == ["head"]
 
 
-def test_corrections_teach_new_weights_that_can_be_used(workspace, settings):
+def test_corrections_teach_new_weights_that_can_be_used(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     with pytest.raises(RuntimeError, match="no corrections yet"):
         bpy.ops.stc_mocap.fine_tune()
     run_capture(settings)
     bpy.ops.stc_mocap.save_correction()
     workspace.pause()
     bpy.ops.stc_mocap.fine_tune()
-    entry = monitor.find_running("finetune")
+    entry = get_running("finetune")
     assert entry.job.command[1:3] == ["-m", "stc_core.training.finetune"] and not bpy.ops.stc_mocap.fine_tune.poll()
     assert bpy.ops.stc_mocap.capture.poll()
     wait_until(lambda: entry.status.fraction == 0.5 and entry.status.seconds_left == 75.0)
@@ -481,7 +524,7 @@ def test_corrections_teach_new_weights_that_can_be_used(workspace, settings):
 # coming and going
 
 
-def test_registering_and_unregistering_leaves_nothing(scene):
+def test_registering_and_unregistering_leaves_nothing(scene: bpy.types.Scene) -> None:
     before = (len(bpy.app.handlers.load_post), dir(bpy.types.Scene), dir(bpy.types.Object), dir(bpy.ops.stc_mocap))
     for _ in range(2):
         blender_addon.register()
@@ -494,7 +537,9 @@ def test_registering_and_unregistering_leaves_nothing(scene):
     )
 
 
-def test_a_new_armature_has_the_body_height_and_is_chosen(workspace, settings):
+def test_a_new_armature_has_the_body_height_and_is_chosen(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
     settings.use_height, settings.height_m = True, 1.2
     bpy.ops.stc_mocap.create_armature()
     rest = armature.read_rest_pose(settings.armature)

@@ -153,7 +153,7 @@ def redraw() -> None:
 def free() -> dict[str, Any]:
     """The longest time that Blender was not free since the last time (also until the import), of it the longest call
     of each of the add-on's doors, and how long one drawing of the window takes without any of this; seconds."""
-    message = {"longest_gap": gaps["longest"], "longest_gap_until_import": gaps["until_import"]}
+    message: dict[str, Any] = {"longest_gap": gaps["longest"], "longest_gap_until_import": gaps["until_import"]}
     message |= {"own": {name: round(took, 4) for name, took in longest.items()}, "one_drawing": drawing_s()}
     gaps["longest"] = gaps["until_import"] = 0.0
     longest.clear()
