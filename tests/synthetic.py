@@ -5,6 +5,9 @@ Feet in contact are still to rounding: legs follow the feet by inverse kinematic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from stc_core.capture.layout import BODY27, Layout
@@ -61,7 +64,11 @@ def body27(motion: Motion) -> Array:
 
 
 def look_at_camera(
-    eye=(0.0, -5.0, 1.2), target=(0.0, 0.0, 0.95), fov_deg=50.0, size=(1280, 720), roll_deg=0.0
+    eye: tuple[float, float, float] = (0.0, -5.0, 1.2),
+    target: tuple[float, float, float] = (0.0, 0.0, 0.95),
+    fov_deg: float = 50.0,
+    size: tuple[int, int] = (1280, 720),
+    roll_deg: float = 0.0,
 ) -> Camera:
     """A camera at `eye` that sees `target` in its middle; fov along the longer side of the picture."""
     forward = rotation.normalise(np.subtract(target, eye))
@@ -90,7 +97,13 @@ def views(motion: Motion, camera: Camera, layout: Layout = BODY27) -> tuple[Pose
     return flat, Pose3D(layout=layout, joints=seen - seen[:, :1], scores=scores, fps=motion.fps)
 
 
-def walk(fps=30.0, seconds=4.0, speed_m_s=0.8, heading_deg=0.0, turn_deg_per_s=0.0) -> Motion:
+def walk(
+    fps: float = 30.0,
+    seconds: float = 4.0,
+    speed_m_s: float = 0.8,
+    heading_deg: float = 0.0,
+    turn_deg_per_s: float = 0.0,
+) -> Motion:
     """A walk, centred on the origin; heading 0 walks to -y (towards a default camera), 90 to +x. Turning walks arcs."""
     time = np.arange(max(2, round(fps * seconds))) / fps
 
@@ -130,7 +143,7 @@ def walk(fps=30.0, seconds=4.0, speed_m_s=0.8, heading_deg=0.0, turn_deg_per_s=0
     return _body(fps, np.column_stack([xy, bob]), yaw, ankles, yaws, pitches, contacts, (swing_arm, -swing_arm))
 
 
-def jump(fps=30.0, height_m=0.4, forward_m=0.0, heading_deg=0.0) -> Motion:
+def jump(fps: float = 30.0, height_m: float = 0.4, forward_m: float = 0.0, heading_deg: float = 0.0) -> Motion:
     """Stand, crouch, jump so that the pelvis and the feet rise by `height_m`, land, stand."""
     speed = np.sqrt(2 * GRAVITY * height_m)
     flight = 2 * speed / GRAVITY
@@ -153,7 +166,7 @@ def jump(fps=30.0, height_m=0.4, forward_m=0.0, heading_deg=0.0) -> Motion:
     return _body(fps, np.column_stack([xy, z]), yaw, ankles, [yaw, yaw], still, contacts, still)
 
 
-def stand(fps=30.0, seconds=2.0, heading_deg=0.0, one_leg=False) -> Motion:
+def stand(fps: float = 30.0, seconds: float = 2.0, heading_deg: float = 0.0, one_leg: bool = False) -> Motion:
     """Standing still, swaying a little; on one leg the right foot hangs 25 cm above the floor."""
     time = np.arange(max(2, round(fps * seconds))) / fps
     yaw = np.full(len(time), np.radians(heading_deg))
@@ -180,7 +193,16 @@ def _hermite(time: Array, knots: Array, values: Array, slopes: Array) -> Array:
     return a + (b - a) * u * u * (3 - 2 * u) + span * u * (1 - u) * (slopes[i] * (1 - u) - slopes[i + 1] * u)
 
 
-def _body(fps, root, yaw, ankles, foot_yaws, foot_pitches, contacts, arm_swings) -> Motion:
+def _body(
+    fps: float,
+    root: Array,
+    yaw: Array,
+    ankles: Sequence[Any],
+    foot_yaws: Sequence[Any],
+    foot_pitches: Sequence[Any],
+    contacts: Sequence[Any],
+    arm_swings: Sequence[Any],
+) -> Motion:
     """Root places (T, 3), pelvis yaw (T,), per side ankle places, foot yaw, foot pitch (toes down), contacts, arms."""
     names = HUMANOID.joint_names
     q_world = {"hips": rotation.from_axis_angle(Z, yaw)}

@@ -26,7 +26,8 @@ from stc_core.errors import UserError
 from stc_core.events import Done, Failed, Progress, from_line
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion, save_motion
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.rig_mapping.bone_map_io import save_bone_map
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import HUMANOID
 from tests import synthetic
 from tests.blender_addon import sample_rigs

@@ -15,7 +15,7 @@ from blender_addon.rig import keyframes
 from blender_addon.rig.apply import ApplyOptions, apply_motion
 from stc_core.errors import UserError
 from stc_core.motion.motion import Motion
-from stc_core.motion.retarget.rest_pose import BoneMap
+from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.skeleton import HUMANOID
 from tests import synthetic
 

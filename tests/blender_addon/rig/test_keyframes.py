@@ -15,7 +15,7 @@ from mathutils import Euler
 from blender_addon.rig import armature, keyframes
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
-from stc_core.motion.retarget.rest_pose import Clip
+from stc_core.motion.retarget.bone_animation import BoneAnimation
 from stc_core.motion.skeleton import HUMANOID
 
 MODES = ["QUATERNION", "AXIS_ANGLE", *("".join(order) for order in permutations("XYZ"))]
@@ -172,7 +172,8 @@ def test_resampling_keeps_time_turns_and_places() -> None:
     np.testing.assert_allclose(slow.root_locations[:, 0], at, atol=1e-9)
     error = rotation.mul(rotation.inv(rotation.from_axis_angle(np.array([0.3, 1.0, 0.2]), at)), slow.rotations[:, 0])
     assert rotation.angle(error).max() < 1e-6
-    assert len(keyframes.resample(BoneAnimation(bones=("hips",), rotations=q[:1], root="hips", root_locations=np.zeros((1, 3)), fps=60.0), 24.0).rotations) == 1
+    single = BoneAnimation(bones=("hips",), rotations=q[:1], root="hips", root_locations=np.zeros((1, 3)), fps=60.0)
+    assert len(keyframes.resample(single, 24.0).rotations) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,11 @@ import pytest
 
 from blender_addon.rig import armature, keyframes, rigify
 from blender_addon.rig.apply import ApplyOptions, apply_motion
-from stc_core.motion.retarget.rest_pose import BoneMap, RestPose
-from stc_core.motion.rig_mapping import bone_map_io as bone_maps
+from stc_core.motion.retarget.rest_pose import RestPose
+from stc_core.motion.rig_mapping.bone_map import BoneMap
+from stc_core.motion.rig_mapping.bone_map_io import check_bone_map
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map, match_preset
+from stc_core.motion.rig_mapping.presets import PRESETS
 
 from .. import sample_rigs
 
@@ -125,9 +128,7 @@ def test_controls_that_were_posed_by_hand_are_keyed_at_rest(rig: bpy.types.Objec
 
 
 def test_the_deform_bones_may_be_asked_for_and_their_constraints_are_told(rig: bpy.types.Object) -> None:
-    deform = match_preset(
-        armature.read_rest_pose(rig), next(r for r in PRESETS if r.name == "Rigify deform bones")
-    )
+    deform = match_preset(armature.read_rest_pose(rig), next(r for r in PRESETS if r.name == "Rigify deform bones"))
     options = ApplyOptions(name="walk", rigify_controls=False)
     applied = apply_motion(rig, sample_rigs.make_walk(), deform, options, bpy.context.scene)
     assert not applied.target.switches and any("constraints" in note for note in applied.notes)
