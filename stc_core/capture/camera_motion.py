@@ -124,7 +124,8 @@ class BackgroundTracker:
 def _is_inside(points: Array, box: Array) -> NDArray[np.bool_]:
     """Which points (N, 2) lie in a box, and a margin around it; none where the box is NaN."""
     margin = _BOX_MARGIN_FRACTION * (box[2:] - box[:2])
-    return ((points > box[:2] - margin) & (points < box[2:] + margin)).all(-1)
+    result: NDArray[np.bool_] = ((points > box[:2] - margin) & (points < box[2:] + margin)).all(-1)
+    return result
 
 
 def _follow_corners(before: Frame, after: Frame) -> tuple[Array, Array]:

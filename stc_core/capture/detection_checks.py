@@ -72,7 +72,8 @@ def _is_out_of_picture(landmarks: Landmarks, part: str, image_size: tuple[int, i
     columns = [MEDIAPIPE_NAMES.index(f"{side}_{part}") for side in SIDES]
     points = landmarks.image[:, columns]
     outside = ((points < 0.0) | (points > np.array(image_size))).any(-1)
-    return (outside | (landmarks.presence[:, columns] < _CROPPED_PRESENCE)).all(-1)
+    result: Mask = (outside | (landmarks.presence[:, columns] < _CROPPED_PRESENCE)).all(-1)
+    return result
 
 
 def find_jumps(pose: Pose2D, found: Mask) -> NDArray[np.intp]:
@@ -83,7 +84,8 @@ def find_jumps(pose: Pose2D, found: Mask) -> NDArray[np.intp]:
     distance = np.linalg.norm(np.diff(pelvis, axis=0), axis=-1)
     seconds = np.diff(pose.timestamps[frames])
     allowed = np.maximum(torso[1:], torso[:-1]) * (_JUMP_TORSOS + _JUMP_TORSOS_PER_S * seconds)
-    return frames[1:][distance > allowed]
+    result: NDArray[np.intp] = frames[1:][distance > allowed]
+    return result
 
 
 def find_swaps(pose: Pose2D) -> Mask:
@@ -104,7 +106,8 @@ def find_swaps(pose: Pose2D) -> Mask:
     mirrored = (np.linalg.norm(points[:, mirror] - points[before], axis=-1) * weight).sum(-1) / total
     hips, shoulders = points[:, :2].mean(1), points[:, 2:4].mean(1)
     min_move = _SWAP_MIN_TORSOS * np.linalg.norm(hips - shoulders, axis=-1)
-    return (mirrored < _SWAP_RATIO * given) & (given > min_move) & (total > 1.0)
+    result: Mask = (mirrored < _SWAP_RATIO * given) & (given > min_move) & (total > 1.0)
+    return result
 
 
 def _find_spans(flags: Mask, timestamps: Array) -> list[tuple[float, float]]:

@@ -67,7 +67,8 @@ def map_world_landmarks(landmarks: Landmarks, layout: Layout) -> Array:
     """MediaPipe's own 3D (T, K, 3): metres, camera axes, hips at 0. Where nobody was found the nearest frame's."""
     world = np.einsum("kl,tlc->tkc", landmark_weights(layout), landmarks.world)
     known = np.flatnonzero(landmarks.found)
-    return world[known[np.abs(np.arange(len(world))[:, None] - known).argmin(1)]]
+    result: Array = world[known[np.abs(np.arange(len(world))[:, None] - known).argmin(1)]]
+    return result
 
 
 def _check_found(landmarks: Landmarks, fps: float) -> None:
@@ -83,4 +84,5 @@ def _check_found(landmarks: Landmarks, fps: float) -> None:
 def _inside_factor(keypoints: Array, image_size: tuple[int, int]) -> Array:
     """(T, K): 1 in the picture, falling to a small factor with the distance outside it."""
     outside = np.maximum(np.maximum(-keypoints, keypoints - np.array(image_size)), 0.0).max(-1)
-    return np.clip(1.0 - outside / (OUTSIDE_FADE_FRACTION * max(image_size)), OUTSIDE_MIN_FACTOR, 1.0)
+    result: Array = np.clip(1.0 - outside / (OUTSIDE_FADE_FRACTION * max(image_size)), OUTSIDE_MIN_FACTOR, 1.0)
+    return result

@@ -93,7 +93,8 @@ def _interpolate_spline(values: Array, times: Array, new_times: Array) -> Array:
     """Values (T, ...) at times (T,) interpolated at new times by a cubic spline, or the best that so few allow."""
     if len(times) == 1:
         return np.repeat(values, len(new_times), 0)
-    return make_interp_spline(times, values, k=min(3, len(times) - 1))(new_times)
+    result: Array = make_interp_spline(times, values, k=min(3, len(times) - 1))(new_times)
+    return result
 
 
 def _place_windows(frames: int, window: int, overlap: float) -> list[int]:

@@ -171,4 +171,5 @@ def _split_patches(thumbnail: _Thumbnail) -> _Thumbnail:
     """Patches (9, 16, 16 cells), each less its mean."""
     split = thumbnail.reshape(_ROWS // _PATCH, _PATCH, _COLUMNS // _PATCH, _PATCH).swapaxes(1, 2)
     patches = split.reshape(_ROWS // _PATCH, _COLUMNS // _PATCH, _PATCH**2)
-    return patches - patches.mean(-1, keepdims=True)
+    result: _Thumbnail = patches - patches.mean(-1, keepdims=True)
+    return result

@@ -90,7 +90,8 @@ def apply_lowpass(values: Array, weights: Array, cutoff_hz: float, fps: float) -
     force = np.zeros_like(values)
     for k, c in enumerate(_DIFFERENCE):
         force[k : k + len(rough)] -= stiffness * c * rough
-    return values + solveh_banded(bands, force, lower=True)
+    result: Array = values + solveh_banded(bands, force, lower=True)
+    return result
 
 
 def find_outliers(joints: Array, fps: float, config: SmoothConfig) -> NDArray[np.bool_]:

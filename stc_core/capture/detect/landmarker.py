@@ -74,7 +74,8 @@ def check_model(config: DetectConfig) -> None:
 
 def box_of_row(row: Row) -> Array:
     """Left, top, right, bottom (4,) of all landmarks, pixels."""
-    return np.concatenate([row[:, :2].min(0), row[:, :2].max(0)]).astype(np.float64)
+    result: Array = np.concatenate([row[:, :2].min(0), row[:, :2].max(0)]).astype(np.float64)
+    return result
 
 
 def empty_row() -> Row:

@@ -66,14 +66,16 @@ def estimate_upright_axis(clip: Observation, body: Array, up: Array) -> tuple[Ar
 def _supporting_ankle(left: Array, right: Array, up: Array) -> Array:
     """Where a standing person's weight is (T, 3): the middle of the ankles, or the lower one if the other is lifted."""
     fraction = 1.0 / (1.0 + np.exp(((left - right) @ up)[:, None] / _LIFTED_M))
-    return fraction * left + (1.0 - fraction) * right
+    result: Array = fraction * left + (1.0 - fraction) * right
+    return result
 
 
 def _leg_extension(point: dict[str, Array], side: str) -> Array:
     """The distance from hip to ankle as a fraction (T,) of thigh and shin."""
     hip, knee, ankle = (point[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
     length = np.linalg.norm(hip - knee, axis=-1) + np.linalg.norm(knee - ankle, axis=-1)
-    return np.linalg.norm(hip - ankle, axis=-1) / np.maximum(length, 1e-6)
+    result: Array = np.linalg.norm(hip - ankle, axis=-1) / np.maximum(length, 1e-6)
+    return result
 
 
 def estimate_up(axis: Array, weight: float, contacts: Array, clearances: Array, config: GroundConfig) -> Array:
@@ -110,4 +112,5 @@ def estimate_up(axis: Array, weight: float, contacts: Array, clearances: Array, 
 
 def _cauchy_residuals(residuals: Array) -> Array:
     """Residuals whose squares are Cauchy's loss: they grow like a logarithm, so outliers hardly pull."""
-    return np.sign(residuals) * np.sqrt(np.log1p(residuals**2))
+    result: Array = np.sign(residuals) * np.sqrt(np.log1p(residuals**2))
+    return result

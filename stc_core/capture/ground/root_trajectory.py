@@ -80,7 +80,8 @@ def _solve_path(precision: Array, information: Array, observed: Array, fps: floa
     bands[0, 1:] += springs
     bands[0, :-1] += springs
     bands[3, :-1] -= springs
-    return solveh_banded(bands.reshape(7, -1), information.ravel(), lower=True).reshape(-1, 3)
+    result: Array = solveh_banded(bands.reshape(7, -1), information.ravel(), lower=True).reshape(-1, 3)
+    return result
 
 
 def refit_to_contacts(trajectory: RootTrajectory, clip: Observation, still: Mask, up: Array, floor_m: float) -> Array:

@@ -27,7 +27,8 @@ def unit_directions(vectors: Array, fallback: Array) -> Array:
     lengths = np.linalg.norm(vectors, axis=-1)
     good = lengths > TINY
     if good.all():
-        return vectors / lengths[:, None]
+        result: Array = vectors / lengths[:, None]
+        return result
     if not good.any():
         return np.broadcast_to(fallback, vectors.shape).copy()
     frames = np.arange(len(vectors))
@@ -76,7 +77,8 @@ def limit_rotation(q: Array, limit_rad: float) -> Array:
 def limit_angle(angle: Array, limit_rad: float) -> Array:
     """Angles in [-pi, pi] kept within the limit, without a jump where pi meets -pi: there they go to 0."""
     size = np.abs(angle)
-    return np.sign(angle) * np.minimum(np.minimum(size, limit_rad), limit_rad * (np.pi - size) / _FOLD_RAD)
+    result: Array = np.sign(angle) * np.minimum(np.minimum(size, limit_rad), limit_rad * (np.pi - size) / _FOLD_RAD)
+    return result
 
 
 def limit_rotation_from(q_world_a: Array, q_world_b: Array, limit_rad: float) -> Array:
@@ -92,7 +94,8 @@ def unit_complex(z: Array) -> Array:
 
 def gaussian_smooth(values: Array, sigma_frames: float) -> Array:
     """Values (T, ...) averaged in time by a Gaussian; the ends are held."""
-    return gaussian_filter1d(values, max(sigma_frames, 1e-3), axis=0, mode="nearest")
+    result: Array = gaussian_filter1d(values, max(sigma_frames, 1e-3), axis=0, mode="nearest")
+    return result
 
 
 def smooth_chain(values: Array, weights: Array, stiffness: float) -> Array:
@@ -102,4 +105,5 @@ def smooth_chain(values: Array, weights: Array, stiffness: float) -> Array:
     degree = np.full(len(values), 2.0)
     degree[[0, -1]] = 1.0
     band = np.stack([np.r_[0.0, np.full(len(values) - 1, -stiffness)], weights + stiffness * degree])
-    return solveh_banded(band, weights[:, None] * values)
+    result: Array = solveh_banded(band, weights[:, None] * values)
+    return result

@@ -106,4 +106,5 @@ def raise_above_floor(ankle: Array, foot: Array, toes: Array, side: str, skeleto
     to_ball = rotation.rotate(foot, ball)
     ends = [rotation.rotate(foot, heel), to_ball, to_ball + rotation.rotate(toes, tip)]
     lowest = np.min([end[:, 2] for end in ends], axis=0) + ankle[:, 2]
-    return ankle + np.maximum(-_MAX_PENETRATION_M - lowest, 0.0)[:, None] * Z
+    result: Array = ankle + np.maximum(-_MAX_PENETRATION_M - lowest, 0.0)[:, None] * Z
+    return result

@@ -45,7 +45,8 @@ class Hinge:
     def project_twist(self, axis: Array) -> Array:
         """The twist (T,), complex, at which the hinge's axis is `axis` (T, 3); shorter than one where that leans to
         the limb."""
-        return (axis * self.axis_0).sum(-1) + 1j * (axis * self.axis_90).sum(-1)
+        result: Array = (axis * self.axis_0).sum(-1) + 1j * (axis * self.axis_90).sum(-1)
+        return result
 
     def axis_at(self, twist: Array) -> Array:
         """The hinge's axis (T, 3), world, at a twist (T,)."""
@@ -54,7 +55,8 @@ class Hinge:
     def twist_weight(self, score: Array) -> Array:
         """How well (T,) the plane of the limb is known: 1 at 20 degrees of flexion and score 1."""
         bend = np.sin(np.minimum(self.flexion, np.pi / 2)) / np.sin(_FULL_WEIGHT_RAD)
-        return score * np.minimum(bend, _MAX_FLEXION_RATIO) ** 2
+        result: Array = score * np.minimum(bend, _MAX_FLEXION_RATIO) ** 2
+        return result
 
     def twist_plausibility(self, usual: Array) -> Array:
         """0 where the observed twist (T,) is the reverse of the usual one (a limb bent backwards), else 1."""

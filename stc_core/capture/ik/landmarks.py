@@ -36,7 +36,8 @@ class BodyLandmarks:
     def min_score(self, *names: str) -> Array:
         """The least score (T,) of the named landmarks; zero where one was never observed."""
         nothing = np.zeros(self.frames)
-        return np.min([self.scores.get(name, nothing) for name in names], axis=0)
+        result: Array = np.min([self.scores.get(name, nothing) for name in names], axis=0)
+        return result
 
     def midpoint(self, part: str) -> Array:
         """The middle (T, 3) between the left and the right landmark of a part."""

@@ -60,7 +60,8 @@ class _Leg:
     def free_ankle(self, skeleton: Skeleton, hip: Array) -> Array:
         """The ankle's position (T, 3) along the observed directions from the hip joint (T, 3)."""
         thigh, shin = self.bone_lengths(skeleton)
-        return hip + thigh * self.observed.upper + shin * self.observed.lower
+        result: Array = hip + thigh * self.observed.upper + shin * self.observed.lower
+        return result
 
 
 def solve_legs(
@@ -141,7 +142,8 @@ def _fit_root_to_feet(
         width = config.root_smoothing_s * fps
         widest = maximum_filter1d(drop, 2 * int(np.ceil(3 * width)) + 1, mode="nearest")
         drop = gaussian_smooth(widest, width)
-    return root + shift - drop[:, None] * Z
+    result: Array = root + shift - drop[:, None] * Z
+    return result
 
 
 def _hip_drop(leg: _Leg, hip: Array, skeleton: Skeleton) -> Array:

@@ -67,12 +67,18 @@ def _steady_line(landmarks: BodyLandmarks, part: str) -> Array:
 
 def hip_midpoint(skeleton: Skeleton) -> Array:
     """The middle of the hip joints (3,) from the hips' joint, in its axes, metres."""
-    return skeleton.offsets[skeleton.index("left_upper_leg")] * (0.0, 1.0, 1.0)
+    result: Array = skeleton.offsets[skeleton.index("left_upper_leg")] * (0.0, 1.0, 1.0)
+    return result
 
 
 def shoulder_midpoint(skeleton: Skeleton) -> Array:
     """The middle of the shoulder joints (3,) from the upper chest, metres, clavicles at rest."""
-    return sum(skeleton.offsets[skeleton.index(f"left_{part}")] for part in ("shoulder", "upper_arm")) * (0.0, 1.0, 1.0)
+    result: Array = sum(skeleton.offsets[skeleton.index(f"left_{part}")] for part in ("shoulder", "upper_arm")) * (
+        0.0,
+        1.0,
+        1.0,
+    )
+    return result
 
 
 def solve_head(landmarks: BodyLandmarks, skeleton: Skeleton, thorax: Array, upper_chest: Array) -> dict[str, Array]:

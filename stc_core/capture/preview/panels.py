@@ -57,7 +57,8 @@ def _floor_grid(centre: Array, half_m: float = 2.0, step_m: float = 0.5) -> Arra
     u, v = np.broadcast_arrays(offsets[:, None], ends[None, :])
     zero = np.zeros_like(u)
     lines = np.concatenate([np.stack([u, v, zero], -1), np.stack([v, u, zero], -1)])
-    return lines + np.array([x0, y0, 0.0])
+    result: Array = lines + np.array([x0, y0, 0.0])
+    return result
 
 
 def _draw_bones(picture: Frame, scene: Scene, index: int, view: Camera, scale: float, thickness: int) -> None:
