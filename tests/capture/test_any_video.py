@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.pipeline import capture
 from stc_core.capture.video import VideoConfig, open_video
@@ -22,7 +23,7 @@ av = pytest.importorskip("av")
 
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
 FRAMES = 12
-Picture = np.ndarray
+Picture = NDArray[Any]
 
 
 @pytest.fixture(scope="module")

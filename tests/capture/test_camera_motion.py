@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.camera_motion import BackgroundTracker, CameraMotionConfig
+from stc_core.capture.pose import TimedFrame
 from stc_core.capture.video import VideoConfig, open_video
 from stc_core.events import Event, Note
 
@@ -17,14 +21,14 @@ SIZE = (480, 270)
 FRAMES = 90
 
 
-def place() -> np.ndarray:
+def place() -> NDArray[Any]:
     """A place of many corners, larger than the picture."""
     small = np.random.default_rng(0).uniform(30, 220, (60, 90)).astype(np.float32)
     grey = np.clip(cv2.resize(small, (900, 600), interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, 2)
 
 
-def told(shifts: np.ndarray, zooms: np.ndarray | None = None, person: float = 0.0) -> list[str]:
+def told(shifts: NDArray[Any], zooms: NDArray[Any] | None = None, person: float = 0.0) -> list[str]:
     """The notes about a camera whose picture begins at these shifts (T, 2) and has these scales (T,).
 
     person: the share of the picture that a patterned box fills, which crosses it twice.
@@ -34,12 +38,12 @@ def told(shifts: np.ndarray, zooms: np.ndarray | None = None, person: float = 0.
     wide, high = (int(side * person**0.5) for side in SIZE)
     lefts = (SIZE[0] - wide) * (0.5 - 0.5 * np.cos(np.arange(len(shifts)) / 7.0))
 
-    def frames():
+    def frames() -> Iterator[TimedFrame]:
         for index, (shift, zoom, left) in enumerate(zip(shifts, zooms, lefts, strict=True)):
             matrix = np.array([[zoom, 0.0, -shift[0]], [0.0, zoom, -shift[1]]])
             picture = cv2.warpAffine(world, matrix, SIZE, flags=cv2.INTER_LINEAR)
             picture[:high, int(left) : int(left) + wide] = body[:high, :wide]
-            yield index / 30.0, picture
+            yield index / 30.0, np.asarray(picture, np.uint8)
 
     background, notes = BackgroundTracker(CameraMotionConfig()), list[Event]()
     times = np.array([time_s for time_s, _ in background.watch(frames())])

@@ -1,10 +1,12 @@
 """Lifting brings any clip through a network of another rate and window, and back to its own frames."""
 
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from stc_core.capture.layout import BODY27, H36M17, Layout
 from stc_core.capture.lift import LiftConfig, choose_device, lift
@@ -22,7 +24,7 @@ class Plate(STCFormer):
         return torch.cat([x[..., :2], x[..., :1] * 0.5], -1)
 
 
-def plate(layout: Layout = BODY27, view: str = "ray", frames: int = 27) -> Plate:
+def plate(layout: Layout = BODY27, view: Literal["image", "ray"] = "ray", frames: int = 27) -> Plate:
     config = STCFormerConfig(layout.name, layout.parts, layout.mirror, 3, 16, 1, view=view, rate_hz=20.0, frames=frames)
     return Plate(config).eval()
 
@@ -48,10 +50,11 @@ def waving(seconds: float, fps: float, layout: Layout = BODY27) -> Pose2D:
     )
 
 
-def shape(joints: np.ndarray) -> np.ndarray:
+def shape(joints: NDArray[Any]) -> NDArray[Any]:
     """Joints about their middle, of size one: what is left when place and scale do not count."""
     away = joints - joints.mean((0, 1))
-    return away / np.sqrt((away**2).sum(-1).mean())
+    result: NDArray[Any] = away / np.sqrt((away**2).sum(-1).mean())
+    return result
 
 
 @pytest.mark.parametrize("fps", [12.0, 24.0, 30.0, 60.0])

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.layout import H36M17
@@ -37,7 +39,7 @@ def known() -> Known:
     return read_known(SAMPLE.with_suffix(".npz"))
 
 
-def limbs(motion: Motion) -> np.ndarray:
+def limbs(motion: Motion) -> NDArray[Any]:
     return motion.landmarks["landmarks_3d"][:, [motion.landmark_names.index(name) for name in LIMBS]]
 
 
@@ -85,7 +87,7 @@ def test_published_weights_walk_the_whole_way(tmp_path: Path) -> None:
     assert np.isfinite(motion.positions()).all()
 
 
-def cut_together(path: Path, *parts: list[np.ndarray]) -> Path:
+def cut_together(path: Path, *parts: list[NDArray[Any]]) -> Path:
     """The pictures of the parts after each other, as a video."""
     height, width = parts[0][0].shape[:2]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (width, height))
@@ -96,12 +98,12 @@ def cut_together(path: Path, *parts: list[np.ndarray]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[np.ndarray]:
+def pictures() -> list[NDArray[Any]]:
     return [frame for _, frame in open_video(SAMPLE, VideoConfig(end_s=2.0))]
 
 
 def test_a_clip_with_cuts_becomes_a_motion_for_each_take_with_a_person(
-    pictures: list[np.ndarray], tmp_path: Path
+    pictures: list[NDArray[Any]], tmp_path: Path
 ) -> None:
     mirrored = [picture[:, ::-1].copy() for picture in pictures]
     empty = [np.full_like(pictures[0], 128) for _ in range(20)]
@@ -122,7 +124,7 @@ def test_a_clip_with_cuts_becomes_a_motion_for_each_take_with_a_person(
         assert done == sorted(done) and done[-1][0] == done[-1][1]
 
 
-def test_a_take_alone_has_the_motion_that_its_own_clip_would_have(pictures: list[np.ndarray], tmp_path: Path) -> None:
+def test_a_take_alone_has_the_motion_that_its_own_clip_would_have(pictures: list[NDArray[Any]], tmp_path: Path) -> None:
     empty = [np.full_like(pictures[0], 128) for _ in range(20)]
     notes: list[Event] = []
     motions = capture_takes(cut_together(tmp_path / "cut.mp4", empty, pictures[:40]), CaptureConfig(), notes.append)
@@ -131,7 +133,7 @@ def test_a_take_alone_has_the_motion_that_its_own_clip_would_have(pictures: list
     assert np.abs(motions[""].positions() - alone.positions()).mean() < 0.01  # the encoder's bits differ
 
 
-def test_cuts_can_be_passed_over(pictures: list[np.ndarray], tmp_path: Path) -> None:
+def test_cuts_can_be_passed_over(pictures: list[NDArray[Any]], tmp_path: Path) -> None:
     mirrored = [picture[:, ::-1].copy() for picture in pictures]
     path = cut_together(tmp_path / "clip.mp4", pictures[:15], mirrored[:15])
     motions = capture_takes(path, CaptureConfig(shots=ShotConfig(takes=False)))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from stc_core.capture.pose import TimedFrame
 from stc_core.capture.shots import ShotConfig, split_at_cuts
 from stc_core.capture.video import VideoConfig, open_video
 
@@ -17,7 +20,7 @@ SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
 SIZE = (384, 216)
 
 
-def scene(seed: int, frames: int = 30) -> list[np.ndarray]:
+def scene(seed: int, frames: int = 30) -> list[NDArray[Any]]:
     """A room of soft blobs, through which a bright box runs."""
     rng = np.random.default_rng(seed)
     room = cv2.resize(rng.uniform(40, 200, (9, 16)).astype(np.float32), SIZE, interpolation=cv2.INTER_CUBIC)
@@ -30,7 +33,7 @@ def scene(seed: int, frames: int = 30) -> list[np.ndarray]:
     return pictures
 
 
-def lengths(frames: Sequence[np.ndarray], config: ShotConfig | None = None) -> list[int]:
+def lengths(frames: Sequence[NDArray[Any]], config: ShotConfig | None = None) -> list[int]:
     timed = ((index / 30.0, frame) for index, frame in enumerate(frames))
     return [len(list(take)) for take in split_at_cuts(timed, config or ShotConfig())]
 
@@ -54,7 +57,7 @@ def test_cuts_are_found_in_noise_and_noise_is_none() -> None:
     assert lengths(noisy) == [30, 30] and lengths(noisy[:30]) == [30]
 
 
-def changed(name: str) -> list[np.ndarray]:
+def changed(name: str) -> list[NDArray[Any]]:
     frames = scene(1, 40)
     if name == "flash":
         for index in (8, 20, 21, 22):
@@ -94,7 +97,7 @@ def test_it_can_be_switched_off() -> None:
 def test_no_frame_is_held_back_but_at_a_cut() -> None:
     made: list[int] = []
 
-    def source():
+    def source() -> Iterator[TimedFrame]:
         for index, frame in enumerate(scene(1) + scene(2)):
             made.append(index)
             yield index / 30.0, frame
@@ -109,7 +112,7 @@ def test_no_frame_is_held_back_but_at_a_cut() -> None:
 def test_who_stops_early_closes_the_video() -> None:
     closed = []
 
-    def source():
+    def source() -> Iterator[TimedFrame]:
         try:
             for index, frame in enumerate(scene(1)):
                 yield index / 30.0, frame

@@ -1,24 +1,30 @@
 """Smoothing: the response it states, no delay, peaks kept, jitter gone, the same at any frame rate."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from stc_core.capture.layout import BODY27, H36M17
+from stc_core.capture.layout import BODY27, H36M17, Array, Layout
 from stc_core.capture.pose import Pose3D
 from stc_core.capture.smooth import SmoothConfig, apply_lowpass, choose_cutoffs_hz, smooth
+from stc_core.motion.motion import Motion
 from tests import synthetic
 
 WRIST = BODY27.index("left_wrist")
 
 
-def pose_of(motion, layout=BODY27, scores=None):
+def mean_jerk(joints: Array) -> float:
+    return float(np.linalg.norm(np.diff(joints, 3, axis=0), axis=-1).mean())
+
+
+def pose_of(motion: Motion, layout: Layout = BODY27, scores: Array | None = None) -> Pose3D:
     pose = synthetic.views(motion, synthetic.look_at_camera(), layout)[1]
     return pose if scores is None else replace(pose, scores=scores)
 
 
-def waving(fps, hertz, amplitude_m=0.15, seconds=4.0):
+def waving(fps: float, hertz: float, amplitude_m: float = 0.15, seconds: float = 4.0) -> Pose3D:
     time = np.arange(round(fps * seconds)) / fps
     joints = np.zeros((len(time), 27, 3))
     joints[..., 0] = np.arange(27) * 0.05
@@ -28,7 +34,7 @@ def waving(fps, hertz, amplitude_m=0.15, seconds=4.0):
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 60.0, 120.0])
 @pytest.mark.parametrize("cutoff", [2.0, 5.0, 8.0])
-def test_a_wave_at_the_cutoff_falls_by_3_decibels_and_does_not_shift(fps, cutoff):
+def test_a_wave_at_the_cutoff_falls_by_3_decibels_and_does_not_shift(fps: float, cutoff: Any) -> None:
     time = np.arange(round(20 * fps)) / fps
     wave = np.sin(2 * np.pi * cutoff * time)[:, None]
     middle = slice(len(time) // 4, -len(time) // 4)
@@ -36,19 +42,19 @@ def test_a_wave_at_the_cutoff_falls_by_3_decibels_and_does_not_shift(fps, cutoff
     assert np.abs(got - wave / np.sqrt(2))[middle].max() < 1e-6
 
 
-def test_strength_zero_is_exactly_off():
+def test_strength_zero_is_exactly_off() -> None:
     pose = pose_of(synthetic.walk())
     assert smooth(pose, SmoothConfig(strength=0.0)).joints is pose.joints
 
 
-def test_more_strength_smooths_more():
+def test_more_strength_smooths_more() -> None:
     pose = waving(30.0, 5.0)
     spans = [np.ptp(smooth(pose, SmoothConfig(strength=s)).joints[30:90, WRIST, 0]) for s in (0.01, 0.5, 1.0, 2.0)]
     assert spans[0] > spans[1] > spans[2] > 2 * spans[3] and spans[0] == pytest.approx(0.30, abs=1e-3)
 
 
 @pytest.mark.parametrize("fps", [30.0, 60.0])
-def test_a_hand_waved_at_5_hertz_keeps_85_percent(fps):
+def test_a_hand_waved_at_5_hertz_keeps_85_percent(fps: float) -> None:
     pose = waving(fps, 5.0)
     middle = slice(len(pose.joints) // 4, -len(pose.joints) // 4)
     kept = np.ptp(smooth(pose, SmoothConfig()).joints[middle, WRIST, 0]) / np.ptp(pose.joints[middle, WRIST, 0])
@@ -56,7 +62,7 @@ def test_a_hand_waved_at_5_hertz_keeps_85_percent(fps):
 
 
 @pytest.mark.parametrize("fps", [30.0, 60.0])
-def test_a_clap_still_touches(fps):
+def test_a_clap_still_touches(fps: float) -> None:
     time = np.arange(round(2 * fps)) / fps
     pose = waving(fps, 0.0, 0.0, 2.0)
     gap = 0.30 * (1 - np.exp(-(((time - 1.0) / 0.08) ** 2)))
@@ -64,23 +70,22 @@ def test_a_clap_still_touches(fps):
     assert smooth(pose, SmoothConfig()).joints[:, WRIST, 0].min() < 0.15 * 0.30
 
 
-def test_jitter_falls_and_motion_stays():
+def test_jitter_falls_and_motion_stays() -> None:
     truth = pose_of(synthetic.walk(60.0))
     noise = np.random.default_rng(0).normal(0, 0.02, truth.joints.shape)
     got = smooth(replace(truth, joints=truth.joints + noise), SmoothConfig()).joints
-    jerk = lambda joints: np.linalg.norm(np.diff(joints, 3, axis=0), axis=-1).mean()  # noqa: E731
-    assert jerk(got - truth.joints) < 0.03 * jerk(noise)
+    assert mean_jerk(got - truth.joints) < 0.03 * mean_jerk(noise)
     assert np.abs(got - truth.joints).mean() < 0.6 * np.abs(noise).mean()
     clean = smooth(truth, SmoothConfig()).joints
     assert np.linalg.norm(clean - truth.joints, axis=-1).mean() < 0.002
 
 
-def test_the_same_motion_at_30_and_60_fps_is_filtered_alike():
+def test_the_same_motion_at_30_and_60_fps_is_filtered_alike() -> None:
     slow, fast = (smooth(waving(fps, 3.0), SmoothConfig(strength=1.5)).joints for fps in (30.0, 60.0))
     assert np.abs(fast[::2] - slow)[10:-10].max() < 0.015 * 0.3
 
 
-def test_an_outlier_leaves_no_trace():
+def test_an_outlier_leaves_no_trace() -> None:
     pose = pose_of(synthetic.walk())
     broken = pose.joints.copy()
     broken[50, WRIST] += [0.4, -0.2, 0.5]
@@ -88,7 +93,7 @@ def test_an_outlier_leaves_no_trace():
     assert np.linalg.norm(got - smooth(pose, SmoothConfig()).joints, axis=-1).max() < 0.005
 
 
-def test_what_was_not_seen_follows_what_was():
+def test_what_was_not_seen_follows_what_was() -> None:
     pose = pose_of(synthetic.walk())
     scores, joints = np.ones(pose.scores.shape), pose.joints.copy()
     joints[40:46, WRIST], scores[40:46, WRIST] = joints[39, WRIST], 0.0
@@ -97,25 +102,25 @@ def test_what_was_not_seen_follows_what_was():
     assert after < 0.6 * before
 
 
-def test_straight_motion_is_untouched_up_to_the_ends():
+def test_straight_motion_is_untouched_up_to_the_ends() -> None:
     pose = waving(30.0, 0.0, 0.0)
     pose.joints[...] += (np.arange(len(pose.joints)) / 30.0)[:, None, None] * [1.0, 0.5, -2.0]
     assert np.abs(smooth(pose, SmoothConfig(strength=5.0)).joints - pose.joints).max() < 1e-9
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5])
-def test_short_clips_pass(frames):
+def test_short_clips_pass(frames: int) -> None:
     joints = np.random.default_rng(1).normal(0, 1, (frames, 17, 3))
     got = smooth(Pose3D(layout=H36M17, joints=joints, scores=np.ones((frames, 17)), fps=30.0), SmoothConfig()).joints
     assert got.shape == joints.shape and np.isfinite(got).all()
 
 
-def test_nobody_seen_is_no_crash():
+def test_nobody_seen_is_no_crash() -> None:
     pose = pose_of(synthetic.stand(), scores=np.zeros((60, 27)))
     assert np.abs(smooth(pose, SmoothConfig()).joints - pose.joints).max() < 0.01
 
 
-def test_hands_and_feet_may_move_faster_than_the_torso():
+def test_hands_and_feet_may_move_faster_than_the_torso() -> None:
     cutoffs = dict(zip(BODY27.names, choose_cutoffs_hz(BODY27, SmoothConfig()), strict=True))
     assert (
         min(cutoffs["left_wrist"], cutoffs["right_toe"])

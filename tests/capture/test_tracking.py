@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.pipeline import CaptureConfig, capture
 from stc_core.capture.tracking import (
@@ -27,12 +29,12 @@ SIZE = (1000, 500)
 TIMES = np.arange(120) / 30.0
 
 
-def box(x: float | np.ndarray, height: float = 300.0) -> np.ndarray:
+def box(x: float | NDArray[Any], height: float = 300.0) -> NDArray[Any]:
     x = np.asarray(x, float)
     return np.stack([x - 50, 0 * x + 400 - height, x + 50, 0 * x + 400], -1)
 
 
-def looks(x: float, height: float, times: np.ndarray | None = None) -> np.ndarray:
+def looks(x: float, height: float, times: NDArray[Any] | None = None) -> NDArray[Any]:
     times = np.arange(8) / 2.0 if times is None else times
     return np.column_stack([times, np.broadcast_to(box(x, height), (len(times), 4))])
 

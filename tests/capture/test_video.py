@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.video import VideoConfig, open_video
 from stc_core.errors import UserError
@@ -20,7 +23,7 @@ IRREGULAR_S = np.r_[0.0, np.cumsum(np.random.default_rng(0).uniform(0.01, 0.1, 5
 EVEN_S = np.arange(60) / 30.0
 
 
-def coded(index: int) -> np.ndarray:
+def coded(index: int) -> NDArray[Any]:
     """A picture that tells its index: bit b is the square b, from the left."""
     image = np.full((SIZE[1], SIZE[0], 3), 30, np.uint8)
     for bit in range(10):
@@ -28,12 +31,19 @@ def coded(index: int) -> np.ndarray:
     return image
 
 
-def decoded(image: np.ndarray) -> int:
+def decoded(image: NDArray[Any]) -> int:
     return sum(1 << bit for bit in range(10) if image[16, 16 * bit + 8].mean() > 128)
 
 
 def make(
-    path: Path, times_s, start_s=0.0, codec="libx264", options=None, container=None, image=coded, sar=None
+    path: Path,
+    times_s: Any,
+    start_s: float = 0.0,
+    codec: Any = "libx264",
+    options: Any = None,
+    container: Any = None,
+    image: Any = coded,
+    sar: Any = None,
 ) -> Path:
     base = Fraction(1, 90000)
     with av.open(str(path), "w", options=container or {}) as file:
@@ -67,7 +77,7 @@ def turned(path: Path, degrees: int) -> Path:
 
 @pytest.mark.parametrize("kind", ["mp4", "mov", "mkv", "ts"])
 @pytest.mark.parametrize("start_s", [0.0, 1.7])
-def test_irregular_times_come_back_with_their_frames(tmp_path, kind, start_s):
+def test_irregular_times_come_back_with_their_frames(tmp_path: Path, kind: str, start_s: float) -> None:
     video = open_video(make(tmp_path / f"clip.{kind}", IRREGULAR_S, start_s), VideoConfig())
     times, codes = zip(*((time_s, decoded(frame)) for time_s, frame in video), strict=True)
     assert codes == tuple(range(60))
@@ -76,25 +86,25 @@ def test_irregular_times_come_back_with_their_frames(tmp_path, kind, start_s):
     assert video.fps == pytest.approx(59 / IRREGULAR_S[-1], rel=1e-3)
 
 
-def test_frames_without_b_frames_and_with_read_alike(tmp_path):
+def test_frames_without_b_frames_and_with_read_alike(tmp_path: Path) -> None:
     plain = open_video(make(tmp_path / "plain.mp4", IRREGULAR_S, options={"bf": "0"}), VideoConfig())
     mixed = open_video(make(tmp_path / "mixed.mp4", IRREGULAR_S), VideoConfig())
     assert [t for t, _ in plain] == [t for t, _ in mixed]
 
 
-def test_a_broadcast_rate_is_not_rounded(tmp_path):
+def test_a_broadcast_rate_is_not_rounded(tmp_path: Path) -> None:
     video = open_video(make(tmp_path / "clip.mkv", np.arange(60) * 1001 / 30000), VideoConfig())
     assert video.fps == pytest.approx(30000 / 1001, rel=2e-4)
 
 
-def test_a_stream_without_times_is_even_and_says_so(tmp_path):
+def test_a_stream_without_times_is_even_and_says_so(tmp_path: Path) -> None:
     video = open_video(make(tmp_path / "clip.h264", EVEN_S), VideoConfig())
     np.testing.assert_allclose([t for t, _ in video], EVEN_S, atol=1e-9)
     assert "no timestamps" in video.notes[0]
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv", "ts"])
-def test_start_and_end_cut_exactly_also_after_a_seek(tmp_path, kind):
+def test_start_and_end_cut_exactly_also_after_a_seek(tmp_path: Path, kind: str) -> None:
     path = make(tmp_path / f"long.{kind}", np.arange(500) / 25.0, start_s=0.4, options={"bf": "3", "g": "30"})
     video = open_video(path, VideoConfig(start_s=12.0, end_s=14.0))
     found = [(time_s, decoded(frame)) for time_s, frame in video]
@@ -102,14 +112,14 @@ def test_start_and_end_cut_exactly_also_after_a_seek(tmp_path, kind):
     np.testing.assert_allclose([time_s for time_s, _ in found], np.arange(300, 350) / 25.0, atol=1e-3)
 
 
-def test_slow_motion_shortens_time_and_raises_the_rate(tmp_path):
+def test_slow_motion_shortens_time_and_raises_the_rate(tmp_path: Path) -> None:
     video = open_video(make(tmp_path / "clip.mp4", EVEN_S), VideoConfig(start_s=1.0, slow_motion=4.0))
     times = [time_s for time_s, _ in video]
     np.testing.assert_allclose(times, EVEN_S[30:] / 4.0, atol=2e-5)
     assert video.fps == pytest.approx(120.0)
 
 
-def quarters(index: int) -> np.ndarray:
+def quarters(index: int) -> NDArray[Any]:
     """Red at the top left, green at the top right, blue at the bottom left, black at the bottom right."""
     image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     half_h, half_w = SIZE[1] // 2, SIZE[0] // 2
@@ -118,7 +128,7 @@ def quarters(index: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("degrees", "corners"), [(90, "b r k g"), (180, "k b g r"), (270, "g k r b")])
-def test_the_picture_is_turned_as_the_file_asks(tmp_path, degrees, corners):
+def test_the_picture_is_turned_as_the_file_asks(tmp_path: Path, degrees: int, corners: str) -> None:
     path = turned(make(tmp_path / "clip.mp4", EVEN_S[:5], image=quarters), degrees)
     video = open_video(path, VideoConfig())
     assert video.image_size == (SIZE if degrees == 180 else SIZE[::-1])
@@ -129,13 +139,13 @@ def test_the_picture_is_turned_as_the_file_asks(tmp_path, degrees, corners):
         assert ["rgb"[c.argmax()] if c.max() > 128 else "k" for c in seen] == corners.split()
 
 
-def test_wide_pixels_become_square(tmp_path):
+def test_wide_pixels_become_square(tmp_path: Path) -> None:
     video = open_video(make(tmp_path / "clip.mp4", EVEN_S[:5], sar=Fraction(4, 3)), VideoConfig())
     assert video.image_size == (round(SIZE[0] * 4 / 3), SIZE[1])
     assert next(iter(video))[1].shape[1::-1] == video.image_size
 
 
-def test_a_clip_can_be_read_twice_and_left_early(tmp_path):
+def test_a_clip_can_be_read_twice_and_left_early(tmp_path: Path) -> None:
     video = open_video(make(tmp_path / "clip.mp4", EVEN_S), VideoConfig())
     for _, frame in video:
         assert decoded(frame) == 0
@@ -143,7 +153,7 @@ def test_a_clip_can_be_read_twice_and_left_early(tmp_path):
     assert [decoded(frame) for _, frame in video] == list(range(60)) and video.notes == ()
 
 
-def test_memory_does_not_grow_with_the_clip(tmp_path):
+def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
     peaks = []
     for frames in (30, 240):
         video = open_video(make(tmp_path / f"{frames}.mp4", np.arange(frames) / 30.0), VideoConfig())
@@ -180,7 +190,7 @@ def written(path: Path, data: bytes) -> Path:
     return path
 
 
-BAD = {
+BAD: dict[str, Callable[[Path], Path]] = {
     "missing": lambda folder: folder / "missing.mp4",
     "a folder": lambda folder: folder,
     "is empty": lambda folder: written(folder / "empty.mp4", b""),
@@ -193,7 +203,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("words", BAD)
-def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, words, capfd):
+def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, words: str, capfd: pytest.CaptureFixture[str]) -> None:
     path = BAD[words](tmp_path)
     capfd.readouterr()
     with pytest.raises(UserError) as caught:
@@ -202,7 +212,9 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path, words, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_truncated_file_is_used_as_far_as_it_goes_and_says_so(tmp_path, capfd):
+def test_a_truncated_file_is_used_as_far_as_it_goes_and_says_so(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (8, SIZE[1], SIZE[0], 3), dtype=np.uint8)
     path = tmp_path / "cut.mp4"
     make(path, EVEN_S, container={"movflags": "faststart"}, image=lambda index: noise[index % 8])
@@ -213,7 +225,7 @@ def test_a_truncated_file_is_used_as_far_as_it_goes_and_says_so(tmp_path, capfd)
     assert capfd.readouterr().err == ""
 
 
-def test_frames_that_do_not_decode_are_counted(tmp_path):
+def test_frames_that_do_not_decode_are_counted(tmp_path: Path) -> None:
     path = make(tmp_path / "clip.mkv", EVEN_S, options={"bf": "0", "g": "60"})
     video = open_video(path, VideoConfig())
     cut(path, 0.6)  # goes bad between the look and the reading
@@ -231,13 +243,13 @@ def test_frames_that_do_not_decode_are_counted(tmp_path):
         VideoConfig(slow_motion=0.0),
     ],
 )
-def test_an_impossible_part_is_refused(tmp_path, config):
+def test_an_impossible_part_is_refused(tmp_path: Path, config: VideoConfig) -> None:
     path = make(tmp_path / "clip.mp4", EVEN_S)
     with pytest.raises(UserError):
         open_video(path, config)
 
 
-def test_an_end_beyond_the_videos_is_the_videos_with_a_note(tmp_path):
+def test_an_end_beyond_the_videos_is_the_videos_with_a_note(tmp_path: Path) -> None:
     path = make(tmp_path / "clip.mp4", EVEN_S)
     whole, beyond = open_video(path, VideoConfig()), open_video(path, VideoConfig(start_s=1.0, end_s=8.0))
     assert [decoded(frame) for _, frame in beyond] == list(range(30, 60)) and whole.notes == ()

@@ -2,20 +2,23 @@
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.ground.config import GroundConfig
 from stc_core.capture.ground.gravity import camera_tilt_deg
 from stc_core.capture.ground.observation import measure_height
 from stc_core.capture.ground.place_on_floor import place_on_floor
-from stc_core.capture.layout import BODY27, H36M17
-from stc_core.capture.pose import CameraIntrinsics, Pose3D
+from stc_core.capture.layout import BODY27, H36M17, Array, Layout
+from stc_core.capture.pose import CameraIntrinsics, Pose2D, Pose3D, WorldPose
 from stc_core.capture.smooth import SmoothConfig, smooth
 from stc_core.errors import UserError
-from stc_core.events import ignore
+from stc_core.events import Note, Report, ignore
 from stc_core.geometry.rotation import from_axis_angle, rotate
+from stc_core.motion.motion import Camera, Motion
 from tests import synthetic
 from tests.synthetic import SOLE
 
@@ -38,26 +41,30 @@ MOTIONS = pytest.mark.parametrize(
 )
 
 
-def ground(pose3d, pose2d, settings, report=ignore):
+def ground(pose3d: Pose3D, pose2d: Pose2D, settings: tuple[Camera, GroundConfig], report: Report = ignore) -> WorldPose:
     camera, config = settings
     intrinsics = CameraIntrinsics(focal_px=float(camera.K[0, 0]), image_size=camera.image_size)
     return place_on_floor(pose3d, pose2d, intrinsics, config, report)
 
 
-def settings(camera, **kwargs):
+def note_to(notes: list[Note]) -> Report:
+    return lambda event: notes.append(event) if isinstance(event, Note) else None
+
+
+def settings(camera: Camera, **kwargs: Any) -> tuple[Camera, GroundConfig]:
     return camera, GroundConfig(heel_height_m=SOLE, toe_height_m=SOLE, ankle_height_m=0.08, **kwargs)
 
 
-def grounded(motion, camera=LEVEL, layout=BODY27, **kwargs):
+def grounded(motion: Motion, camera: Camera = LEVEL, layout: Layout = BODY27, **kwargs: Any) -> WorldPose:
     flat, pose = synthetic.views(motion, camera, layout)
     return ground(pose, flat, settings(camera, **kwargs))
 
 
-def noisy(flat, pose, seed=0):
+def noisy(flat: Pose2D, pose: Pose3D, seed: int = 0) -> tuple[Pose2D, Pose3D]:
     """Errors of the size and the slowness of a learned lifter's: depth worst, the whole body's size swaying by 3 %."""
     rng = np.random.default_rng(seed)
 
-    def wander(shape, seconds):
+    def wander(shape: tuple[int, ...], seconds: float) -> Array:
         noise, keep = rng.normal(0, 1, shape), np.exp(-1 / (seconds * pose.fps))
         for t in range(1, len(noise)):
             noise[t] = keep * noise[t - 1] + np.sqrt(1 - keep**2) * noise[t]
@@ -70,20 +77,22 @@ def noisy(flat, pose, seed=0):
     return replace(flat, keypoints=keypoints), smooth(lifted, SmoothConfig())
 
 
-def seen_from(camera, joints):
+def seen_from(camera: Camera, joints: Array) -> Array:
     return joints @ camera.R.T + camera.t
 
 
-def root_error_m(world, motion, camera):
+def root_error_m(world: WorldPose, motion: Motion, camera: Camera) -> Array:
     truth = seen_from(camera, synthetic.landmarks(motion, world.layout))
-    return np.linalg.norm(seen_from(world.camera, world.joints)[:, 0] - truth[:, 0], axis=-1)
+    result: Array = np.linalg.norm(seen_from(world.camera, world.joints)[:, 0] - truth[:, 0], axis=-1)
+    return result
 
 
-def tilt_error_deg(world, camera):
-    return np.degrees(np.arccos(np.clip(world.camera.R[:, 2] @ camera.R[:, 2], -1, 1)))
+def tilt_error_deg(world: WorldPose, camera: Camera) -> Array:
+    result: Array = np.degrees(np.arccos(np.clip(world.camera.R[:, 2] @ camera.R[:, 2], -1, 1)))
+    return result
 
 
-def slides_mm(world, contacts):
+def slides_mm(world: WorldPose, contacts: NDArray[np.bool_]) -> Array:
     """Millimetres a frame of every foot landmark while its foot is in contact."""
     slides = []
     for side, name in enumerate(("left", "right")):
@@ -96,7 +105,7 @@ def slides_mm(world, contacts):
 @LAYOUTS
 @CAMERAS
 @MOTIONS
-def test_a_perfect_view_gives_the_path_back(motion, camera, layout):
+def test_a_perfect_view_gives_the_path_back(motion: Motion, camera: Camera, layout: Layout) -> None:
     world = grounded(motion, camera, layout)
     error = root_error_m(world, motion, camera)
     assert error.mean() < 0.025 and error.max() < 0.06
@@ -108,13 +117,13 @@ def test_a_perfect_view_gives_the_path_back(motion, camera, layout):
 
 @CAMERAS
 @MOTIONS
-def test_up_is_found(motion, camera):
+def test_up_is_found(motion: Motion, camera: Camera) -> None:
     assert tilt_error_deg(grounded(motion, camera), camera) < 3.0
 
 
 @pytest.mark.parametrize("camera", [LEVEL, HIGH], ids=["level", "high"])
 @MOTIONS
-def test_the_floor_is_at_zero_and_the_camera_faces_ahead(motion, camera):
+def test_the_floor_is_at_zero_and_the_camera_faces_ahead(motion: Motion, camera: Camera) -> None:
     world = grounded(motion, camera)
     truth = synthetic.body27(motion)
     assert np.abs(world.joints[..., 2] - truth[..., 2]).mean() < 0.02
@@ -124,7 +133,7 @@ def test_the_floor_is_at_zero_and_the_camera_faces_ahead(motion, camera):
 
 
 @LAYOUTS
-def test_a_person_who_faces_the_camera_faces_minus_y(layout):
+def test_a_person_who_faces_the_camera_faces_minus_y(layout: Layout) -> None:
     world = grounded(synthetic.stand(), layout=layout)
     left, right = (world.joints[:, layout.index(f"{side}_shoulder")] for side in ("left", "right"))
     assert (left - right)[:, 0].min() > 0.3
@@ -133,7 +142,7 @@ def test_a_person_who_faces_the_camera_faces_minus_y(layout):
 
 @LAYOUTS
 @MOTIONS
-def test_contacts_are_found(motion, layout):
+def test_contacts_are_found(motion: Motion, layout: Layout) -> None:
     found, true = grounded(motion, layout=layout).contacts, motion.contacts
     assert (found & true).sum() > 0.85 * found.sum()
     assert (found & true).sum() > 0.93 * true.sum()
@@ -141,14 +150,14 @@ def test_contacts_are_found(motion, layout):
 
 @LAYOUTS
 @MOTIONS
-def test_feet_in_contact_do_not_slide(motion, layout):
+def test_feet_in_contact_do_not_slide(motion: Motion, layout: Layout) -> None:
     world = grounded(motion, layout=layout)
     assert slides_mm(world, world.contacts & motion.contacts).mean() < 0.5
 
 
 @MOTIONS
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_noisy_view_gives_the_path_back_within_four_percent_of_the_distance(motion, seed):
+def test_a_noisy_view_gives_the_path_back_within_four_percent_of_the_distance(motion: Motion, seed: int) -> None:
     flat, pose = noisy(*synthetic.views(motion, LEVEL), seed)
     world = ground(pose, flat, settings(LEVEL))
     distance = np.linalg.norm(seen_from(LEVEL, synthetic.body27(motion))[:, 0], axis=-1)
@@ -159,14 +168,15 @@ def test_a_noisy_view_gives_the_path_back_within_four_percent_of_the_distance(mo
     assert slides_mm(world, found & true).mean() < 3.0
 
 
-def rise_m(joints):
+def rise_m(joints: Array) -> Array:
     """How far the pelvis rises over where it stood."""
-    return joints[:, 0, 2].max() - np.median(joints[:10, 0, 2])
+    result: Array = joints[:, 0, 2].max() - np.median(joints[:10, 0, 2])
+    return result
 
 
 @pytest.mark.parametrize("camera", [LEVEL, HIGH], ids=["level", "high"])
 @pytest.mark.parametrize("height", [0.2, 0.45])
-def test_a_jump_keeps_its_height(height, camera):
+def test_a_jump_keeps_its_height(height: Any, camera: Camera) -> None:
     motion = synthetic.jump(height_m=height)
     world = grounded(motion, camera)
     assert rise_m(world.joints) == pytest.approx(rise_m(synthetic.body27(motion)), rel=0.1)
@@ -175,15 +185,16 @@ def test_a_jump_keeps_its_height(height, camera):
     assert world.joints[air][:, toes, 2].max() == pytest.approx(height + SOLE, rel=0.15)
 
 
-def test_noise_does_not_make_jumps_higher_or_lower():
+def test_noise_does_not_make_jumps_higher_or_lower() -> None:
     motion = synthetic.jump(height_m=0.45)
     views = synthetic.views(motion, LEVEL)
-    worlds = [ground(*reversed(noisy(*views, seed)), settings(LEVEL)) for seed in range(4)]
+    clips = [noisy(*views, seed) for seed in range(4)]
+    worlds = [ground(pose, flat, settings(LEVEL)) for flat, pose in clips]
     rises = np.array([rise_m(world.joints) for world in worlds]) / rise_m(synthetic.body27(motion))
     assert rises.mean() == pytest.approx(1.0, abs=0.1) and np.abs(rises - 1).max() < 0.2
 
 
-def test_a_gap_is_bridged():
+def test_a_gap_is_bridged() -> None:
     motion = synthetic.walk(heading_deg=90)
     flat, pose = synthetic.views(motion, LEVEL)
     flat.keypoints[50:65], flat.scores[50:65], pose.scores[50:65] = flat.keypoints[49], 0.0, 0.0
@@ -191,7 +202,7 @@ def test_a_gap_is_bridged():
     assert root_error_m(world, motion, LEVEL).max() < 0.10
 
 
-def test_what_was_never_seen_stays_near_where_it_was_last_seen():
+def test_what_was_never_seen_stays_near_where_it_was_last_seen() -> None:
     motion = synthetic.walk(heading_deg=90, seconds=6)
     flat, pose = synthetic.views(motion, LEVEL)
     flat.scores[60:], pose.scores[60:] = 0.0, 0.0
@@ -200,13 +211,13 @@ def test_what_was_never_seen_stays_near_where_it_was_last_seen():
     assert np.linalg.norm(root[60:] - root[59], axis=-1).max() < 0.6
 
 
-def test_nobody_seen_is_no_crash():
+def test_nobody_seen_is_no_crash() -> None:
     flat, pose = synthetic.views(synthetic.stand(), LEVEL)
     flat.scores[:], pose.scores[:] = 0.0, 0.0
     assert np.isfinite(ground(pose, flat, settings(LEVEL)).joints).all()
 
 
-def test_a_frame_that_shows_someone_else_does_not_move_the_path():
+def test_a_frame_that_shows_someone_else_does_not_move_the_path() -> None:
     motion = synthetic.stand()
     flat, pose = synthetic.views(motion, LEVEL)
     flat.keypoints[30:32] += [300.0, 0.0]
@@ -215,7 +226,7 @@ def test_a_frame_that_shows_someone_else_does_not_move_the_path():
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])
 @LAYOUTS
-def test_short_clips_pass(frames, layout):
+def test_short_clips_pass(frames: int, layout: Layout) -> None:
     flat, pose = synthetic.views(synthetic.walk(), LEVEL, layout)
     cut = replace(
         flat, keypoints=flat.keypoints[:frames], scores=flat.scores[:frames], timestamps=flat.timestamps[:frames]
@@ -228,7 +239,7 @@ def test_short_clips_pass(frames, layout):
     assert world.joints.shape == (frames, len(layout.names), 3)
 
 
-def lying(motion):
+def lying(motion: Motion) -> tuple[Pose2D, Pose3D, Array]:
     """The views of someone who lies on the back, head to the left of the picture, and the true landmarks."""
     truth = rotate(from_axis_angle([0, 1, 0], -np.pi / 2), synthetic.body27(motion) - [0, 0, 0.9]) + [0, 0, 0.2]
     seen = seen_from(HIGH, truth)
@@ -236,27 +247,27 @@ def lying(motion):
     return replace(flat, keypoints=HIGH.project(truth)), replace(pose, joints=seen - seen[:, :1]), truth
 
 
-def test_lying_down_does_not_stand_up():
+def test_lying_down_does_not_stand_up() -> None:
     flat, pose, truth = lying(synthetic.stand(seconds=3))
     world = ground(pose, flat, settings(HIGH, pitch_deg=camera_tilt_deg(HIGH.R[:, 2])[0]))
     assert abs(world.joints[..., 2].mean() - truth[..., 2].mean()) < 0.15
     assert np.ptp(world.joints[0, :, 2]) < 0.8
 
 
-def test_a_given_tilt_is_obeyed():
+def test_a_given_tilt_is_obeyed() -> None:
     world = grounded(synthetic.walk(), HIGH, pitch_deg=10.0, roll_deg=-3.0)
     assert camera_tilt_deg(world.camera.R[:, 2]) == pytest.approx((10.0, -3.0))
 
 
 @pytest.mark.parametrize("camera", [HIGH, ROLLED], ids=["high", "rolled"])
-def test_the_true_tilt_given_is_the_true_gravity(camera):
+def test_the_true_tilt_given_is_the_true_gravity(camera: Camera) -> None:
     pitch, roll = camera_tilt_deg(camera.R[:, 2])
     world = grounded(synthetic.stand(), camera, pitch_deg=pitch, roll_deg=roll)
     assert tilt_error_deg(world, camera) < 1e-5
 
 
 @LAYOUTS
-def test_a_given_height_scales_body_and_path(layout):
+def test_a_given_height_scales_body_and_path(layout: Layout) -> None:
     motion = synthetic.walk(heading_deg=90)
     flat, pose = synthetic.views(motion, LEVEL, layout)
     own = measure_height(pose.joints, layout)
@@ -267,7 +278,7 @@ def test_a_given_height_scales_body_and_path(layout):
     assert way[1] == pytest.approx(1.2 * way[0], rel=0.01)
 
 
-def test_held_feet_stay_on_the_floor_and_bones_keep_their_lengths():
+def test_held_feet_stay_on_the_floor_and_bones_keep_their_lengths() -> None:
     motion = synthetic.walk(heading_deg=60)
     flat, pose = noisy(*synthetic.views(motion, LEVEL))
     world = ground(pose, flat, settings(LEVEL))
@@ -281,7 +292,7 @@ def test_held_feet_stay_on_the_floor_and_bones_keep_their_lengths():
         assert np.abs(after / before - 1).max() < 0.10 and np.abs(after / before - 1).mean() < 0.01
 
 
-def test_feet_never_holds_no_foot_and_feet_always_holds_both():
+def test_feet_never_holds_no_foot_and_feet_always_holds_both() -> None:
     motion = synthetic.walk()
     assert not grounded(motion, feet="never").contacts.any()
     flat, pose = noisy(*synthetic.views(synthetic.stand(), LEVEL))
@@ -289,23 +300,23 @@ def test_feet_never_holds_no_foot_and_feet_always_holds_both():
     assert world.contacts.all() and slides_mm(world, world.contacts).max() < 0.5
 
 
-def test_a_moving_camera_is_suspected():
+def test_a_moving_camera_is_suspected() -> None:
     flat, pose = synthetic.views(synthetic.stand(), LEVEL)
     pan = np.linspace(-400.0, 400.0, len(flat.scores))[:, None, None] * [1.0, 0.0]
-    notes = []
-    ground(pose, replace(flat, keypoints=flat.keypoints + pan), settings(LEVEL), notes.append)
+    notes: list[Note] = []
+    ground(pose, replace(flat, keypoints=flat.keypoints + pan), settings(LEVEL), note_to(notes))
     assert any("camera moved" in note.message for note in notes)
     notes.clear()
-    ground(pose, flat, settings(LEVEL), notes.append)
+    ground(pose, flat, settings(LEVEL), note_to(notes))
     assert not any("camera moved" in note.message for note in notes)
 
 
-def test_impossible_settings_are_refused():
+def test_impossible_settings_are_refused() -> None:
     with pytest.raises(UserError, match="height"):
         grounded(synthetic.stand(), height_m=-1.0)
 
 
-def test_ten_thousand_frames_take_seconds():
+def test_ten_thousand_frames_take_seconds() -> None:
     motion = synthetic.walk(fps=60, seconds=167, turn_deg_per_s=45)
     flat, pose = synthetic.views(motion, LEVEL)
     start = time.perf_counter()

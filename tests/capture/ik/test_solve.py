@@ -1,16 +1,19 @@
 """solve gives known rotations back, holds the feet, and never flips, fails or guesses wildly."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from stc_core.capture.ik.config import IkConfig
 from stc_core.capture.ik.fit_skeleton import fit_skeleton
 from stc_core.capture.ik.solve import solve_motion
-from stc_core.capture.layout import BODY27, H36M17, mirror_landmarks
+from stc_core.capture.layout import BODY27, H36M17, Array, Layout, mirror_landmarks
 from stc_core.capture.pose import WorldPose
 from stc_core.geometry import rotation
 from stc_core.motion.motion import Motion
@@ -29,18 +32,21 @@ def at(name: str) -> int:
     return HUMANOID.index(name)
 
 
-def wander(rng, frames, columns, width):
+def wander(rng: np.random.Generator, frames: int, columns: int, width: int) -> Array:
     """Smooth random curves (frames, columns) within (-1, 1)."""
     curves = gaussian_filter1d(rng.normal(size=(frames + 20 * width, columns)), width, axis=0)
-    return np.tanh(0.7 * curves / curves.std(0))[10 * width : 10 * width + frames]
+    result: Array = np.tanh(0.7 * curves / curves.std(0))[10 * width : 10 * width + frames]
+    return result
 
 
-def bodily(frames=120, seed=0, least_bend=0.4, skeleton=HUMANOID, fps=30.0) -> Motion:
+def bodily(
+    frames: int = 120, seed: int = 0, least_bend: float = 0.4, skeleton: Any = HUMANOID, fps: float = 30.0
+) -> Motion:
     """A smooth random motion within what a person can do; the trunk's bend is shared evenly, clavicles at rest."""
     rng = np.random.default_rng(seed)
     q = np.tile(rotation.IDENTITY, (frames, len(HUMANOID.joint_names), 1))
 
-    def turn(*limits, middle=(0, 0, 0)):
+    def turn(*limits: float, middle: tuple[float, float, float] = (0, 0, 0)) -> Array:
         return rotation.exp(wander(rng, frames, 3, 10) * limits + middle)
 
     q[:, 0] = rotation.mul(turn(0, 0, 3), turn(0.4, 0.3, 0.1))
@@ -69,7 +75,7 @@ def bodily(frames=120, seed=0, least_bend=0.4, skeleton=HUMANOID, fps=30.0) -> M
     )
 
 
-def seen(motion: Motion, layout=BODY27) -> WorldPose:
+def seen(motion: Motion, layout: Layout = BODY27) -> WorldPose:
     points = landmarks(motion, layout)
     return WorldPose(
         layout=layout,
@@ -81,7 +87,7 @@ def seen(motion: Motion, layout=BODY27) -> WorldPose:
     )
 
 
-def noisy(motion: Motion, metres: float, seed=0) -> WorldPose:
+def noisy(motion: Motion, metres: float, seed: int = 0) -> WorldPose:
     """Smooth noise on every landmark but on those of feet on the floor, which stay still."""
     world = seen(motion)
     noise = gaussian_filter1d(np.random.default_rng(seed).normal(size=world.joints.shape), 4, axis=0)
@@ -93,18 +99,18 @@ def noisy(motion: Motion, metres: float, seed=0) -> WorldPose:
     return replace(world, joints=world.joints + noise)
 
 
-def turned_by(a: Motion, b: Motion) -> np.ndarray:
+def turned_by(a: Motion, b: Motion) -> NDArray[Any]:
     """How far (T, J) the local turns differ, degrees."""
     return np.degrees(rotation.angle(rotation.mul(rotation.inv(a.q_parent_joint), b.q_parent_joint)))
 
 
-def speeds(motion: Motion) -> np.ndarray:
+def speeds(motion: Motion) -> NDArray[Any]:
     """Angular speed (T - 1, J), degrees a second."""
     q = motion.q_parent_joint
     return np.degrees(rotation.angle(rotation.mul(rotation.inv(q[:-1]), q[1:]))) * motion.fps
 
 
-def directions(motion: Motion) -> np.ndarray:
+def directions(motion: Motion) -> NDArray[Any]:
     """World directions (T, J, 3) from each joint to its limb's next one."""
     places = motion.positions()
     ends = {"upper_arm": "lower_arm", "lower_arm": "hand", "upper_leg": "lower_leg", "lower_leg": "foot"}
@@ -112,8 +118,9 @@ def directions(motion: Motion) -> np.ndarray:
     return np.stack([rotation.normalise(places[:, at(end)] - places[:, at(start)]) for start, end in pairs], 1)
 
 
-def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(-1)))
+def apart(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    result: NDArray[Any] = np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(-1)))
+    return result
 
 
 def slides(motion: Motion) -> float:
@@ -130,7 +137,7 @@ def slides_of(motion: Motion, part: str) -> float:
     return furthest
 
 
-MOTIONS = {
+MOTIONS: dict[str, Callable[[], Motion]] = {
     "walk": walk,
     "turn": lambda: walk(turn_deg_per_s=40.0, heading_deg=70.0),
     "jump": jump,
@@ -139,7 +146,7 @@ MOTIONS = {
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_known_rotations_come_back(seed):
+def test_known_rotations_come_back(seed: int) -> None:
     truth = bodily(seed=seed)
     found = solve_motion(seen(truth))
     assert turned_by(truth, found).max() < 4.0 and turned_by(truth, found).mean() < 0.2
@@ -148,7 +155,7 @@ def test_known_rotations_come_back(seed):
 
 
 @pytest.mark.parametrize("name", MOTIONS)
-def test_a_known_motion_comes_back(name):
+def test_a_known_motion_comes_back(name: str) -> None:
     truth = MOTIONS[name]()
     found = solve_motion(seen(truth))
     assert turned_by(truth, found).max() < 2.0
@@ -156,12 +163,12 @@ def test_a_known_motion_comes_back(name):
     assert slides(found) < 1e-4
 
 
-def test_the_rest_pose_is_the_identity():
+def test_the_rest_pose_is_the_identity() -> None:
     truth = replace(bodily(8), q_parent_joint=np.tile(rotation.IDENTITY, (8, 22, 1)))
     assert turned_by(truth, solve_motion(seen(truth))).max() < 0.1
 
 
-def test_bone_lengths_are_the_bodys_own():
+def test_bone_lengths_are_the_bodys_own() -> None:
     ratios = np.where([("arm" in name or "hand" in name) for name in HUMANOID.joint_names], 1.1, 0.93)
     own = Skeleton(
         joint_names=HUMANOID.joint_names,
@@ -180,7 +187,7 @@ def test_bone_lengths_are_the_bodys_own():
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1)[:, ankles].max() < 4e-3
 
 
-def test_bones_are_alike_left_and_right_and_of_human_size():
+def test_bones_are_alike_left_and_right_and_of_human_size() -> None:
     world = seen(bodily())
     stretched = world.joints.copy()
     stretched[:, BODY27.index("left_wrist")] += 0.8  # one absurd wrist
@@ -192,7 +199,7 @@ def test_bones_are_alike_left_and_right_and_of_human_size():
     assert np.linalg.norm(skeleton.offsets[at("left_hand")]) <= 0.25 * 1.36
 
 
-def test_shrugs_go_to_the_clavicles():
+def test_shrugs_go_to_the_clavicles() -> None:
     truth = bodily()
     q = truth.q_parent_joint.copy()
     for side, sign in SIDES:
@@ -205,7 +212,7 @@ def test_shrugs_go_to_the_clavicles():
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1)[:, wrists].max() < 4e-3
 
 
-def test_heading_turns_only_the_root():
+def test_heading_turns_only_the_root() -> None:
     world, yaw = noisy(walk(), 0.01), rotation.from_axis_angle(Z, 2.1)
     turned = replace(world, joints=rotation.rotate(yaw, world.joints) + SHIFT)
     a, b = solve_motion(world), solve_motion(turned)
@@ -216,7 +223,7 @@ def test_heading_turns_only_the_root():
 
 
 @pytest.mark.parametrize("layout", [BODY27, H36M17], ids=lambda layout: layout.name)
-def test_a_mirrored_person_gets_the_mirrored_motion(layout):
+def test_a_mirrored_person_gets_the_mirrored_motion(layout: Layout) -> None:
     world = seen(bodily(seed=3), layout)
     shaken = world.joints + 0.01 * np.random.default_rng(1).normal(size=world.joints.shape)
     world = replace(world, joints=shaken, contacts=np.arange(240).reshape(120, 2) % 50 < 20)
@@ -229,7 +236,7 @@ def test_a_mirrored_person_gets_the_mirrored_motion(layout):
     assert b.t_world_root == pytest.approx(a.t_world_root * (-1.0, 1.0, 1.0), abs=1e-7)
 
 
-def straightening(bend_deg: np.ndarray, noise_m: float) -> tuple[Motion, Motion]:
+def straightening(bend_deg: NDArray[Any], noise_m: float) -> tuple[Motion, Motion]:
     """Arms and legs that bend by these angles (T,) while they swing, and what solve makes of it."""
     truth = bodily(len(bend_deg), seed=7)
     q = truth.q_parent_joint.copy()
@@ -244,7 +251,7 @@ def straightening(bend_deg: np.ndarray, noise_m: float) -> tuple[Motion, Motion]
 
 
 @pytest.mark.parametrize("noise_m", [0.0, 0.003])
-def test_straight_limbs_do_not_flip(noise_m):
+def test_straight_limbs_do_not_flip(noise_m: float) -> None:
     bend = 30.0 * (1 + np.cos(np.linspace(0, 6 * np.pi, 180)))  # through 0 three times
     truth, found = straightening(bend, noise_m)
     uppers = [at(name) for name in LIMBS if "upper" in name]
@@ -252,14 +259,14 @@ def test_straight_limbs_do_not_flip(noise_m):
     assert turned_by(truth, found)[:, uppers].mean() < 2.0 + 2000 * noise_m
 
 
-def test_a_limb_always_straight_keeps_its_usual_twist():
+def test_a_limb_always_straight_keeps_its_usual_twist() -> None:
     truth, found = straightening(np.zeros(60), 0.002)
     legs = [at("left_upper_leg"), at("right_upper_leg")]
     twist = apart(rotation.rotate(truth.q_parent_joint[:, legs], X), rotation.rotate(found.q_parent_joint[:, legs], X))
     assert twist.mean() < 25.0
 
 
-def test_knees_seen_bent_backwards_are_bent_forwards():
+def test_knees_seen_bent_backwards_are_bent_forwards() -> None:
     truth = stand()
     world = seen(truth)
     points = world.joints.copy()
@@ -273,7 +280,7 @@ def test_knees_seen_bent_backwards_are_bent_forwards():
     assert turned_by(truth, found)[:, legs].max() < 2.0
 
 
-def test_noise_is_not_amplified():
+def test_noise_is_not_amplified() -> None:
     truth = walk()
     found = solve_motion(noisy(truth, 0.005))
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1).mean() < 0.012
@@ -283,7 +290,7 @@ def test_noise_is_not_amplified():
 
 @pytest.mark.parametrize("name", MOTIONS)
 @pytest.mark.parametrize("noise_m", [0.01, 0.02])
-def test_feet_in_contact_stand_still_on_the_floor(name, noise_m):
+def test_feet_in_contact_stand_still_on_the_floor(name: str, noise_m: float) -> None:
     truth = MOTIONS[name]()
     found = solve_motion(noisy(truth, noise_m))
     assert slides(found) < 3e-3
@@ -293,7 +300,7 @@ def test_feet_in_contact_stand_still_on_the_floor(name, noise_m):
     assert min(places[:, toes, 2].min(), places[:, foot, 2].min(), tip[:, 2].min()) > -0.01
 
 
-def on_tiptoe(frames=90) -> Motion:
+def on_tiptoe(frames: int = 90) -> Motion:
     """Both heels rise and sink while the toes stay flat on the floor: the foot rolls over the toes' joint."""
     pitch = np.radians(20.0) * (1 - np.cos(np.linspace(0, 4 * np.pi, frames)))
     yaw, ball = np.zeros(frames), HUMANOID.offsets[at("left_toes")]
@@ -308,7 +315,7 @@ def on_tiptoe(frames=90) -> Motion:
 
 
 @pytest.mark.parametrize("foot_stretch", [0.0, 0.05])
-def test_a_foot_rolls_over_its_toes(foot_stretch):
+def test_a_foot_rolls_over_its_toes(foot_stretch: Any) -> None:
     truth = on_tiptoe()
     world = seen(truth)
     for side, _ in SIDES:  # a lifter's foot is now longer, now shorter
@@ -322,7 +329,7 @@ def test_a_foot_rolls_over_its_toes(foot_stretch):
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1).max() < 8e-3 + 0.2 * foot_stretch
 
 
-def test_hinges_only_bend_one_way():
+def test_hinges_only_bend_one_way() -> None:
     found = solve_motion(noisy(walk(), 0.02))
     for name in HINGED:
         side, part = name.split("_", 1)
@@ -334,7 +341,7 @@ def test_hinges_only_bend_one_way():
         assert degrees.min() > -10.0
 
 
-def test_the_17_points_of_human36m_are_enough():
+def test_the_17_points_of_human36m_are_enough() -> None:
     truth = walk()
     found = solve_motion(seen(truth, H36M17))
     unseen = [at(f"{side}_{part}") for side, _ in SIDES for part in ("foot", "toes", "hand")]
@@ -346,12 +353,12 @@ def test_the_17_points_of_human36m_are_enough():
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
-def test_short_clips_work(frames):
+def test_short_clips_work(frames: int) -> None:
     found = solve_motion(seen(bodily(frames)))
     assert len(found.t_world_root) == frames and np.isfinite(found.q_parent_joint).all()
 
 
-def test_landmarks_that_coincide_or_are_unseen_do_no_harm():
+def test_landmarks_that_coincide_or_are_unseen_do_no_harm() -> None:
     world = seen(walk())
     for joints, scores in (
         (np.zeros_like(world.joints), np.zeros_like(world.scores)),
@@ -364,19 +371,19 @@ def test_landmarks_that_coincide_or_are_unseen_do_no_harm():
         assert np.linalg.norm(found.q_parent_joint, axis=-1) == pytest.approx(1.0)
 
 
-def test_random_landmarks_give_finite_turns():
+def test_random_landmarks_give_finite_turns() -> None:
     world = seen(walk())
     wild = np.random.default_rng(0).normal(size=world.joints.shape)
     found = solve_motion(replace(world, joints=wild, contacts=wild[:, :2, 0] > 0))
     assert np.isfinite(found.positions()).all()
 
 
-def test_quaternions_do_not_jump_in_sign():
+def test_quaternions_do_not_jump_in_sign() -> None:
     q = solve_motion(noisy(walk(turn_deg_per_s=50.0, seconds=12.0), 0.01)).q_parent_joint
     assert (q[1:] * q[:-1]).sum(-1).min() > 0.5
 
 
-def test_the_motion_carries_what_it_was_made_from():
+def test_the_motion_carries_what_it_was_made_from() -> None:
     world = seen(walk())
     found = solve_motion(world, IkConfig())
     assert found.landmark_names == BODY27.names and found.camera is world.camera and found.fps == world.fps
@@ -385,13 +392,13 @@ def test_the_motion_carries_what_it_was_made_from():
     assert (found.contacts == world.contacts).all()
 
 
-def test_frame_rate_does_not_change_the_pose():
+def test_frame_rate_does_not_change_the_pose() -> None:
     slow, fast = solve_motion(noisy(walk(fps=30.0), 0.0)), solve_motion(noisy(walk(fps=60.0), 0.0))
     turns = rotation.mul(rotation.inv(slow.q_parent_joint), fast.q_parent_joint[::2])
     assert np.degrees(rotation.angle(turns)).max() < 2.0
 
 
-def test_ten_thousand_frames_take_less_than_two_seconds():
+def test_ten_thousand_frames_take_less_than_two_seconds() -> None:
     world = seen(bodily(500))
     many = replace(
         world,
