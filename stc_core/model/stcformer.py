@@ -16,9 +16,11 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 HEADS = 8
+UP_M = 0.5
+"""height of the virtual landmark above the pelvis, metres; chosen: ten degrees of tilt weigh like 9 cm of a joint"""
 H36M_PARTS = (0, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0, 3, 3, 3, 4, 4, 4)
 H36M_MIRROR = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13)
 
@@ -31,6 +33,7 @@ class STCFormerConfig:
     score). width: C of the paper. part_scale: of the part table in the spatial and the temporal branch. view: "image"
     feeds x/w·2-1, y·2/w-h/w as published; "ray" feeds `view.along_ray`. rate_hz: of the frames fed. frames: the
     window it was trained with. body_height_m: the height all bodies were scaled to in training; 0 for true metres.
+    up: whether the network also predicts where up is, as a virtual landmark UP_M above the pelvis.
     """
 
     layout: str = "h36m17"
@@ -45,6 +48,7 @@ class STCFormerConfig:
     rate_hz: float = 50.0 / 3.0
     frames: int = 81
     body_height_m: float = 0.0
+    up: bool = False
 
     def __post_init__(self) -> None:
         if self.width % (2 * HEADS):
@@ -74,13 +78,15 @@ class CrissCross(nn.Module):
         """(B, T, K, C) to (B, T, K, C)."""
         batch, frames, landmarks, width = x.shape
         # channel c of q, k and v lies in rows 3c, 3c+1 and 3c+2; then branch (2), head (8), channel in the head
-        qkv = self.qkv(self.layer_norm(x)).view(batch, frames, landmarks, 2, HEADS, -1, 3)
-        spatial, temporal = qkv.unbind(3)
+        weight = self.qkv.weight.view(width, 3, width).transpose(0, 1).reshape(3 * width, width)
+        bias = self.qkv.bias.view(width, 3).T.flatten()
+        qkv = linear(self.layer_norm(x), weight, bias).view(batch, frames, landmarks, 3, 2, HEADS, -1)
+        spatial, temporal = qkv.unbind(4)
         table = self._part_table()
-        over_landmarks = self._attend(spatial.permute(5, 0, 1, 3, 2, 4))
-        over_landmarks = over_landmarks.transpose(2, 3) + self._convolve(self.sep2_s, spatial[..., 2])
-        over_frames = self._attend(temporal.permute(5, 0, 2, 3, 1, 4)).permute(0, 3, 1, 2, 4)
-        over_frames = over_frames + self._convolve(self.sep2_t, temporal[..., 2])
+        over_landmarks = self._attend(spatial.permute(3, 0, 1, 4, 2, 5))
+        over_landmarks = over_landmarks.transpose(2, 3) + self._convolve(self.sep2_s, spatial[:, :, :, 2])
+        over_frames = self._attend(temporal.permute(3, 0, 2, 4, 1, 5)).permute(0, 3, 1, 2, 4)
+        over_frames = over_frames + self._convolve(self.sep2_t, temporal[:, :, :, 2])
         joined = torch.cat(
             [over_landmarks + self.part_scale[0] * table, over_frames + self.part_scale[1] * table], dim=-1
         )
@@ -100,6 +106,14 @@ class CrissCross(nn.Module):
     @staticmethod
     def _convolve(convolution: nn.Conv2d, v: Tensor) -> Tensor:
         """The values (B, T, K, head, d), as a picture of frames by landmarks, convolved (SPE2); same shape."""
+        if v.device.type == "cuda":  # nine shifted products, which a compiler fuses; cuDNN's depthwise backward is slow
+            picture = pad(v.flatten(3), (0, 0, 1, 1, 1, 1))
+            rows, columns = v.shape[1:3]
+            mixed = convolution.bias + sum(
+                convolution.weight[:, 0, i, j] * picture[:, i : i + rows, j : j + columns]
+                for i in range(3) for j in range(3)
+            )
+            return mixed.to(v.dtype).reshape(v.shape)
         picture = v.flatten(3).permute(0, 3, 1, 2)
         return convolution(picture).permute(0, 2, 3, 1).reshape(v.shape)
 
@@ -149,6 +163,8 @@ class STCFormer(nn.Module):
         self.activation = nn.GELU()
         self.stcformer = nn.ModuleDict({"stc_block": nn.ModuleList(Block(config) for _ in range(config.blocks))})
         self.regress_head = nn.Linear(config.width, 3, bias=False)
+        if config.up:
+            self.up_head = nn.Linear(config.width, 3, bias=False)
 
     @property
     def blocks(self) -> list[nn.Module]:
@@ -156,11 +172,17 @@ class STCFormer(nn.Module):
         return list(cast(nn.ModuleList, self.stcformer["stc_block"]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Landmarks (B, T, K, channels), normalised as `config.view` says, to joints (B, T, K, 3) in metres."""
+        """Landmarks (B, T, K, channels), normalised as `config.view` says, to joints (B, T, K, 3) in metres.
+
+        With `config.up` a virtual landmark follows them, (B, T, K + 1, 3), read off the mean over the landmarks.
+        """
         x = self.activation(self.pose_emb(x))
         for block in self.blocks:
             x = block(x)
-        return self.regress_head(x)
+        joints = self.regress_head(x)
+        if not self.config.up:
+            return joints
+        return torch.cat([joints, self.up_head(x.mean(2, keepdim=True))], dim=2)
 
 
 def flipped_mean(model: STCFormer, x: Tensor) -> Tensor:
@@ -170,4 +192,5 @@ def flipped_mean(model: STCFormer, x: Tensor) -> Tensor:
     sign[0] = -1.0
     twice = model(torch.cat([x, x[..., mirror, :] * sign[: x.shape[-1]]]))
     plain, mirrored = twice.chunk(2)
-    return (plain + mirrored[..., mirror, :] * sign[:3].to(mirrored.dtype)) / 2.0
+    back = [*mirror, *range(len(mirror), plain.shape[-2])]
+    return (plain + mirrored[..., back, :] * sign[:3].to(mirrored.dtype)) / 2.0
