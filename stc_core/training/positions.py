@@ -238,7 +238,202 @@ def _check_joints(file: PositionFile, needed: set[str], path: Path) -> None:
         raise UserError(f"{path} lacks the joint {min(missing)}.", "Choose the data set this reader is for.")
 
 
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Which joints of a skeleton without turns carry the landmarks; {s} is the side's part of a name.
+
+    limbs: the joint of hip, knee, ankle, shoulder, elbow, wrist. foot: the joint that the ankle points to.
+    foot_slope: how far down it lies from the ankle while the sole is flat, degrees; 90 is straight below. heel, toe: from
+    the ankle and from a joint, in the level foot's axes (left, back, up). knuckles: the joints of index and pinky, or of
+    the hand's end alone. ears: their middle from the head's joint, in the level head's axes. crown: the joint that the
+    head points to. eyes: joints of both eyes, and how far above the head's joint they are seen, degrees. spine: between
+    two joints at an amount. The right side is the left's mirror image.
+    """
+
+    sides: tuple[str, str]
+    limbs: dict[str, str]
+    foot: str
+    foot_slope: float
+    heel: Vector
+    toe: tuple[str, Vector]
+    knuckles: tuple[str, ...]
+    head: str
+    crown: str
+    ears: Vector
+    spine: tuple[str, str, float]
+    eyes: tuple[str, str, float] | None = None
+
+    def joints(self) -> set[str]:
+        """All joints that are asked for."""
+        each = [*self.limbs.values(), self.foot, self.toe[0], *self.knuckles, self.head, self.crown, *self.spine[:2]]
+        return {name.format(s=side) for name in [*each, *(self.eyes or ())[:2]] for side in self.sides}
+
+
+_PALM_M = 0.028  # half the breadth between the knuckles
+_INDEX_ALONG_M, _PINKY_ALONG_M = 0.085, 0.078  # from the wrist along the hand
+_SMOOTH_S = 0.15  # a hinge's direction does not change faster
+_PRIOR = 0.1  # how much a limb's usual hinge counts against its own, which vanishes as the limb straightens
+
+
+def place(at: Points, figure: Figure, fps: float, pitch: float = 0.0) -> Array:
+    """Landmarks (T, 27, 3) from a skeleton's joints (T, 3) each. pitch: how far a level head seems to look up, radians,
+    where it has no eyes."""
+    points: Points = {}
+    for side, part in zip(("left", "right"), figure.sides, strict=True):
+        points |= {f"{side}_{name}": at[joint.format(s=part)] for name, joint in figure.limbs.items()}
+    hips, shoulders = (points[f"left_{name}"] + points[f"right_{name}"] for name in ("hip", "shoulder"))
+    trunk_up = normalise(shoulders - hips)
+    trunk = _axes(across(points["left_shoulder"] - points["right_shoulder"], trunk_up), trunk_up)
+    hip_left = across(points["left_hip"] - points["right_hip"], trunk_up)
+    pelvis = _axes(hip_left, trunk_up)
+    below, above, amount = figure.spine
+    points["spine"] = (1 - amount) * at[below] + amount * at[above]
+    for side, part, sign in zip(("left", "right"), figure.sides, (1.0, -1.0), strict=True):
+        own = {name: points[f"{side}_{name}"] for name in figure.limbs}
+        knee = _hinge(own["knee"] - own["hip"], own["ankle"] - own["knee"], pelvis, 1.0, fps)
+        foot = _foot_axes(at[figure.foot.format(s=part)] - own["ankle"], knee, own["ankle"] - own["knee"], figure)
+        mirror = np.array([sign, 1.0, 1.0])
+        toe_joint, toe = figure.toe
+        points[f"{side}_heel"] = own["ankle"] + foot @ (mirror * figure.heel)
+        points[f"{side}_toe"] = at[toe_joint.format(s=part)] + foot @ (mirror * toe)
+        knuckles = [at[name.format(s=part)] for name in figure.knuckles]
+        if len(knuckles) == 1:
+            elbow = _hinge(own["elbow"] - own["shoulder"], own["wrist"] - own["elbow"], trunk, -1.0, fps)
+            knuckles = _guess_knuckles(own["wrist"], knuckles[0], own["wrist"] - own["elbow"], elbow)
+        points[f"{side}_index"], points[f"{side}_pinky"] = knuckles
+    head = _head_axes(at, figure, trunk, pitch)
+    points |= place_on_head(at[figure.head] + head @ np.array(figure.ears), head[..., 0], head[..., 2])
+    return join_landmarks(points)
+
+
+def _axes(left: Array, up: Array) -> Array:
+    """Left, back and up as columns (T, 3, 3), from unit vectors (T, 3) at right angles."""
+    return np.stack([left, np.cross(up, left), up], -1)
+
+
+def _hinge(upper: Array, lower: Array, parent: Array, usual: float, fps: float) -> Array:
+    """The direction (T, 3) about which a limb bends, at right angles to its lower bone.
+
+    Where it is nearly straight, that of the frames around; where it stays so, `usual` times the parent's left while it
+    hangs, carried along by the least turn.
+    """
+    still = rotation.between(-parent[..., 2], upper)
+    axes = np.stack([rotation.rotate(still, parent[..., i]) for i in range(3)], -1)
+    bend = np.cross(normalise(upper), normalise(lower))
+    local = np.einsum("tji,tj->ti", axes, bend) + _PRIOR * usual * np.array([1.0, 0.0, 0.0])
+    local = gaussian_filter1d(local, _SMOOTH_S * fps, axis=0, mode="nearest")
+    return across(np.einsum("tij,tj->ti", axes, local), normalise(lower))
+
+
+def _foot_axes(along: Array, hinge: Array, shin: Array, figure: Figure) -> Array:
+    """The axes (T, 3, 3) of a foot: level and facing -y where the figure stands on a flat sole."""
+    along = normalise(along)
+    if figure.foot_slope == 90.0:
+        return _axes(across(hinge, along), -along)
+    left = across(hinge, along)
+    steep = np.cross(along, left)
+    slope = np.radians(figure.foot_slope)
+    forward = np.cos(slope) * along + np.sin(slope) * steep
+    return _axes(left, np.cross(forward, left))
+
+
+def _guess_knuckles(wrist: Array, end: Array, forearm: Array, hinge: Array) -> list[Array]:
+    """Index and pinky of a hand whose roll nobody measured: its thumb points to where the elbow bends."""
+    along = normalise(end - wrist)
+    thumb = across(np.cross(hinge, normalise(forearm)), along)
+    return [wrist + _INDEX_ALONG_M * along + _PALM_M * thumb, wrist + _PINKY_ALONG_M * along - _PALM_M * thumb]
+
+
+def _head_axes(at: Points, figure: Figure, trunk: Array, pitch: float) -> Array:
+    """The axes (T, 3, 3) of a level head facing -y. Without eyes it turns with the trunk, by the least turn."""
+    if figure.eyes:
+        left_eye, right_eye, pitch_deg = figure.eyes
+        forward = normalise((at[left_eye] + at[right_eye]) / 2 - at[figure.head])
+        left = across(at[left_eye] - at[right_eye], forward)
+        pitch = np.radians(pitch_deg)
+    else:
+        up = normalise(at[figure.crown] - at[figure.head])
+        left = rotation.rotate(rotation.between(trunk[..., 2], up), trunk[..., 0])
+        forward = np.cross(left, up)
+    steep = np.cross(forward, left)
+    level = np.cos(pitch) * forward - np.sin(pitch) * steep
+    return _axes(left, np.cross(level, left))
+
+
+def _figure_pitch(at: Points, figure: Figure) -> Array:
+    """How far the head seems to look up (T,), radians; nan where the trunk leans."""
+    points = {name: at[joint] for name, joint in (("head", figure.head), ("crown", figure.crown))}
+    hips, shoulders = (sum(at[figure.limbs[n].format(s=s)] for s in figure.sides) for n in ("hip", "shoulder"))
+    up = normalise(shoulders - hips)
+    left = [at[figure.limbs["shoulder"].format(s=s)] for s in figure.sides]
+    trunk = _axes(across(left[0] - left[1], up), up)
+    forward = -_head_axes(at, figure, trunk, 0.0)[..., 1]
+    return np.where(up[:, 2] > _UPRIGHT, np.arcsin(forward[:, 2]), np.nan) if points else forward[:, 2]
+
+
+def _figures(
+    path: Path, figure: Figure, subject_of: Callable[[str, str], str], prepare: Callable[[Points], Points] = dict
+) -> Iterator[Clip]:
+    """Clips of a skeleton's file. subject_of: who moved, from the file's subject and clip; empty leaves it out."""
+    file = read_positions(path)
+    _check_joints(file, figure.joints(), path)
+    takes: dict[str, list[tuple[str, float, Points]]] = {}
+    for number, (name, subject, fps) in enumerate(zip(file.clip, file.subject, file.fps, strict=True)):
+        if who := subject_of(subject, name):
+            takes.setdefault(who, []).append((name, fps, prepare(file.points(number)[0])))
+    for who, parts in takes.items():
+        pitch = 0.0 if figure.eyes else _median_pitch([_figure_pitch(at, figure) for _, _, at in parts])
+        placed = [(name, fps, place(at, figure, fps, pitch)) for name, fps, at in parts]
+        floor = _floor([landmarks for _, _, landmarks in placed])
+        for name, fps, landmarks in placed:
+            yield from sound_parts(_tidy(name), who, fps, landmarks - floor, action=_figure_action(name))
+
+
+def _figure_action(name: str) -> str:
+    words = _tidy(name.rsplit("/", 1)[-1]).lower().split("_")
+    return "_".join(word for word in words if word not in ("f", "m") and not word.isdigit())
+
+
+_BIPED = Figure(
+    sides=("L", "R"),
+    limbs={
+        "hip": "Bip01 {s} Thigh",
+        "knee": "Bip01 {s} Calf",
+        "ankle": "Bip01 {s} Foot",
+        "shoulder": "Bip01 {s} UpperArm",
+        "elbow": "Bip01 {s} Forearm",
+        "wrist": "Bip01 {s} Hand",
+    },
+    foot="Bip01 {s} Toe0",
+    foot_slope=36.0,
+    heel=(0.0, 0.055, -0.075),
+    toe=("Bip01 {s} Toe0Nub", (0.0, 0.0, 0.01)),
+    knuckles=("Bip01 {s} Finger1", "Bip01 {s} Finger4"),
+    head="Bip01 Head",
+    crown="Bip01 HeadNub",
+    ears=(0.0, -0.01, 0.07),
+    spine=("Bip01 Spine1", "Bip01 Spine2", 0.25),
+)
+
+
+def rocketbox(path: Path) -> Iterator[Clip]:
+    """Microsoft Rocketbox' animations of two figures, a woman's and a man's."""
+    return _figures(path, _BIPED, lambda subject, _: subject)
+
+
 ACCAD_LICENCE = "CC BY 3.0: Open Motion Project by ACCAD/The Ohio State University"
+ROCKETBOX_LICENCE = "MIT: Microsoft Rocketbox, copyright Microsoft Corporation"
+
+
+def _source(name: str, read: Callable[[Path], Iterator[Clip]], licence: str) -> Source:
+    return Source(f"positions/{name}.npz.xz", f"{name}.npz", "", read, licence)
+
+
 POSITION_SOURCES = {
-    "accad_markers": Source("positions/accad_markers.npz.xz", "accad_markers.npz", "", accad_markers, ACCAD_LICENCE),
+    "accad_markers": _source("accad_markers", accad_markers, ACCAD_LICENCE),
+    "rocketbox": _source("rocketbox", rocketbox, ROCKETBOX_LICENCE),
 }
