@@ -425,7 +425,169 @@ def rocketbox(path: Path) -> Iterator[Clip]:
     return _figures(path, _BIPED, lambda subject, _: subject)
 
 
+# The Daz figure of cmu_daz, scaled to 1.70 m: see `sources` for what its conversion moved.
+_DAZ_SCALE = 0.984
+_DAZ_FIGURE = Figure(
+    sides=("l", "r"),
+    limbs={
+        "hip": "{s}Thigh",
+        "knee": "{s}Shin",
+        "ankle": "{s}Foot",
+        "shoulder": "{s}Shldr",
+        "elbow": "{s}ForeArm",
+        "wrist": "{s}Hand",
+    },
+    foot="{s}Foot_end",
+    foot_slope=20.0,
+    heel=(0.0, 0.055, -0.045),
+    toe=("{s}Foot", (0.005, -0.18, -0.04)),
+    knuckles=("{s}Index1", "{s}Pinky1"),
+    head="head",
+    crown="head",
+    ears=(0.0, 0.005, 0.06),
+    spine=("abdomen", "chest", 0.5),
+    eyes=("leftEye", "rightEye", 45.0),
+)
+_DAZ_KNEE_M, _DAZ_SHOULDER_M = 0.042 * _DAZ_SCALE, 0.045 * _DAZ_SCALE  # knees too high, shoulders too far inward
+_DAZ_KNEE_DEG, _DAZ_ELBOW_DEG = 7.6, 16.4  # that its limbs rest bent, of a person's who stands straight
+
+
+def _straighten_daz(at: Points) -> Points:
+    """The figure's joints where the captured person's were: limbs that hang straight are straight."""
+    at = dict(at)
+    for side in "lr":
+        outward = _DAZ_SHOULDER_M * normalise(at[f"{side}Shldr"] - at[f"{side}Collar"])
+        arm = [f"{side}{name}" for name in ("Shldr", "ForeArm", "Hand", "Index1", "Pinky1")]
+        at |= {name: at[name] + outward for name in arm}
+        upper, lower = at[arm[1]] - at[arm[0]], at[arm[2]] - at[arm[1]]
+        unbent = rotation.from_axis_angle(np.cross(upper, lower), np.full(len(upper), -np.radians(_DAZ_ELBOW_DEG)))
+        shift = rotation.rotate(unbent, lower) - lower
+        at |= {name: at[name] + shift for name in arm[2:]}
+        hip, knee, foot, end = (at[f"{side}{name}"] for name in ("Thigh", "Shin", "Foot", "Foot_end"))
+        thigh, shin = knee - hip, foot - knee
+        unbent = rotation.from_axis_angle(np.cross(thigh, shin), np.full(len(thigh), -np.radians(_DAZ_KNEE_DEG)))
+        new_knee = knee + _DAZ_KNEE_M * normalise(thigh)
+        new_foot = new_knee + rotation.rotate(unbent, shin - _DAZ_KNEE_M * normalise(shin))
+        at |= {f"{side}Shin": new_knee, f"{side}Foot": new_foot, f"{side}Foot_end": end + new_foot - foot}
+    return at
+
+
+def cmu_dance_martial(path: Path) -> Iterator[Clip]:
+    """CMU's subjects 60 and 61 (salsa, partners in the same takes) and 94 (Indian dance); 135 is in cmu_85_131_135."""
+    return _figures(path, _DAZ_FIGURE, lambda subject, _: "" if subject == "cmu_135" else subject, _straighten_daz)
+
+
+_ACCAD_FIGURE = Figure(
+    sides=("Left", "Right"),
+    limbs={
+        "hip": "{s}UpLeg",
+        "knee": "{s}Leg",
+        "ankle": "{s}Foot",
+        "shoulder": "{s}Arm",
+        "elbow": "{s}ForeArm",
+        "wrist": "{s}Hand",
+    },
+    foot="{s}ToeBase",
+    foot_slope=21.0,
+    heel=(0.0, 0.055, -0.045),
+    toe=("{s}ToeBase_end", (0.0, -0.005, -0.015)),
+    knuckles=("{s}Hand_end",),
+    head="Head",
+    crown="Head_end",
+    ears=(0.0, -0.01, 0.03),
+    spine=("Spine", "Spine1", 0.8),
+)
+
+
+def accad_female1(path: Path) -> Iterator[Clip]:
+    """The Open Motion Project's woman as a skeleton: the takes that accad_markers lacks."""
+    return _figures(path, _ACCAD_FIGURE, lambda subject, name: subject if "_D" in name else "")
+
+
+_EYES_A = Figure(
+    sides=("Left", "Right"),
+    limbs={
+        "hip": "{s}Hip",
+        "knee": "{s}Knee",
+        "ankle": "{s}Ankle",
+        "shoulder": "{s}Shoulder",
+        "elbow": "{s}Elbow",
+        "wrist": "{s}Wrist",
+    },
+    foot="{s}Ankle_end",
+    foot_slope=90.0,
+    heel=(0.0, 0.055, -0.055),
+    toe=("{s}Ankle", (0.005, -0.18, -0.06)),
+    knuckles=("{s}Wrist_end",),
+    head="Head",
+    crown="Head_end",
+    ears=(0.0, -0.01, 0.08),
+    spine=("Chest", "Chest2", 0.55),
+)
+
+
+def eyes_japan_a(path: Path) -> Iterator[Clip]:
+    """Eyes, JAPAN's clip of one fighter, whose skeleton tells nothing of its feet's turns."""
+    return _figures(path, _EYES_A, lambda _, name: "eyes_japan_a")
+
+
+_EYES_B = Figure(
+    sides=("Left", "Right"),
+    limbs={
+        "hip": "{s}UpLeg",
+        "knee": "{s}LowLeg",
+        "ankle": "{s}Foot",
+        "shoulder": "{s}UpArm",
+        "elbow": "{s}LowArm",
+        "wrist": "{s}Hand",
+    },
+    foot="{s}Foot_end",
+    foot_slope=28.0,
+    heel=(0.0, 0.055, -0.05),
+    toe=("{s}Foot_end", (0.0, -0.04, 0.015)),
+    knuckles=("{s}Hand_end",),
+    head="Head",
+    crown="Head_end",
+    ears=(0.0, -0.01, 0.07),
+    spine=("Chest", "Neck", 0.25),
+)
+
+
+def eyes_japan_b(path: Path) -> Iterator[Clip]:
+    """Eyes, JAPAN's clips of another fighter."""
+    return _figures(path, _EYES_B, lambda _, name: "eyes_japan_b")
+
+
+_STYLE100 = Figure(
+    sides=("Left", "Right"),
+    limbs={
+        "hip": "{s}Hip",
+        "knee": "{s}Knee",
+        "ankle": "{s}Ankle",
+        "shoulder": "{s}Shoulder",
+        "elbow": "{s}Elbow",
+        "wrist": "{s}Wrist",
+    },
+    foot="{s}Toe",
+    foot_slope=29.0,
+    heel=(0.0, 0.055, -0.095),
+    toe=("{s}Toe_end", (0.0, -0.01, 0.01)),
+    knuckles=("{s}Wrist_end",),
+    head="Head",
+    crown="Head_end",
+    ears=(0.0, -0.01, 0.04),
+    spine=("Chest2", "Chest3", 0.0),
+)
+
+
+def style100_neutral(path: Path) -> Iterator[Clip]:
+    """100STYLE's neutral run, walk, idle and transition."""
+    return _figures(path, _STYLE100, lambda _, name: "style100")
+
+
 ACCAD_LICENCE = "CC BY 3.0: Open Motion Project by ACCAD/The Ohio State University"
+EYES_LICENCE = "CC BY 2.1 JP: Eyes, JAPAN Co. Ltd."
+STYLE100_LICENCE = "CC BY 4.0: The 100STYLE Dataset, Ian Mason"
 ROCKETBOX_LICENCE = "MIT: Microsoft Rocketbox, copyright Microsoft Corporation"
 
 
@@ -436,4 +598,9 @@ def _source(name: str, read: Callable[[Path], Iterator[Clip]], licence: str) -> 
 POSITION_SOURCES = {
     "accad_markers": _source("accad_markers", accad_markers, ACCAD_LICENCE),
     "rocketbox": _source("rocketbox", rocketbox, ROCKETBOX_LICENCE),
+    "cmu_dance_martial": _source("cmu_dance_martial", cmu_dance_martial, CMU_LICENCE),
+    "accad_female1": _source("accad_female1", accad_female1, ACCAD_LICENCE),
+    "eyes_japan_a": _source("eyes_japan_a", eyes_japan_a, EYES_LICENCE),
+    "eyes_japan_b": _source("eyes_japan_b", eyes_japan_b, EYES_LICENCE),
+    "style100_neutral": _source("style100_neutral", style100_neutral, STYLE100_LICENCE),
 }
