@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import itertools
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -22,10 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from ..capture.pose import BODY27
 from ..errors import UserError
 from ..motion import rotation
 from ..motion.rotation import Array, normalise
 from .sources import (
+    ACROMION_M,
+    BEYOND_ACROMION_M,
     CMU_LICENCE,
     PRMD_MARKERS,
     Clip,
@@ -36,6 +40,7 @@ from .sources import (
     fill_gaps,
     join_landmarks,
     joint_centres,
+    pelvis_for_hips,
     place_on_head,
     sound_parts,
 )
@@ -94,9 +99,6 @@ _CLUSTERS = (  # markers on one bone or nearly so: a lost one stays where it was
 )
 _LONGEST_GAP_S = 0.2
 _TOE_BACK_M = 0.045  # its toe markers sit on the big toe's end, those of Plug-in Gait on the second metatarsal's head
-# From its shoulder markers, on the outer edge, to where Plug-in Gait has them: functional centres (a sphere about which
-# the elbow moves, in the trunk's axes) lie 45 mm below and 12 mm inward of the former.
-_SHOULDER_M = (-0.032, -0.005)  # outward, up
 _ACCAD_SUBJECTS = {
     "accad_female": "accad_female1",
     "accad_male1": "accad_male1",
@@ -123,8 +125,10 @@ def accad_markers(path: Path) -> Iterator[Clip]:
             known = {mark: np.where(seen[own][:, None], at[own], 0.0) for mark, own in _ACCAD_MARKERS.items()}
             filled, sound = fill_gaps(known, round(_LONGEST_GAP_S * fps))
             if sound.any():
-                takes.setdefault(_ACCAD_SUBJECTS[subject], []).append((name, fps, _as_plug_in(filled), sound))
+                takes.setdefault(_ACCAD_SUBJECTS[subject], []).append((name, fps, filled, sound))
     for subject, parts in takes.items():
+        fit = _fit_markers({mark: np.concatenate([at[mark][sound] for _, _, at, sound in parts]) for mark in PRMD_MARKERS})
+        parts = [(name, fps, _as_plug_in(at, fit), sound) for name, fps, at, sound in parts]
         pitch = _median_pitch([_head_angles(at)[sound] for _, _, at, sound in parts])
         placed = [(name, fps, joint_centres(at, pitch), sound) for name, fps, at, sound in parts]
         floor = _floor([landmarks[sound] for _, _, landmarks, sound in placed])
@@ -184,16 +188,115 @@ def _superpose(shape: Array, places: Array, known: Flags) -> tuple[Array, Array]
     return turns, centre - np.einsum("tij,tj->ti", turns, own)
 
 
-def _as_plug_in(at: Markers) -> Markers:
-    """The markers moved to where Plug-in Gait puts them."""
+@dataclass(frozen=True)
+class MarkerFit:
+    """Where one person's markers sat, metres, by side (L, R) where not of the middle.
+
+    hip: from the middle of the waist markers to a hip's centre, in the pelvis' axes (outward, back, up). shoulder: from
+    its marker to the shoulder's centre, in the trunk's. along: how far to move a marker down its limb. inward: how far
+    to move it to the side the limb bends to.
+    """
+
+    hip: Array
+    shoulder: dict[str, Array]
+    along: dict[str, float]
+    inward: dict[str, float]
+
+
+_USUAL_SHOULDER_M, _USUAL_HIP_M = np.array([-0.012, 0.0, -0.045]), np.array([0.09, -0.03, -0.09])
+_TRUST_M2 = 0.01  # of the usual place against the fitted one, by the squares of the limb's moves, a frame
+_ANKLE_M = 0.08  # above the floor, of a foot that stands
+_STRAIGHT_PERCENT = 1.0  # so many of a person's frames show a limb straight, that is, bent by:
+_STRAIGHT_DEG = {"KNE": 2.0, "ELB": 5.0}
+_MOST_INWARD_M = 0.045
+
+
+def _fit_markers(at: Markers) -> MarkerFit:
+    """From all of a person's frames: markers that sat too high, too low, or before or behind the joint.
+
+    Hips and shoulders: the centres of spheres on which knees and elbows move. Ankles: as high as they are.
+    Knees and elbows: limbs divided alike on both sides, and straight where they are straightest.
+    """
+    hips, shoulder = [], {}
+    for side in "LR":
+        trunk, waist = _outward_axes(at, side), _waist(at, side)
+        shoulder[side] = _fit_centre(at[f"{side}ELB"] - at[f"{side}SHO"], trunk, _USUAL_SHOULDER_M)
+        hips.append(_fit_centre(at[f"{side}KNE"] - waist[0], waist[1], _USUAL_HIP_M))
+    still = MarkerFit(np.mean(hips, 0), shoulder, {}, {})
+    points = joint_centres(_as_plug_in(at, still))
+    where = {name: points[:, BODY27.index(name)] for name in BODY27.names}
+    floor = _floor([points])[2]
+    along: dict[str, float] = {}
+    inward: dict[str, float] = {}
+    for joint, upper, middle, lower in (("KNE", "hip", "knee", "ankle"), ("ELB", "shoulder", "elbow", "wrist")):
+        lengths = {}
+        for side, name in (("L", "left"), ("R", "right")):
+            a, b, c = (where[f"{name}_{part}"] for part in (upper, middle, lower))
+            lengths[side] = np.array([np.median(np.linalg.norm(v, axis=-1)) for v in (b - a, c - b)])
+            if joint == "KNE":
+                along[f"{side}ANK"] = float(np.percentile(c[:, 2], _FLOOR_PERCENT)) - floor - _ANKLE_M
+                lengths[side][1] += along[f"{side}ANK"]
+            cosine = (normalise(b - a) * normalise(c - b)).sum(-1)
+            bent = np.arccos(np.clip(np.percentile(cosine, 100.0 - _STRAIGHT_PERCENT), -1.0, 1.0))
+            surplus = bent - np.radians(_STRAIGHT_DEG[joint])
+            inward[f"{side}{joint}"] = float(np.clip(surplus / (1.0 / lengths[side]).sum(), 0.0, _MOST_INWARD_M))
+        share = np.mean([upper_m / (upper_m + lower_m) for upper_m, lower_m in lengths.values()])
+        along |= {f"{side}{joint}": float(share * both.sum() - both[0]) for side, both in lengths.items()}
+    return replace(still, along=along, inward=inward)
+
+
+def _fit_centre(limb: Array, axes: Array, usual: Array) -> Array:
+    """The centre (3,) of the sphere on which a limb's end moves, in `axes` (T, 3, 3), by linear least squares.
+
+    limb: from where the centre is told to the limb's end, (T, 3). usual: the centre to fall back on, the more the less
+    the limb moves.
+    """
+    end = np.einsum("tji,tj->ti", axes, limb)
+    terms, squares = 2.0 * (end - end.mean(0)), (end**2).sum(-1)
+    weight = _TRUST_M2 * len(end) * np.eye(3)
+    return np.linalg.solve(terms.T @ terms + weight, terms.T @ (squares - squares.mean()) + weight @ usual)
+
+
+def _waist(at: Markers, side: str) -> tuple[Array, Array]:
+    """The middle of the waist markers (T, 3), and the pelvis' axes (T, 3, 3): towards a side, back, up."""
+    front, rear = (at["LASI"] + at["RASI"]) / 2, (at["LPSI"] + at["RPSI"]) / 2
+    left = normalise(at["LASI"] - at["RASI"])
+    axes = _axes(left, np.cross(left, across(rear - front, left)))
+    return (front + rear) / 2, axes * (1.0 if side == "L" else np.array([-1.0, 1.0, 1.0]))
+
+
+def _outward_axes(at: Markers, side: str) -> Array:
+    """The trunk's axes (T, 3, 3) as columns: towards a side, back, up."""
     up = normalise(at["C7"] + at["CLAV"] - at["T10"] - at["STRN"])
-    left = across(at["LSHO"] - at["RSHO"], up)
+    axes = _axes(across(at["LSHO"] - at["RSHO"], up), up)
+    return axes * (1.0 if side == "L" else np.array([-1.0, 1.0, 1.0]))
+
+
+def _as_plug_in(at: Markers, fit: MarkerFit) -> Markers:
+    """The markers moved to where Plug-in Gait puts them."""
     moved = dict(at)
+    middle, pelvis = _waist(at, "L")
+    depth = float(np.median(np.linalg.norm(at["LASI"] + at["RASI"] - at["LPSI"] - at["RPSI"], axis=-1))) / 2
+    frame = pelvis_for_hips(fit.hip, depth)
     for side, sign in (("L", 1.0), ("R", -1.0)):
-        outward, rise = _SHOULDER_M
-        moved[f"{side}SHO"] = at[f"{side}SHO"] + outward * sign * left + rise * up
-        moved[f"{side}TOE"] = at[f"{side}TOE"] - _TOE_BACK_M * normalise(at[f"{side}TOE"] - at[f"{side}HEE"])
+        moved |= {f"{side}{end}": middle + pelvis @ (place * [sign, 1.0, 1.0]) for end, place in frame.items()}
+        own = {name: at[f"{side}{name}"] for name in ("SHO", "ELB", "KNE", "ANK", "HEE", "TOE")}
+        wrist, foot = (at[f"{side}WRA"] + at[f"{side}WRB"]) / 2, normalise(own["TOE"] - own["HEE"])
+        forearm, shin = normalise(wrist - own["ELB"]), normalise(own["ANK"] - own["KNE"])
+        folds = across((own["SHO"] + wrist) / 2 - own["ELB"], forearm)
+        beyond = fit.shoulder[side] + [-BEYOND_ACROMION_M, 0.0, ACROMION_M]
+        moved |= {
+            f"{side}SHO": own["SHO"] + _outward_axes(at, side) @ beyond,
+            f"{side}ELB": own["ELB"] + _moves(fit, f"{side}ELB", forearm, folds),
+            f"{side}KNE": own["KNE"] + _moves(fit, f"{side}KNE", shin, -across(foot, shin)),
+            f"{side}ANK": own["ANK"] + _moves(fit, f"{side}ANK", shin, -across(foot, shin)),
+            f"{side}TOE": own["TOE"] - _TOE_BACK_M * foot,
+        }
     return moved
+
+
+def _moves(fit: MarkerFit, marker: str, down: Array, inward: Array) -> Array:
+    return fit.along.get(marker, 0.0) * down + fit.inward.get(marker, 0.0) * inward
 
 
 def _head_angles(at: Markers) -> Array:
@@ -499,9 +602,12 @@ _ACCAD_FIGURE = Figure(
 )
 
 
+_ONLY_SKELETON = re.compile(r"_D\d|_S[23]_|(?<!Lie)T2$")  # the scenes, and second takes
+
+
 def accad_female1(path: Path) -> Iterator[Clip]:
     """The Open Motion Project's woman as a skeleton: the takes that accad_markers lacks."""
-    return _figures(path, _ACCAD_FIGURE, lambda subject, name: subject if "_D" in name else "")
+    return _figures(path, _ACCAD_FIGURE, lambda subject, name: subject if _ONLY_SKELETON.search(name) else "")
 
 
 _EYES_A = Figure(
@@ -548,7 +654,7 @@ _EYES_B = Figure(
     knuckles=("{s}Hand_end",),
     head="Head",
     crown="Head_end",
-    ears=(0.0, -0.01, 0.07),
+    ears=(0.0, -0.01, 0.09),
     spine=("Chest", "Neck", 0.25),
 )
 
@@ -570,8 +676,8 @@ _STYLE100 = Figure(
     },
     foot="{s}Toe",
     foot_slope=29.0,
-    heel=(0.0, 0.055, -0.095),
-    toe=("{s}Toe_end", (0.0, -0.01, 0.01)),
+    heel=(0.0, 0.045, -0.095),
+    toe=("{s}Toe_end", (0.0, 0.0, 0.01)),
     knuckles=("{s}Wrist_end",),
     head="Head",
     crown="Head_end",

@@ -471,13 +471,24 @@ def _hips(at: Markers) -> Markers:
     return {"left_hip": middle + aside, "right_hip": middle - aside}
 
 
+def pelvis_for_hips(hip: Array, depth: float) -> Markers:
+    """Where Plug-in Gait's left waist markers (3,) must sit for `joint_centres` to put the left hip at `hip` (3,).
+
+    Both in the pelvis' axes (left, back, up); depth: from the front pair to the back pair, metres.
+    """
+    depth = min(depth, _DEEPEST_PELVIS_M)
+    width = min((hip[0] - 0.0073) / 0.33, _WIDEST_PELVIS_M)
+    back, up = hip[1] + 0.76 * depth - 0.0099, hip[2] + 0.30 * width + 0.0109
+    return {"ASI": np.array([width / 2, back - depth, up]), "PSI": np.array([0.05, back, up])}
+
+
 def across(v: Array, axis: Array) -> Array:
     """The direction (T, 3) of v at right angles to the unit vectors `axis`."""
     return normalise(v - (v * axis).sum(-1, keepdims=True) * axis)
 
 
 _HALF_KNEE_M, _HALF_ANKLE_M, _HALF_ELBOW_M = 0.055, 0.043, 0.041  # each with the marker's own radius
-_ACROMION_M, _BEYOND_ACROMION_M = 0.04, 0.02  # the shoulder's centre below and outward of its marker
+ACROMION_M, BEYOND_ACROMION_M = 0.04, 0.02  # the shoulder's centre below and outward of its marker
 
 
 def _leg(hip: Array, part: Markers, sign: float) -> Markers:
@@ -514,7 +525,7 @@ def _hinge_centre(marker: Array, upper: Array, lower: Array, half_width_m: float
 
 def _arm(part: Markers, up: Array, outward: Array, sign: float) -> Markers:
     """part: one side's markers without their first letter; up, outward: of the trunk; sign: 1 left, -1 right."""
-    shoulder = part["SHO"] - _ACROMION_M * up + _BEYOND_ACROMION_M * outward
+    shoulder = part["SHO"] - ACROMION_M * up + BEYOND_ACROMION_M * outward
     wrist = (part["WRA"] + part["WRB"]) / 2
     along = normalise(part["FIN"] - wrist)
     knuckles = across(part["WRA"] - part["WRB"], along)
