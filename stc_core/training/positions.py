@@ -130,10 +130,9 @@ def accad_markers(path: Path) -> Iterator[Clip]:
         fit = _fit_markers({mark: np.concatenate([at[mark][sound] for _, _, at, sound in parts]) for mark in PRMD_MARKERS})
         parts = [(name, fps, _as_plug_in(at, fit), sound) for name, fps, at, sound in parts]
         pitch = _median_pitch([_head_angles(at)[sound] for _, _, at, sound in parts])
-        placed = [(name, fps, joint_centres(at, pitch), sound) for name, fps, at, sound in parts]
-        floor = _floor([landmarks[sound] for _, _, landmarks, sound in placed])
-        for name, fps, landmarks, sound in placed:
-            yield from sound_parts(_tidy(name), subject, fps, landmarks - floor, sound, _accad_action(name))
+        on_floor = _on_floor([(joint_centres(at, pitch), fps) for _, fps, at, _ in parts])
+        for (name, fps, _, sound), landmarks in zip(parts, on_floor, strict=True):
+            yield from sound_parts(_tidy(name), subject, fps, landmarks, sound, _accad_action(name))
 
 
 def _complete(at: Points, seen: dict[str, Flags], cluster: tuple[str, ...], longest: float) -> None:
@@ -205,10 +204,10 @@ class MarkerFit:
 
 _USUAL_SHOULDER_M, _USUAL_HIP_M = np.array([-0.012, 0.0, -0.045]), np.array([0.09, -0.03, -0.09])
 _TRUST_M2 = 0.01  # of the usual place against the fitted one, by the squares of the limb's moves, a frame
-_ANKLE_M = 0.08  # above the floor, of a foot that stands
+_ANKLE_M, _LOW_PERCENT = 0.08, 20.0  # above the floor, of a foot that stands, which it does in the lowest frames
 _STRAIGHT_PERCENT = 1.0  # so many of a person's frames show a limb straight, that is, bent by:
 _STRAIGHT_DEG = {"KNE": 2.0, "ELB": 5.0}
-_MOST_INWARD_M = 0.045
+_MOST_INWARD_M = {"KNE": 0.045, "ELB": 0.03}
 
 
 def _fit_markers(at: Markers) -> MarkerFit:
@@ -225,7 +224,7 @@ def _fit_markers(at: Markers) -> MarkerFit:
     still = MarkerFit(np.mean(hips, 0), shoulder, {}, {})
     points = joint_centres(_as_plug_in(at, still))
     where = {name: points[:, BODY27.index(name)] for name in BODY27.names}
-    floor = _floor([points])[2]
+    floor = float(np.median(points[:, _FEET, 2].min(1))) - _SOLE_M
     along: dict[str, float] = {}
     inward: dict[str, float] = {}
     for joint, upper, middle, lower in (("KNE", "hip", "knee", "ankle"), ("ELB", "shoulder", "elbow", "wrist")):
@@ -234,12 +233,12 @@ def _fit_markers(at: Markers) -> MarkerFit:
             a, b, c = (where[f"{name}_{part}"] for part in (upper, middle, lower))
             lengths[side] = np.array([np.median(np.linalg.norm(v, axis=-1)) for v in (b - a, c - b)])
             if joint == "KNE":
-                along[f"{side}ANK"] = float(np.percentile(c[:, 2], _FLOOR_PERCENT)) - floor - _ANKLE_M
+                along[f"{side}ANK"] = float(np.percentile(c[:, 2], _LOW_PERCENT)) - floor - _ANKLE_M
                 lengths[side][1] += along[f"{side}ANK"]
             cosine = (normalise(b - a) * normalise(c - b)).sum(-1)
             bent = np.arccos(np.clip(np.percentile(cosine, 100.0 - _STRAIGHT_PERCENT), -1.0, 1.0))
             surplus = bent - np.radians(_STRAIGHT_DEG[joint])
-            inward[f"{side}{joint}"] = float(np.clip(surplus / (1.0 / lengths[side]).sum(), 0.0, _MOST_INWARD_M))
+            inward[f"{side}{joint}"] = float(np.clip(surplus / (1.0 / lengths[side]).sum(), 0.0, _MOST_INWARD_M[joint]))
         share = np.mean([upper_m / (upper_m + lower_m) for upper_m, lower_m in lengths.values()])
         along |= {f"{side}{joint}": float(share * both.sum() - both[0]) for side, both in lengths.items()}
     return replace(still, along=along, inward=inward)
@@ -316,13 +315,31 @@ def _median_pitch(angles: list[Array]) -> float:
     return float(np.median(every)) if len(every) else 0.0
 
 
-_FLOOR_PERCENT, _SOLE_M = 5.0, 0.01  # the lowest landmark of a foot on the floor lies so high
+_SOLE_M = 0.012  # the lower of heel and toe of a foot on the floor lies so high
+_STILL_M_S = 0.15
+_OTHER_FLOOR_M = 0.05  # a take whose feet rest so far off the person's floor was recorded on another
+_FEET = [BODY27.index(f"{side}_{name}") for side in ("left", "right") for name in ("heel", "toe")]
 
 
-def _floor(takes: list[Array]) -> Array:
-    """The height of a person's floor, as a vector (3,): under the lowest landmark of takes (T, 27, 3) each."""
-    lowest = np.concatenate([landmarks[..., 2].min(1) for landmarks in takes])
-    return np.array([0.0, 0.0, float(np.percentile(lowest, _FLOOR_PERCENT)) - _SOLE_M])
+def _on_floor(takes: list[tuple[Array, float]]) -> list[Array]:
+    """A person's takes (T, 27, 3), each with its rate, with the floor at zero: where the lower foot rests."""
+    rests = [_foot_rests(landmarks, fps) for landmarks, fps in takes]
+    every = np.concatenate(rests)
+    floor = float(np.median(every)) - _SOLE_M if len(every) else 0.0
+    placed = []
+    for (landmarks, _), rest in zip(takes, rests, strict=True):
+        own = float(np.median(rest)) - _SOLE_M if len(rest) else floor
+        placed.append(landmarks - [0.0, 0.0, own if abs(own - floor) > _OTHER_FLOOR_M else floor])
+    return placed
+
+
+def _foot_rests(landmarks: Array, fps: float) -> Array:
+    """Heights (N,) of the lowest point of both feet in the frames in which it is still."""
+    feet = landmarks[:, _FEET]
+    speeds = np.linalg.norm(np.gradient(feet, axis=0), axis=-1) * fps
+    lowest = feet[..., 2].argmin(1)
+    rows = np.arange(len(feet))
+    return feet[rows, lowest, 2][speeds[rows, lowest] < _STILL_M_S]
 
 
 def _tidy(name: str) -> str:
@@ -491,9 +508,9 @@ def _figures(
     for who, parts in takes.items():
         pitch = 0.0 if figure.eyes else _median_pitch([_figure_pitch(at, figure) for _, _, at in parts])
         placed = [(name, fps, place(at, figure, fps, pitch)) for name, fps, at in parts]
-        floor = _floor([landmarks for _, _, landmarks in placed])
-        for name, fps, landmarks in placed:
-            yield from sound_parts(_tidy(name), who, fps, landmarks - floor, action=_figure_action(name))
+        on_floor = _on_floor([(landmarks, fps) for _, fps, landmarks in placed])
+        for (name, fps, _), landmarks in zip(placed, on_floor, strict=True):
+            yield from sound_parts(_tidy(name), who, fps, landmarks, action=_figure_action(name))
 
 
 def _figure_action(name: str) -> str:
@@ -602,12 +619,30 @@ _ACCAD_FIGURE = Figure(
 )
 
 
+# Against the same takes in accad_markers its shoulders lie 4 cm low (the upper arm is 19 cm long), its knees 3 cm;
+# its spine lies on the back.
+_ACCAD_SHOULDER_M, _ACCAD_KNEE_M, _ACCAD_SPINE_M = 0.04, 0.03, 0.06
+
+
+def _lengthen_accad(at: Points) -> Points:
+    """The skeleton's joints with shoulders and knees where the markers say."""
+    at = dict(at)
+    up = normalise(at["LeftArm"] + at["RightArm"] - at["LeftUpLeg"] - at["RightUpLeg"])
+    back = np.cross(up, across(at["LeftArm"] - at["RightArm"], up))
+    at |= {name: at[name] - _ACCAD_SPINE_M * back for name in ("Spine", "Spine1")}
+    for side in ("Left", "Right"):
+        at[f"{side}Arm"] = at[f"{side}Arm"] + _ACCAD_SHOULDER_M * up
+        knee = at[f"{side}Leg"]
+        at[f"{side}Leg"] = knee + _ACCAD_KNEE_M * normalise(at[f"{side}UpLeg"] - knee)
+    return at
+
+
 _ONLY_SKELETON = re.compile(r"_D\d|_S[23]_|(?<!Lie)T2$")  # the scenes, and second takes
 
 
 def accad_female1(path: Path) -> Iterator[Clip]:
     """The Open Motion Project's woman as a skeleton: the takes that accad_markers lacks."""
-    return _figures(path, _ACCAD_FIGURE, lambda subject, name: subject if _ONLY_SKELETON.search(name) else "")
+    return _figures(path, _ACCAD_FIGURE, lambda subject, name: subject if _ONLY_SKELETON.search(name) else "", _lengthen_accad)
 
 
 _EYES_A = Figure(
@@ -627,14 +662,24 @@ _EYES_A = Figure(
     knuckles=("{s}Wrist_end",),
     head="Head",
     crown="Head_end",
-    ears=(0.0, -0.01, 0.08),
-    spine=("Chest", "Chest2", 0.55),
+    ears=(0.0, -0.01, 0.06),
+    spine=("Chest", "Chest2", 0.4),
 )
+
+
+_EYES_HIP_M = 0.05  # hips too high: 0.57 to 0.59 of the body's height, where people's joints are at 0.52 to 0.54
+
+
+def _lower_hips(at: Points, figure: Figure) -> Points:
+    at = dict(at)
+    (left, right), (left_arm, right_arm) = ([figure.limbs[n].format(s=s) for s in figure.sides] for n in ("hip", "shoulder"))
+    down = normalise(at[left] + at[right] - at[left_arm] - at[right_arm])
+    return at | {name: at[name] + _EYES_HIP_M * down for name in (left, right)}
 
 
 def eyes_japan_a(path: Path) -> Iterator[Clip]:
     """Eyes, JAPAN's clip of one fighter, whose skeleton tells nothing of its feet's turns."""
-    return _figures(path, _EYES_A, lambda _, name: "eyes_japan_a")
+    return _figures(path, _EYES_A, lambda *_: "eyes_japan_a", lambda at: _lower_hips(at, _EYES_A))
 
 
 _EYES_B = Figure(
@@ -661,7 +706,7 @@ _EYES_B = Figure(
 
 def eyes_japan_b(path: Path) -> Iterator[Clip]:
     """Eyes, JAPAN's clips of another fighter."""
-    return _figures(path, _EYES_B, lambda _, name: "eyes_japan_b")
+    return _figures(path, _EYES_B, lambda *_: "eyes_japan_b", lambda at: _lower_hips(at, _EYES_B))
 
 
 _STYLE100 = Figure(
@@ -688,7 +733,7 @@ _STYLE100 = Figure(
 
 def style100_neutral(path: Path) -> Iterator[Clip]:
     """100STYLE's neutral run, walk, idle and transition."""
-    return _figures(path, _STYLE100, lambda _, name: "style100")
+    return _figures(path, _STYLE100, lambda *_: "style100")
 
 
 ACCAD_LICENCE = "CC BY 3.0: Open Motion Project by ACCAD/The Ohio State University"
