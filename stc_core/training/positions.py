@@ -10,7 +10,6 @@ Licences are with the sources below; each asks for its credit line.
 
 from __future__ import annotations
 
-import itertools
 import lzma
 import re
 import zlib
@@ -76,7 +75,9 @@ def read_positions(path: Path) -> PositionFile:
     """A file of positions, packed or unpacked. Raises UserError where it is another or is damaged."""
     try:
         content = path.read_bytes()
-        with np.load(BytesIO(lzma.decompress(content) if path.suffix == ".xz" else content), allow_pickle=False) as file:
+        with np.load(
+            BytesIO(lzma.decompress(content) if path.suffix == ".xz" else content), allow_pickle=False
+        ) as file:
             joint, clip, subject = ([str(name) for name in file[key]] for key in ("joint", "clip", "subject"))
             fps, start = [float(rate) for rate in file["fps"]], file["start"].astype(np.int64)
             positions, unit_m = file["positions"], float(file["unit_m"])
@@ -127,7 +128,9 @@ def accad_markers(path: Path) -> Iterator[Clip]:
             if sound.any():
                 takes.setdefault(_ACCAD_SUBJECTS[subject], []).append((name, fps, filled, sound))
     for subject, parts in takes.items():
-        fit = _fit_markers({mark: np.concatenate([at[mark][sound] for _, _, at, sound in parts]) for mark in PRMD_MARKERS})
+        fit = _fit_markers(
+            {mark: np.concatenate([at[mark][sound] for _, _, at, sound in parts]) for mark in PRMD_MARKERS}
+        )
         parts = [(name, fps, _as_plug_in(at, fit), sound) for name, fps, at, sound in parts]
         pitch = _median_pitch([_head_angles(at)[sound] for _, _, at, sound in parts])
         on_floor = _on_floor([(joint_centres(at, pitch), fps) for _, fps, at, _ in parts])
@@ -358,7 +361,6 @@ def _check_joints(file: PositionFile, needed: set[str], path: Path) -> None:
         raise UserError(f"{path} lacks the joint {min(missing)}.", "Choose the data set this reader is for.")
 
 
-
 Vector = tuple[float, float, float]
 
 
@@ -366,12 +368,12 @@ Vector = tuple[float, float, float]
 class Figure:
     """Which joints of a skeleton without turns carry the landmarks; {s} is the side's part of a name.
 
-    limbs: the joint of hip, knee, ankle, shoulder, elbow, wrist. foot: the joint that the ankle points to.
-    foot_slope: how far down it lies from the ankle while the sole is flat, degrees; 90 is straight below. heel, toe: from
-    the ankle and from a joint, in the level foot's axes (left, back, up). knuckles: the joints of index and pinky, or of
-    the hand's end alone. ears: their middle from the head's joint, in the level head's axes. crown: the joint that the
-    head points to. eyes: joints of both eyes, and how far above the head's joint they are seen, degrees. spine: between
-    two joints at an amount. The right side is the left's mirror image.
+    limbs: the joints of hip, knee, ankle, shoulder, elbow, wrist. foot: the joint that the ankle points to; foot_slope:
+    how far down that is while the sole is flat, degrees, 90 straight below. heel: from the ankle, in the level foot's
+    axes (left, back, up). toe: from a joint, in the same. knuckles: the joints of index and pinky, or the hand's end
+    alone. ears: their middle from the head's joint, in the level head's axes. crown: the joint that the head points to.
+    eyes: both eyes' joints, and how far above the level they are seen from the head's joint, degrees. spine: between two
+    joints at an amount from 0 to 1. The right side is the left's mirror image.
     """
 
     sides: tuple[str, str]
@@ -415,7 +417,7 @@ def place(at: Points, figure: Figure, fps: float, pitch: float = 0.0) -> Array:
     for side, part, sign in zip(("left", "right"), figure.sides, (1.0, -1.0), strict=True):
         own = {name: points[f"{side}_{name}"] for name in figure.limbs}
         knee = _hinge(own["knee"] - own["hip"], own["ankle"] - own["knee"], pelvis, 1.0, fps)
-        foot = _foot_axes(at[figure.foot.format(s=part)] - own["ankle"], knee, own["ankle"] - own["knee"], figure)
+        foot = _foot_axes(at[figure.foot.format(s=part)] - own["ankle"], knee, figure.foot_slope)
         mirror = np.array([sign, 1.0, 1.0])
         toe_joint, toe = figure.toe
         points[f"{side}_heel"] = own["ankle"] + foot @ (mirror * figure.heel)
@@ -449,15 +451,15 @@ def _hinge(upper: Array, lower: Array, parent: Array, usual: float, fps: float) 
     return across(np.einsum("tij,tj->ti", axes, local), normalise(lower))
 
 
-def _foot_axes(along: Array, hinge: Array, shin: Array, figure: Figure) -> Array:
-    """The axes (T, 3, 3) of a foot: level and facing -y where the figure stands on a flat sole."""
-    along = normalise(along)
-    if figure.foot_slope == 90.0:
-        return _axes(across(hinge, along), -along)
-    left = across(hinge, along)
-    steep = np.cross(along, left)
-    slope = np.radians(figure.foot_slope)
-    forward = np.cos(slope) * along + np.sin(slope) * steep
+def _foot_axes(along: Array, hinge: Array, slope_deg: float) -> Array:
+    """The axes (T, 3, 3) of a foot, level and facing -y where the figure stands on a flat sole.
+
+    along: from the ankle to a joint that then lies `slope_deg` below the level, or straight below it at 90.
+    """
+    bone = normalise(along)
+    left = across(hinge, bone)
+    slope = np.radians(slope_deg)
+    forward = np.cos(slope) * bone + np.sin(slope) * np.cross(bone, left)
     return _axes(left, np.cross(forward, left))
 
 
@@ -484,15 +486,22 @@ def _head_axes(at: Points, figure: Figure, trunk: Array, pitch: float) -> Array:
     return _axes(left, np.cross(level, left))
 
 
-def _figure_pitch(at: Points, figure: Figure) -> Array:
-    """How far the head seems to look up (T,), radians; nan where the trunk leans."""
-    points = {name: at[joint] for name, joint in (("head", figure.head), ("crown", figure.crown))}
-    hips, shoulders = (sum(at[figure.limbs[n].format(s=s)] for s in figure.sides) for n in ("hip", "shoulder"))
-    up = normalise(shoulders - hips)
-    left = [at[figure.limbs["shoulder"].format(s=s)] for s in figure.sides]
-    trunk = _axes(across(left[0] - left[1], up), up)
+def _rise(at: Points, figure: Figure) -> Array:
+    """How far a head without eyes seems to look up (T,), radians; nan where the trunk leans."""
+    hips, arms = ([at[figure.limbs[n].format(s=part)] for part in figure.sides] for n in ("hip", "shoulder"))
+    up = normalise(arms[0] + arms[1] - hips[0] - hips[1])
+    trunk = _axes(across(arms[0] - arms[1], up), up)
     forward = -_head_axes(at, figure, trunk, 0.0)[..., 1]
-    return np.where(up[:, 2] > _UPRIGHT, np.arcsin(forward[:, 2]), np.nan) if points else forward[:, 2]
+    return np.where(up[:, 2] > _UPRIGHT, np.arcsin(np.clip(forward[:, 2], -1.0, 1.0)), np.nan)
+
+
+_SHORTEST_NECK = 0.6  # of a person's usual distance from shoulders to ears; below, the conversion has folded the neck
+
+
+def _necks(landmarks: Array) -> Array:
+    """Distances (T,) from the middle of the shoulders to that of the ears."""
+    left, right, thorax = (landmarks[:, BODY27.index(name)] for name in ("left_ear", "right_ear", "thorax"))
+    return np.asarray(np.linalg.norm((left + right) / 2 - thorax, axis=-1))
 
 
 def _figures(
@@ -506,11 +515,12 @@ def _figures(
         if who := subject_of(subject, name):
             takes.setdefault(who, []).append((name, fps, prepare(file.points(number)[0])))
     for who, parts in takes.items():
-        pitch = 0.0 if figure.eyes else _median_pitch([_figure_pitch(at, figure) for _, _, at in parts])
-        placed = [(name, fps, place(at, figure, fps, pitch)) for name, fps, at in parts]
-        on_floor = _on_floor([(landmarks, fps) for _, fps, landmarks in placed])
-        for (name, fps, _), landmarks in zip(placed, on_floor, strict=True):
-            yield from sound_parts(_tidy(name), who, fps, landmarks, action=_figure_action(name))
+        pitch = 0.0 if figure.eyes else _median_pitch([_rise(at, figure) for _, _, at in parts])
+        placed = _on_floor([(place(at, figure, fps, pitch), fps) for _, fps, at in parts])
+        neck = _SHORTEST_NECK * float(np.median(np.concatenate([_necks(landmarks) for landmarks in placed])))
+        for (name, fps, _), landmarks in zip(parts, placed, strict=True):
+            sound = _necks(landmarks) > neck
+            yield from sound_parts(_tidy(name), who, fps, landmarks, sound, _figure_action(name))
 
 
 def _figure_action(name: str) -> str:
@@ -642,7 +652,9 @@ _ONLY_SKELETON = re.compile(r"_D\d|_S[23]_|(?<!Lie)T2$")  # the scenes, and seco
 
 def accad_female1(path: Path) -> Iterator[Clip]:
     """The Open Motion Project's woman as a skeleton: the takes that accad_markers lacks."""
-    return _figures(path, _ACCAD_FIGURE, lambda subject, name: subject if _ONLY_SKELETON.search(name) else "", _lengthen_accad)
+    return _figures(
+        path, _ACCAD_FIGURE, lambda subject, name: subject if _ONLY_SKELETON.search(name) else "", _lengthen_accad
+    )
 
 
 _EYES_A = Figure(
@@ -672,7 +684,9 @@ _EYES_HIP_M = 0.05  # hips too high: 0.57 to 0.59 of the body's height, where pe
 
 def _lower_hips(at: Points, figure: Figure) -> Points:
     at = dict(at)
-    (left, right), (left_arm, right_arm) = ([figure.limbs[n].format(s=s) for s in figure.sides] for n in ("hip", "shoulder"))
+    (left, right), (left_arm, right_arm) = (
+        [figure.limbs[n].format(s=s) for s in figure.sides] for n in ("hip", "shoulder")
+    )
     down = normalise(at[left] + at[right] - at[left_arm] - at[right_arm])
     return at | {name: at[name] + _EYES_HIP_M * down for name in (left, right)}
 
