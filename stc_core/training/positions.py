@@ -372,8 +372,8 @@ class Figure:
     how far down that is while the sole is flat, degrees, 90 straight below. heel: from the ankle, in the level foot's
     axes (left, back, up). toe: from a joint, in the same. knuckles: the joints of index and pinky, or the hand's end
     alone. ears: their middle from the head's joint, in the level head's axes. crown: the joint that the head points to.
-    eyes: both eyes' joints, and how far above the level they are seen from the head's joint, degrees. spine: between two
-    joints at an amount from 0 to 1. The right side is the left's mirror image.
+    eyes: both eyes' joints, and how far above the level they are seen from the head's joint, degrees. spine: between
+    two joints at an amount from 0 to 1. The right side is the left's mirror image.
     """
 
     sides: tuple[str, str]

@@ -45,7 +45,7 @@ class PrepareConfig:
     out: Path
     """the folder for the shards"""
     archives: Path | None = None
-    """the free data sets: their .tar.xz and .npz.xz as shipped, or the folders they unpack to"""
+    """the free data sets: their .tar.xz, .npz.xz and positions/*.npz.xz as shipped, or the folders they unpack to"""
     sources: tuple[str, ...] = tuple(SOURCES)
     """which of the free data sets"""
     bones: tuple[Path, ...] = ()
