@@ -196,7 +196,7 @@ def test_takes_that_another_source_has_are_left_out(tmp_path: Path) -> None:
 
 
 def _mover(frames: int = 600) -> Points:
-    """Joint centres (T, 3) of someone who stands and swings the arms, then the legs too; limbs are straight at times."""
+    """Joint centres (T, 3) of someone who stands, swings the arms, then the legs too; limbs are straight at times."""
     t = np.arange(frames) / FPS
     zero, later = 0.0 * t, np.clip(t - t[-1] / 2, 0.0, 1.0)
     at: Points = {}
