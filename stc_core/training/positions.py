@@ -603,8 +603,9 @@ def _straighten_daz(at: Points) -> Points:
 
 
 def cmu_dance_martial(path: Path) -> Iterator[Clip]:
-    """CMU's subjects 60 and 61 (salsa, partners in the same takes) and 94 (Indian dance); 135 is in cmu_85_131_135."""
-    return _figures(path, _DAZ_FIGURE, lambda subject, _: "" if subject == "cmu_135" else subject, _straighten_daz)
+    """CMU's subjects 60 and 61 (salsa, partners in the same takes), 94 (Indian dance) and 135 (karate, takes 03 to 10;
+    cmu_85_131_135 has 01 and 02)."""
+    return _figures(path, _DAZ_FIGURE, lambda subject, _: subject, _straighten_daz)
 
 
 _ACCAD_FIGURE = Figure(
