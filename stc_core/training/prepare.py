@@ -29,9 +29,13 @@ from ..errors import UserError
 from ..events import Event, Note, Progress, Report
 from ..motion.rotation import Array
 from . import bones, captured, h36m, mpi_inf_3dhp
+from .positions import POSITION_SOURCES
 from .shards import Clip, Info, Plan, Take, Taken, finished_takes, is_whole, lenient, stamp, write_takes
-from .sources import SOURCES, Source
+from .sources import SOURCES as TURNING_SOURCES
 from .sources import Clip as Body
+from .sources import Source
+
+SOURCES = TURNING_SOURCES | POSITION_SOURCES
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class PrepareConfig:
     out: Path
     """the folder for the shards"""
     archives: Path | None = None
-    """the free data sets: their .tar.xz and .npz.xz as shipped, or the folders they unpack to"""
+    """the free data sets: their .tar.xz, .npz.xz and positions/*.npz.xz as shipped, or the folders they unpack to"""
     sources: tuple[str, ...] = tuple(SOURCES)
     """which of the free data sets"""
     bones: tuple[Path, ...] = ()
