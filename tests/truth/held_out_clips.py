@@ -17,6 +17,7 @@ from .clips import BLUE, GREEN, RED, Clip, Person, Room, View
 HELD_OUT_SUBJECTS = ("accad_male2", "eyes_japan_a", "eyes_japan_b", "cmu_60", "cmu_61", "rocketbox_f")
 
 Kind = Literal["sitting", "floor", "dance", "fighting", "phone", "gesture", "everyday"]
+Floor = Literal["feet", "lowest foot", "body"]
 Prop = Literal["stool", "left phone", "right phone"]
 
 
@@ -24,12 +25,13 @@ Prop = Literal["stool", "left phone", "right phone"]
 class HeldOutClip(Clip):
     """A clip whose motion is SOURCE/CLIP of prepared shards.
 
-    floor: what is set on the floor, slow feet ("feet") or whatever is lowest ("body").
+    floor: what is on the floor: slow feet, with jumps between ("feet"); at all times whatever is lowest ("body"); or
+    that, and slow feet in their places ("lowest foot").
     props: a stool under who sits, a phone in a hand.
     """
 
     kind: Kind
-    floor: Literal["feet", "body"] = "feet"
+    floor: Floor = "feet"
     props: tuple[Prop, ...] = ()
 
     @property
@@ -68,7 +70,7 @@ ORANGE = Person(
 )
 GREY = Person(
     height=1.08,
-    width=1.1,
+    width=1.06,
     legs=0.98,
     skin=(0.8, 0.55, 0.42),
     hair=(0.35, 0.22, 0.08),
@@ -76,9 +78,9 @@ GREY = Person(
     trousers=(0.03, 0.04, 0.1),
     shoes=(0.08, 0.04, 0.02),
     long_sleeves=True,
-    belly=1.3,
-    shoulders=1.05,
-    loose=1.8,
+    belly=1.25,
+    shoulders=0.97,
+    loose=1.2,
 )
 SHORTS = Person(
     rig="mpfb_mixamo_unity",
@@ -107,10 +109,8 @@ VIOLET = Person(
 )
 
 WOOD = Room()
-OFFICE = Room(seed=11, floor=(0.18, 0.2, 0.22), walls=((0.55, 0.54, 0.5), (0.48, 0.5, 0.53)), light_turn_deg=60.0)
-GYM = Room(
-    seed=23, floor=(0.36, 0.27, 0.15), walls=((0.2, 0.28, 0.3), (0.5, 0.5, 0.46)), contrast=1.8, light_turn_deg=-70.0
-)
+OFFICE = Room(seed=11, floor=(0.18, 0.2, 0.22), walls=((0.55, 0.54, 0.5), (0.48, 0.5, 0.53)), light_turn_deg=25.0)
+GYM = Room(seed=23, floor=(0.36, 0.27, 0.15), walls=((0.2, 0.28, 0.3), (0.5, 0.5, 0.46)), contrast=1.8)
 STAGE = Room(seed=31, floor=(0.12, 0.1, 0.1), walls=((0.14, 0.12, 0.16), (0.2, 0.12, 0.1)), contrast=2.5, exposure=0.5)
 YARD = Room(
     seed=47, floor=(0.3, 0.32, 0.26), walls=((0.4, 0.45, 0.5), (0.35, 0.4, 0.33)), light="outdoor.sl", quality="MEDIUM"
@@ -134,7 +134,7 @@ def _clip(
     person: Person,
     room: Room,
     image_size: tuple[int, int] = _LANDSCAPE,
-    floor: Literal["feet", "body"] = "feet",
+    floor: Floor = "feet",
     props: tuple[Prop, ...] = (),
 ) -> HeldOutClip:
     return HeldOutClip(
@@ -157,7 +157,7 @@ HELD_OUT_CLIPS = (
     ),
     _clip(
         *("sitting", "sit_stretch", _WOMAN + "static_f_sit_table_idle_stretch_arms", 0.3, 7.0),
-        *(pitched(-10, 1.9, 12, 82, 0.75), ORANGE, OFFICE),
+        *(pitched(-10, 2.1, 12, 82, 0.68), ORANGE, OFFICE),
         props=_STOOL,
     ),
     _clip(
@@ -167,7 +167,7 @@ HELD_OUT_CLIPS = (
     ),
     _clip(
         *("floor", "crawl", _MALE2 + "General_c3d_Male2_Crawl_forward_part1", 1.0, 7.0),
-        *(View(50, 4.6, 1.5, 55, aim_m=0.4), BLUE, GYM),
+        *(View(50, 4.2, 1.4, 58, aim_m=0.4), BLUE, GYM),
         floor="body",
     ),
     _clip(
@@ -181,32 +181,36 @@ HELD_OUT_CLIPS = (
         floor="body",
     ),
     _clip(
-        *("everyday", "lift_box", _MALE2 + "General_c3d_Male2_Lift_Box", 2.0, 7.0),
+        *("everyday", "lift_box", _MALE2 + "General_c3d_Male2_Lift_Box", 0.0, 5.0),
         *(View(-35, 7.2, 1.4, 30, aim_m=0.85), GREEN, YARD),
     ),
     _clip(
-        *("dance", "salsa_lead", _SALSA + "01", 8.0, 7.0),
+        *("dance", "salsa_lead", _SALSA + "01", 17.0, 7.0),
         *(View(10, 4.6, 1.3, 58), RED, STAGE),
+        floor="lowest foot",
     ),
     _clip(
         *("dance", "salsa_follow", _SALSA + "21", 6.0, 7.0),
         *(pitched(-40, 6.0, 25, 42), VIOLET, STAGE),
+        floor="lowest foot",
     ),
     _clip(
-        *("dance", "salsa_near", _SALSA + "25", 5.0, 6.0),
+        *("dance", "salsa_near", _SALSA + "25", 13.0, 6.0),
         *(View(30, 2.9, 1.0, 85), ORANGE, WOOD),
+        floor="lowest foot",
     ),
     _clip(
-        *("fighting", "provoke", _PROVOKE, 5.0, 7.0),
+        *("fighting", "provoke", _PROVOKE, 15.0, 7.0),
         *(View(30, 4.4, 1.3, 60), BLUE, GYM),
     ),
     _clip(
-        *("fighting", "palm", _PALM, 6.0, 7.0),
+        *("fighting", "palm", _PALM, 9.0, 7.0),
         *(View(85, 7.2, 1.2, 34), GREY, GYM),
+        floor="lowest foot",
     ),
     _clip(
-        *("fighting", "axe_kick", _AXE_KICK, 6.0, 7.0),
-        *(pitched(10, 3.0, -18, 75, 1.05), SHORTS, YARD),
+        *("fighting", "axe_kick", _AXE_KICK, 8.5, 7.0),
+        *(pitched(10, 2.3, -25, 56, 1.1), SHORTS, YARD, _PORTRAIT),
     ),
     _clip(
         *("fighting", "push_kick", _MARTIAL + "G17_push_kick_left", 0.0, 4.5),
@@ -217,8 +221,8 @@ HELD_OUT_CLIPS = (
         *(pitched(-20, 4.4, 25, 60), RED, GYM),
     ),
     _clip(
-        *("phone", "text", _WOMAN + "static_f_cell_phone_textmessage", 2.0, 7.0),
-        *(View(12, 1.9, 1.3, 52, aim_m=0.85), VIOLET, OFFICE, _PORTRAIT),
+        *("phone", "text", _WOMAN + "static_f_cell_phone_textmessage", 0.0, 7.0),
+        *(View(12, 2.0, 1.3, 36, aim_m=0.85), VIOLET, OFFICE, _PORTRAIT),
         props=("right phone",),
     ),
     _clip(
@@ -228,7 +232,7 @@ HELD_OUT_CLIPS = (
     ),
     _clip(
         *("gesture", "present", _WOMAN + "static_f_gestic_presentation_right_01", 1.0, 7.0),
-        *(pitched(-25, 2.0, -25, 58, 1.0), GREY, STAGE, _PORTRAIT),
+        *(pitched(-25, 1.9, -25, 40, 1.0), GREY, STAGE, _PORTRAIT),
     ),
     _clip(
         *("gesture", "cheer", _WOMAN + "static_f_cheer_01", 2.0, 7.0),
@@ -236,14 +240,14 @@ HELD_OUT_CLIPS = (
     ),
     _clip(
         *("gesture", "door", _WOMAN + "static_f_try_door_inwards", 0.5, 7.0),
-        *(View(95, 3.4, 1.4, 60), RED, OFFICE),
+        *(pitched(95, 2.4, -22, 85, 1.0), RED, OFFICE),
     ),
     _clip(
         *("everyday", "swing", _MALE2 + "General_c3d_Male2_Swing_Arms_While_Stand", 1.0, 7.0),
         *(View(0, 3.4, 1.1, 60), SHORTS, WOOD),
     ),
     _clip(
-        *("everyday", "look", _MALE2 + "General_c3d_Male2_Look_around", 3.0, 7.0),
+        *("everyday", "look", _MALE2 + "General_c3d_Male2_Look_around", 8.0, 7.0),
         *(pitched(5, 3.4, 25, 58), GREY, YARD),
     ),
     _clip(

@@ -40,6 +40,8 @@ _MIDDLE_JOINTS = {
     "neck": "neck",
     "head": "head",
 }
+# Collarbones hang lower beside hanging arms than in the rigs' A-pose; the solver's stay level (chosen by eye).
+_CLAVICLE_DROP_RAD = np.radians(10.0)
 _DOWN = np.array([0.0, 0.0, -1.0])
 # over what time a body's height above the floor is smoothed while it rolls and crawls (chosen)
 _FLOOR_SMOOTHING_S = 0.08
@@ -73,6 +75,7 @@ def rest_to_t_pose(rest: Mapping[str, Array]) -> dict[str, Array]:
         shoulder, elbow, wrist = (rest[f"{side}_{role}"] for role in ("upper_arm", "lower_arm", "hand"))
         index, pinky = rest[f"{side}_index"], rest[f"{side}_pinky"]
         out, hinge, bend = np.array([sign, 0.0, 0.0]), np.cross(elbow - shoulder, wrist - elbow), sign * _DOWN
+        found[f"{side}_clavicle"] = rotation.from_axis_angle([0.0, sign, 0.0], _CLAVICLE_DROP_RAD)
         found[f"{side}_upper_arm"] = frame_rotation(elbow - shoulder, hinge, out, bend)
         found[f"{side}_lower_arm"] = frame_rotation(wrist - elbow, hinge, out, bend)
         knuckles = np.array([0.0, -1.0, 0.0])  # from the little finger's to the index finger's, palms down

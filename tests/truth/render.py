@@ -180,12 +180,17 @@ def travel(rig: bpy.types.Object, person: Person, path: Array) -> None:
 
 def plant_feet(
     rig: bpy.types.Object, skin: bpy.types.Object, person: Person, skin_points: dict[str, int], path: Array
-) -> None:
-    """Travel again so that the feet that stand still stand on the floor; the middle of the path is over the origin."""
+) -> Array:
+    """Travel again so that the feet that stand still stand on the floor; the middle of the path is over the origin.
+
+    Returns the new path (T, 3).
+    """
     landmarks, lowest = read_truth(rig, skin, person, skin_points, len(path))
     feet = [[BODY27.index(f"{side}_{name}") for name in ("heel", "toe")] for side in ("left", "right")]
     path = path + acting.planting(lowest, landmarks[:, feet], FPS)
-    travel(rig, person, path - (path.min(0) + path.max(0)) / 2.0 * [1.0, 1.0, 0.0])
+    path = path - (path.min(0) + path.max(0)) / 2.0 * [1.0, 1.0, 0.0]
+    travel(rig, person, path)
+    return path
 
 
 def root_path(motion: Motion, heads: dict[str, Array]) -> Array:
@@ -307,15 +312,17 @@ def _eye(rig: bpy.types.Object, person: Person, centre: Array) -> None:
 def build_room(room: Room) -> None:
     """A floor of boards and four walls with panels, ten paces wide."""
     noise = np.random.default_rng(room.seed)
-    _boards("floor", np.eye(3)[:2], np.zeros(3), room.floor, 0.10 * room.contrast, noise)
+    lay_boards("floor", np.eye(3)[:2], np.zeros(3), room.floor, 0.10 * room.contrast, noise)
     for turn in range(4):
         c, s = np.cos(turn * np.pi / 2), np.sin(turn * np.pi / 2)
         across, out = np.array([-s, c, 0.0]), np.array([c, s, 0.0])
         wall = np.array([across, [0.0, 0.0, 1.0]])
-        _boards(f"wall{turn}", wall, out * 8.0 + [0, 0, 4.0], room.walls[turn % 2], 0.05 * room.contrast, noise)
+        lay_boards(f"wall{turn}", wall, out * 8.0 + [0, 0, 4.0], room.walls[turn % 2], 0.05 * room.contrast, noise)
 
 
-def _boards(name: str, axes: Array, centre: Array, tint: Colour, contrast: float, noise: np.random.Generator) -> None:
+def lay_boards(
+    name: str, axes: Array, centre: Array, tint: Colour, contrast: float, noise: np.random.Generator
+) -> None:
     """A plane of 16 m by 16 m (walls: 8 m high) of tiles 0.5 m wide, each a little lighter or darker than `tint`."""
     half, tiles = np.array([8.0, 8.0 if axes[1, 2] == 0 else 4.0]), 32
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) / tiles * 2.0

@@ -21,7 +21,7 @@ from stc_core.motion.rotation import Array, mul, normalise
 from stc_core.training.shards import Row, Shards, open_shards
 
 from . import acting, humanoid_transfer
-from .clips import Colour
+from .clips import Colour, Room
 from .held_out_clips import HELD_OUT_CLIPS, HELD_OUT_SUBJECTS, HeldOutClip
 from .render import (
     BODY27,
@@ -33,6 +33,7 @@ from .render import (
     dress,
     foot_contacts,
     key_bones,
+    lay_boards,
     open_body,
     paint,
     place_camera,
@@ -87,22 +88,21 @@ def act(rig: bpy.types.Object, clip: HeldOutClip, landmarks: Array) -> tuple[Arr
 def set_on_floor(
     rig: bpy.types.Object, skin: bpy.types.Object, clip: HeldOutClip, skin_points: dict[str, int], path: Array
 ) -> None:
-    """Travel again so that feet, or the lowest point of the body, are on the floor."""
-    if clip.floor == "feet":
-        plant_feet(rig, skin, clip.person, skin_points, path)
-        return
-    lowest = np.array([body[:, 2].min() for body in _bodies(skin, len(path))])
-    travel(rig, clip.person, path + humanoid_transfer.rest_on_floor(lowest, FPS))
+    """Travel again so that the body stands or lies on the floor as the clip says, its path's middle at the origin."""
+    if clip.floor != "body":
+        path = plant_feet(rig, skin, clip.person, skin_points, path)
+    if clip.floor != "feet":
+        travel(rig, clip.person, path + humanoid_transfer.rest_on_floor(lowest_points(skin, len(path)), FPS))
 
 
-def _bodies(skin: bpy.types.Object, frames: int) -> list[Array]:
-    """The evaluated skin's vertices (V, 3) of each frame, armature space."""
-    found = []
+def lowest_points(skin: bpy.types.Object, frames: int) -> Array:
+    """The height (T,) of the skin's lowest point in each frame, armature space."""
+    heights = []
     for frame in range(frames):
         bpy.context.scene.frame_set(frame + 1)
         evaluated = skin.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        found.append(vertices(evaluated.data))
-    return found
+        heights.append(vertices(evaluated.data)[:, 2].min())
+    return np.array(heights)
 
 
 # --- props ------------------------------------------------------------------------------------------------------------
@@ -173,6 +173,12 @@ def add_props(rig: bpy.types.Object, skin: bpy.types.Object, clip: HeldOutClip, 
             add_phone(rig, clip, prop.split()[0])
 
 
+def add_ceiling(room: Room) -> None:
+    """A ceiling for cameras that look up."""
+    tint = room.walls[0]
+    lay_boards("ceiling", np.eye(3)[:2], np.array([0.0, 0.0, 8.0]), tint, 0.03, np.random.default_rng(room.seed))
+
+
 # --- the clip ---------------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +189,7 @@ def make(clip: HeldOutClip, sources: list[Shards], rigs: Path, out: Path, pictur
     path, heading = act(rig, clip, take_landmarks(source, row, clip))
     set_on_floor(rig, skin, clip, skin_points, path)
     landmarks, lowest = read_truth(rig, skin, clip.person, skin_points, len(path))
-    floor = lowest.min() if clip.floor == "feet" else 0.0
+    floor = lowest.min() if clip.floor == "feet" else 0.0  # else the body is on it already
     landmarks[..., 2] -= floor
     camera = place_camera(clip.view, heading, clip.image_size)
     if picture:
@@ -191,6 +197,7 @@ def make(clip: HeldOutClip, sources: list[Shards], rigs: Path, out: Path, pictur
         rig.location.z = -floor
         add_props(rig, skin, clip, landmarks)
         build_room(clip.room)
+        add_ceiling(clip.room)
         add_camera(camera)
         if stills:
             draw_stills(clip, len(path), stills, out)
