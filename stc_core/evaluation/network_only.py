@@ -1,15 +1,14 @@
 """The lifter alone on clips of known truth: `python -m stc_core.evaluation.network_only --clips DIR --weights FILE …`.
 
-MediaPipe detects each clip once; its landmarks are cached (DIR/detections/NAME.MODEL.npz), so that a weights file costs
-seconds. Its keypoints are lifted with the true lens, without smoothing or floor, and compared at 13 joints: pelvis,
-hips, knees, ankles, shoulders, elbows and wrists. Knows known clips, the detector and the lifter; not the rest of the
-pipeline, nor how weights are made.
+MediaPipe detects each clip once; its landmarks are cached in DIR/detections, so that a weights file costs seconds. Its
+keypoints are lifted with the true lens, without smoothing or floor, and compared at 13 joints: pelvis, hips, knees,
+ankles, shoulders, elbows and wrists. Knows known clips, the detector and the lifter; not the rest of the pipeline, nor
+how weights are made.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -33,7 +32,8 @@ from ..shipped import shipped
 from ..training import metrics
 from ..training.bodies import body_height
 from ..training.judge import ANGLES, COMMON
-from ..training.known import Known, all_known, mediapipe
+from ..training.known import Known, all_known
+from .cached_detections import CACHE, detect_cached
 
 Array = NDArray[np.float64]
 
@@ -42,7 +42,6 @@ STRAIGHT_DEG = 15.0
 # The camera sees the front where it stands within this azimuth of the body's own forward axis (chosen).
 FRONT_DEG = 35.0
 _KNEES, _ELBOWS = slice(0, 2), slice(2, 4)  # columns of ANGLES
-_CACHE_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,9 @@ class NetworkErrors:
 
     pa: each frame aligned by rotation, shift and scale. clip: one rotation and scale for the clip, pelvis at the
     origin. distance: no alignment, pelvis at the origin, the true body as tall as the network predicts it. knee, elbow:
-    absolute errors of the angle. straight_knee, straight_elbow: predicted minus true flexion of limbs whose true flexion
-    is below 15 degrees, seen from the front; the `_all` ones from anywhere. tilt: between true up and predicted up,
-    after the clip's alignment; lean: its part towards the camera (positive) or away from it.
+    absolute errors of the angle. straight_knee, straight_elbow: predicted minus true flexion of limbs whose true
+    flexion is below 15 degrees, seen from the front; the `_all` ones from anywhere. tilt: how far the predicted body
+    leans against the true one, over the clip; lean: its part towards the camera (positive) or away from it.
     """
 
     pa_mm: float
@@ -87,31 +86,8 @@ def load_detected_clips(folder: Path, model: Network = "full", cache: Path | Non
 
     Raises UserError where the folder holds no clip.
     """
-    cache = cache or folder / "detections"
+    cache = cache or folder / CACHE
     return [DetectedClip(clip, detect_cached(clip, DetectConfig(model=model), cache)) for clip in all_known(folder)]
-
-
-def detect_cached(clip: Known, config: DetectConfig, cache: Path) -> Landmarks:
-    """MediaPipe's landmarks of a clip, from the cache where it holds those of this very video and these settings."""
-    path = cache / f"{clip.name}.{config.network}.npz"
-    fingerprint = _fingerprint(clip.video, config)
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["fingerprint"]) == fingerprint:
-                return Landmarks(**{field.name: file[field.name] for field in fields(Landmarks)})
-    found = mediapipe(clip, config)
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as stream:
-        np.savez_compressed(stream, fingerprint=np.array(fingerprint), **vars(found))
-    os.replace(partial, path)
-    return found
-
-
-def _fingerprint(video: Path, config: DetectConfig) -> str:
-    state = video.stat()
-    settings = {key: str(value) for key, value in asdict(config).items()}
-    return json.dumps([_CACHE_VERSION, state.st_size, state.st_mtime_ns, settings])
 
 
 def evaluate_network(model: STCFormer, detected: DetectedClip, config: LiftConfig | None = None) -> NetworkErrors:
@@ -131,7 +107,7 @@ def measure_errors(estimate: Array, clip: Known, body_height_m: float = 0.0) -> 
     in_camera = clip.rows(COMMON) @ camera.R.T + camera.t
     truth = in_camera - in_camera[:, :1]
     true_up = camera.R @ np.array([0.0, 0.0, 1.0])
-    up = metrics.clip_alignment(estimate, truth).R @ true_up
+    up = metrics.clip_alignment(estimate, truth).R.T @ true_up  # where the upright body's up is in the estimate
     flexion, true_flexion = (180.0 - metrics.joint_angles(points, ANGLES) for points in (estimate, truth))
     from_front = np.abs(_azimuth(truth, in_camera[:, 0])) < FRONT_DEG
     excess = {
