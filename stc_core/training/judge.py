@@ -11,7 +11,7 @@ shown elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -143,15 +143,20 @@ def contact_f1(estimate: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return 2.0 * right / max(float(estimate.sum() + truth.sum()), 1.0)
 
 
-def walk(clip: Known, config: CaptureConfig, true_focal: bool = False) -> Walk:
-    """Detect, lift, smooth, ground and solve one clip; true_focal: told the camera's focal length."""
+def walk(
+    clip: Known,
+    config: CaptureConfig,
+    true_focal: bool = False,
+    find: Callable[[Known, detect.DetectConfig], detect.Landmarks] = mediapipe,
+) -> Walk:
+    """Detect (by `find`), lift, smooth, ground and solve one clip; true_focal: told the camera's focal length."""
     model = load_checkpoint(weights_of(config))
     detector = detector_of(config)
-    found = mediapipe(clip, detector)
+    found = find(clip, detector)
     seen = detect.to_pose2d(found, clip.camera.image_size, clip.fps, LAYOUTS[model.config.layout], ignore)
     if true_focal:
         config = replace(config, ground=replace(config.ground, focal_px=float(clip.camera.K[0, 0])))
-    as_it_comes = mediapipe(clip, replace(detector, time_stretch=1.0))
+    as_it_comes = find(clip, replace(detector, time_stretch=1.0))
     return Walk(clip, seen, motion_of(seen, model, config), detect.own_joints(as_it_comes, BODY27))
 
 
