@@ -107,13 +107,13 @@ class CrissCross(nn.Module):
         """
         stored = (2, HEADS, -1, 3)
         weight = self.qkv.weight.unflatten(0, stored).permute(3, 1, 0, 2, 4).flatten(0, 3)
-        return weight, cast(Tensor, self.qkv.bias).unflatten(0, stored).permute(3, 1, 0, 2).flatten()
+        return weight, self.qkv.bias.unflatten(0, stored).permute(3, 1, 0, 2).flatten()
 
     def _convolve(self, v: Tensor) -> Tensor:
         """The values (B, T, K, C), as a picture of frames by landmarks, convolved (SPE2); same shape."""
         weight, bias = (
             torch.stack([s.unflatten(0, (HEADS, -1)), t.unflatten(0, (HEADS, -1))], 1).flatten(0, 2)
-            for s, t in ((self.sep2_s.weight, self.sep2_t.weight), (self.sep2_s.bias, self.sep2_t.bias))
+            for s, t in zip(self.sep2_s.parameters(), self.sep2_t.parameters(), strict=True)
         )
         return conv2d(v.permute(0, 3, 1, 2), weight, bias, padding=1, groups=len(weight)).permute(0, 2, 3, 1)
 
