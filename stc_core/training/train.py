@@ -164,8 +164,7 @@ class Run:
     @torch.no_grad()
     def _average(self) -> None:
         keep = min(self.config.average, (self.step + 1) / (self.step + 10))
-        for mean, new in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(new, 1.0 - keep)
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), 1.0 - keep)
 
     def save(self) -> None:
         """Write the state; whole or not at all."""
