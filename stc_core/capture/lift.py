@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..events import Progress, Report, ignore
 from ..model.stcformer import STCFormer, flipped_mean
 from ..model.view import along_ray, in_image
+from ..motion.rotation import normalise
 from .pose import Array, Pose2D, Pose3D, between_frames
 
 # "auto" may take half precision where that is fast, if joints move by less than 0.2 mm in the mean. Measured by
@@ -69,7 +70,9 @@ def lift(
     model = model.to(device, _PRECISIONS[config.precision])
     joints = _lift_even(model, keypoints, scores, focal_px, pose.image_size, config, report)
     joints = _spline(joints, wanted, times)
-    return Pose3D(pose.layout, joints - joints[:, :1], pose.scores, pose.fps)
+    landmarks = pose.scores.shape[1]
+    up = normalise(joints[:, landmarks]) if model.config.up else None
+    return Pose3D(pose.layout, joints[:, :landmarks] - joints[:, :1], pose.scores, pose.fps, up)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -117,7 +120,8 @@ def _lift_even(
     window = min(config.window_frames or model.config.frames, frames)
     firsts = _windows(frames, window, config.overlap)
     fade = np.minimum(np.arange(1, window + 1), np.arange(window, 0, -1))[:, None, None].astype(float)
-    total, weight = np.zeros((*keypoints.shape[:2], 3)), np.zeros((frames, 1, 1))
+    total = np.zeros((frames, keypoints.shape[1] + model.config.up, 3))
+    weight = np.zeros((frames, 1, 1))
     report(Progress("lift", 0, frames))
     on_processor = next(model.parameters()).device.type == "cpu"
     for some in _batches(firsts, config.batch or (4 if on_processor else 64)):

@@ -116,13 +116,15 @@ class Pose2D:
 class Pose3D:
     """Landmarks in camera axes (x right, y down, z forward) with the pelvis at 0.
 
-    joints (T, K, 3): metres. scores (T, K): 0 carried across a gap to 1 sure. fps: even rate in hertz.
+    joints (T, K, 3): metres. scores (T, K): 0 carried across a gap to 1 sure. fps: even rate in hertz. up (T, 3): where
+    the network takes the world's up to be, unit vectors; None where it does not predict it.
     """
 
     layout: Layout
     joints: Array
     scores: Array
     fps: float
+    up: Array | None = None
 
     def __post_init__(self) -> None:
         assert self.joints.shape == self.scores.shape + (3,) and self.scores.shape[1] == len(self.layout.names)
