@@ -108,6 +108,8 @@ class Pose3D:
     """(T, K) from 0, interpolated across a gap, to 1, certain"""
     fps: float
     """even frame rate in hertz"""
+    up: Array | None = None
+    """(T, 3) unit vectors, where the network takes the world's up to be; None where it does not predict it"""
 
     def __post_init__(self) -> None:
         assert self.joints.shape == self.scores.shape + (3,) and self.scores.shape[1] == len(self.layout.names)

@@ -261,7 +261,7 @@ def carry(motion: Motion, q_world_standing: Array, rig: Carriers, path: Path) ->
         points[name] = joints[:, index] + rotation.rotate(q_world_joint[:, index], local)
     below, above, amount = rig.spine
     points["spine"] = (1 - amount) * joints[:, skeleton.index(below)] + amount * joints[:, skeleton.index(above)]
-    return _stacked(points)
+    return join_landmarks(points)
 
 
 def _places(rig: Carriers) -> dict[str, Place]:
@@ -276,7 +276,7 @@ def _joints_of(rig: Carriers) -> set[str]:
     return {joint for joint, _ in _places(rig).values()} | set(rig.spine[:2]) | set(rig.corrections)
 
 
-def _stacked(points: dict[str, Array]) -> Array:
+def join_landmarks(points: dict[str, Array]) -> Array:
     """Points by name, (T, 3) each, in BODY27's order, with the middles that follow from them."""
     points["pelvis"] = (points["left_hip"] + points["right_hip"]) / 2
     points["thorax"] = (points["left_shoulder"] + points["right_shoulder"]) / 2
@@ -358,7 +358,7 @@ def _standing(motion: Motion, path: Path) -> Array:
         q_hand_world = rotation.inv(q_world_joint[:, hand])
         along = normalise(rotation.rotate(q_hand_world, normalise(lower)).mean(0))
         thumb = rotation.rotate(q_hand_world, np.cross(hinge, normalise(lower))).mean(0)
-        thumb = _across(thumb[None], along[None])[0]
+        thumb = across(thumb[None], along[None])[0]
         # in the T-pose the fingers point outward and the thumbs forward
         axes = rotation.from_axes(sign * along, -thumb, np.cross(sign * along, -thumb))
         standing[hand] = rotation.inv(axes)
@@ -391,7 +391,9 @@ def ui_prmd(path: Path) -> Iterator[Clip]:
     takes = []
     for name, begin, end in zip(map(str, file["clip"]), start[:-1], start[1:], strict=True):
         values = file["positions"][begin:end] * unit_m
-        at, sound = _filled({m: values[:, markers.index(m)] for m in PRMD_MARKERS}, round(_LONGEST_GAP_S * fps))
+        at, sound = fill_marker_gaps(
+            {m: values[:, markers.index(m)] for m in PRMD_MARKERS}, round(_LONGEST_GAP_S * fps)
+        )
         subject = "prmd_" + name.split("_")[1]
         takes.append((name, subject, at, sound))
         if sound.all():
@@ -422,7 +424,7 @@ def _prmd_file(path: Path) -> dict[str, Any]:
     return arrays
 
 
-def _filled(at: Markers, longest_gap: int) -> tuple[Markers, Flags]:
+def fill_marker_gaps(at: Markers, longest_gap: int) -> tuple[Markers, Flags]:
     """Markers with their short gaps filled, and the frames (T,) in which all are then known."""
     frames = len(next(iter(at.values())))
     sound, filled = np.ones(frames, bool), {}
@@ -453,12 +455,12 @@ def joint_centres(at: Markers, head_pitch: float = 0.0) -> Array:
     belly, ribs = (at["LASI"] + at["RASI"] + at["LPSI"] + at["RPSI"]) / 4, (at["T10"] + at["STRN"]) / 2
     points["spine"] = 0.25 * belly + 0.75 * ribs
     trunk_up = normalise(at["C7"] + at["CLAV"] - at["T10"] - at["STRN"])
-    trunk_left = _across(at["LSHO"] - at["RSHO"], trunk_up)
+    trunk_left = across(at["LSHO"] - at["RSHO"], trunk_up)
     for side, mark, sign in (("left", "L", 1.0), ("right", "R", -1.0)):
         part = {name[1:]: values for name, values in at.items() if name[0] == mark}
         limb = _leg(points[f"{side}_hip"], part, sign) | _arm(part, trunk_up, sign * trunk_left, sign)
         points |= {f"{side}_{name}": values for name, values in limb.items()}
-    return _stacked(points)
+    return join_landmarks(points)
 
 
 _WIDEST_PELVIS_M, _DEEPEST_PELVIS_M = 0.27, 0.19  # more is not bone: the regression would carry the hips astray
@@ -467,7 +469,7 @@ _WIDEST_PELVIS_M, _DEEPEST_PELVIS_M = 0.27, 0.19  # more is not bone: the regres
 def _hips(at: Markers) -> Markers:
     front, back = (at["LASI"] + at["RASI"]) / 2, (at["LPSI"] + at["RPSI"]) / 2
     left = normalise(at["LASI"] - at["RASI"])
-    forward = _across(front - back, left)
+    forward = across(front - back, left)
     up = np.cross(forward, left)
     width = min(np.median(np.linalg.norm(at["LASI"] - at["RASI"], axis=-1)), _WIDEST_PELVIS_M)
     depth = min(np.median(np.linalg.norm(front - back, axis=-1)), _DEEPEST_PELVIS_M)
@@ -476,13 +478,24 @@ def _hips(at: Markers) -> Markers:
     return {"left_hip": middle + aside, "right_hip": middle - aside}
 
 
-def _across(v: Array, axis: Array) -> Array:
+def pelvis_for_hips(hip: Array, depth: float) -> Markers:
+    """Where Plug-in Gait's left waist markers (3,) must sit for `joint_centres` to put the left hip at `hip` (3,).
+
+    Both in the pelvis' axes (left, back, up); depth: from the front pair to the back pair, metres.
+    """
+    depth = min(depth, _DEEPEST_PELVIS_M)
+    width = min((hip[0] - 0.0073) / 0.33, _WIDEST_PELVIS_M)
+    back, up = hip[1] + 0.76 * depth - 0.0099, hip[2] + 0.30 * width + 0.0109
+    return {"ASI": np.array([width / 2, back - depth, up]), "PSI": np.array([0.05, back, up])}
+
+
+def across(v: Array, axis: Array) -> Array:
     """The direction (T, 3) of v at right angles to the unit vectors `axis`."""
     return normalise(v - (v * axis).sum(-1, keepdims=True) * axis)
 
 
 _HALF_KNEE_M, _HALF_ANKLE_M, _HALF_ELBOW_M = 0.055, 0.043, 0.041  # each with the marker's own radius
-_ACROMION_M, _BEYOND_ACROMION_M = 0.04, 0.02  # the shoulder's centre below and outward of its marker
+ACROMION_M, BEYOND_ACROMION_M = 0.04, 0.02  # the shoulder's centre below and outward of its marker
 
 
 def _leg(hip: Array, part: Markers, sign: float) -> Markers:
@@ -492,7 +505,7 @@ def _leg(hip: Array, part: Markers, sign: float) -> Markers:
     outward = sign * normalise(np.cross(shin_up, foot))
     ankle = part["ANK"] - _HALF_ANKLE_M * outward
     forward = normalise(foot)
-    down = -_across(shin_up, forward)
+    down = -across(shin_up, forward)
     return {
         "knee": _hinge_centre(part["KNE"], hip, ankle, _HALF_KNEE_M, -sign),
         "ankle": ankle,
@@ -519,18 +532,18 @@ def _hinge_centre(marker: Array, upper: Array, lower: Array, half_width_m: float
 
 def _arm(part: Markers, up: Array, outward: Array, sign: float) -> Markers:
     """part: one side's markers without their first letter; up, outward: of the trunk; sign: 1 left, -1 right."""
-    shoulder = part["SHO"] - _ACROMION_M * up + _BEYOND_ACROMION_M * outward
+    shoulder = part["SHO"] - ACROMION_M * up + BEYOND_ACROMION_M * outward
     wrist = (part["WRA"] + part["WRB"]) / 2
     along = normalise(part["FIN"] - wrist)
-    across = _across(part["WRA"] - part["WRB"], along)
-    palm = sign * np.cross(across, along)
+    knuckles = across(part["WRA"] - part["WRB"], along)
+    palm = sign * np.cross(knuckles, along)
     index = part["FIN"] + 0.012 * palm + 0.012 * along
     return {
         "shoulder": shoulder,
         "elbow": _hinge_centre(part["ELB"], shoulder, wrist, _HALF_ELBOW_M, sign),
         "wrist": wrist,
         "index": index,
-        "pinky": index - 0.055 * across - 0.012 * along,
+        "pinky": index - 0.055 * knuckles - 0.012 * along,
     }
 
 
@@ -540,14 +553,18 @@ _HEADBAND_M = 0.055  # above the ears
 def _head_points(at: Markers, pitch: float) -> Markers:
     """pitch: how far the markers' plane rises forward on a level head, radians."""
     left = normalise(at["LFHD"] + at["LBHD"] - at["RFHD"] - at["RBHD"])
-    rising = _across(at["LFHD"] + at["RFHD"] - at["LBHD"] - at["RBHD"], left)
+    rising = across(at["LFHD"] + at["RFHD"] - at["LBHD"] - at["RBHD"], left)
     forward = np.cos(pitch) * rising - np.sin(pitch) * np.cross(rising, left)
     up = np.cross(forward, left)
-    ears = (at["LFHD"] + at["RFHD"] + at["LBHD"] + at["RBHD"]) / 4 - _HEADBAND_M * up
+    return place_on_head((at["LFHD"] + at["RFHD"] + at["LBHD"] + at["RBHD"]) / 4 - _HEADBAND_M * up, left, up)
+
+
+def place_on_head(ears: Array, left: Array, up: Array) -> Markers:
+    """Ears, nose and crown of a head whose ears' middle is at `ears` and whose axes are left and up, (T, 3) each."""
     return {
         "left_ear": ears + _EAR_HALF_WIDTH_M * left,
         "right_ear": ears - _EAR_HALF_WIDTH_M * left,
-        "nose": ears - _NOSE_M[1] * forward + _NOSE_M[2] * up,
+        "nose": ears + _NOSE_M[1] * np.cross(up, left) + _NOSE_M[2] * up,
         "head": ears + _CROWN_M[2] * up,
     }
 

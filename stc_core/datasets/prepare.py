@@ -31,9 +31,13 @@ from ..geometry.rotation import Array
 from . import corrections as captured
 from . import h36m, mpi_inf_3dhp
 from . import user_motion as bones
-from .cmu import SOURCES, Source
+from .cmu import SOURCES as SKELETON_SOURCES
 from .cmu import Clip as Body
+from .cmu import Source
+from .positions import POSITION_SOURCES
 from .shards import Clip, Info, Plan, Take, Taken, finished_takes, is_whole, lenient, stamp, write_takes
+
+SOURCES = SKELETON_SOURCES | POSITION_SOURCES
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class PrepareConfig:
     out: Path
     """the folder for the shards"""
     archives: Path | None = None
-    """the free data sets: their .tar.xz and .npz.xz as shipped, or the folders they unpack to"""
+    """the free data sets: their .tar.xz, .npz.xz and positions/*.npz.xz as shipped, or the folders they unpack to"""
     sources: tuple[str, ...] = tuple(SOURCES)
     """which of the free data sets"""
     bones: tuple[Path, ...] = ()

@@ -11,18 +11,19 @@ shown elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..capture.detect.config import DetectConfig
 from ..capture.intrinsics import resolve_intrinsics
 from ..capture.landmark_map import map_landmarks, map_world_landmarks
 from ..capture.layout import BODY27, LAYOUTS
 from ..capture.pipeline import CaptureConfig, choose_detector, choose_weights, reconstruct_motion
-from ..capture.pose import Pose2D
+from ..capture.pose import Landmarks, Pose2D
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..motion.quality import foot_slide, jitter
@@ -144,16 +145,21 @@ def contact_f1(estimate: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return 2.0 * right / max(float(estimate.sum() + truth.sum()), 1.0)
 
 
-def walk(clip: Known, config: CaptureConfig, true_focal: bool = False) -> Walk:
-    """Detect, lift, smooth, ground and solve one clip; true_focal: told the camera's focal length."""
+def walk(
+    clip: Known,
+    config: CaptureConfig,
+    true_focal: bool = False,
+    detect: Callable[[Known, DetectConfig], Landmarks] = mediapipe,
+) -> Walk:
+    """Detect (by `detect`), lift, smooth, ground and solve one clip; true_focal: told the camera's focal length."""
     model = load_checkpoint(choose_weights(config))
     detector = choose_detector(config)
-    found = mediapipe(clip, detector)
+    found = detect(clip, detector)
     seen = map_landmarks(found, clip.camera.image_size, clip.fps, LAYOUTS[model.config.layout])
     if true_focal:
         config = replace(config, camera=replace(config.camera, focal_px=float(clip.camera.K[0, 0])))
     intrinsics = resolve_intrinsics(config.camera, clip.camera.image_size)
-    as_it_comes = mediapipe(clip, replace(detector, time_stretch=1.0))
+    as_it_comes = detect(clip, replace(detector, time_stretch=1.0))
     return Walk(
         clip, seen, reconstruct_motion(seen, model, intrinsics, config), map_world_landmarks(as_it_comes, BODY27)
     )

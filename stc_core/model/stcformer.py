@@ -12,13 +12,15 @@ of frames: the same weights take any.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import conv2d, linear, pad, scaled_dot_product_attention
 
 HEADS = 8
+UP_M = 0.5
+"""height of the virtual landmark above the pelvis, metres; chosen: ten degrees of tilt weigh like 9 cm of a joint"""
 H36M_PARTS = (0, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0, 3, 3, 3, 4, 4, 4)
 H36M_MIRROR = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13)
 
@@ -31,6 +33,7 @@ class STCFormerConfig:
     score). width: C of the paper. part_scale: of the part table in the spatial and the temporal branch. view: "image"
     feeds x/w·2-1, y·2/w-h/w as published; "ray" feeds `view.along_ray`. rate_hz: of the frames fed. frames: the
     window it was trained with. body_height_m: the height all bodies were scaled to in training; 0 for true metres.
+    up: whether the network also predicts where up is, as a virtual landmark UP_M above the pelvis.
     """
 
     layout: str = "h36m17"
@@ -45,12 +48,30 @@ class STCFormerConfig:
     rate_hz: float = 50.0 / 3.0
     frames: int = 81
     body_height_m: float = 0.0
+    up: bool = False
 
     def __post_init__(self) -> None:
         if self.width % (2 * HEADS):
             raise ValueError(f"width {self.width} is not a multiple of {2 * HEADS}")
         if len(self.parts) != len(self.mirror) or sorted(self.mirror) != list(range(len(self.parts))):
             raise ValueError("parts and mirror do not describe one layout")
+
+
+class Linear(nn.Linear):
+    """nn.Linear for tokens (B, T, K, C); faster in float32 on processors."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return apply_linear(x, self.weight, self.bias)
+
+
+def apply_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x (B, T, K, C) times weight (D, C) transposed, plus bias (D,)."""
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return linear(x, weight, bias)
+    # The same product as a convolution over single pixels: PyTorch gives that to oneDNN and a product to MKL, which on
+    # AMD's processors takes twice the time. Windows and frames are the batch, as oneDNN gets batches from 16 on.
+    pixels = x.flatten(0, 1)[:, :, None].permute(0, 3, 1, 2)
+    return conv2d(pixels, weight[:, :, None, None], bias).permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
 
 
 class CrissCross(nn.Module):
@@ -63,7 +84,7 @@ class CrissCross(nn.Module):
         width, half = config.width, config.width // 2
         self.layer_norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.proj = Linear(width, width)
         self.sep2_s = nn.Conv2d(half, half, 3, padding=1, groups=half)
         self.sep2_t = nn.Conv2d(half, half, 3, padding=1, groups=half)
         self.emb = nn.Embedding(5, half // HEADS)
@@ -71,37 +92,41 @@ class CrissCross(nn.Module):
         self.register_buffer("parts", torch.tensor(config.parts), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, K, C) to (B, T, K, C)."""
-        batch, frames, landmarks, width = x.shape
-        # channel c of q, k and v lies in rows 3c, 3c+1 and 3c+2; then branch (2), head (8), channel in the head
-        qkv = self.qkv(self.layer_norm(x)).view(batch, frames, landmarks, 2, HEADS, -1, 3)
-        spatial, temporal = qkv.unbind(3)
+        """(B, T, K, C) to (B, T, K, C). Channels lie as the branches are joined: head, branch, channel in the head."""
+        width = x.shape[-1]
+        per_head = (HEADS, 2, width // (2 * HEADS))
+        weight, bias = self._sort_qkv()
+        x = self.layer_norm(x)
+        qk = apply_linear(x, weight[: 2 * width], bias[: 2 * width])
+        v = apply_linear(x, weight[2 * width :], bias[2 * width :])
+        mixed = attend(qk.unflatten(-1, (2, *per_head)), v.unflatten(-1, per_head)).flatten(-3)
         table = self._part_table()
-        over_landmarks = self._attend(spatial.permute(5, 0, 1, 3, 2, 4))
-        over_landmarks = over_landmarks.transpose(2, 3) + self._convolve(self.sep2_s, spatial[..., 2])
-        over_frames = self._attend(temporal.permute(5, 0, 2, 3, 1, 4)).permute(0, 3, 1, 2, 4)
-        over_frames = over_frames + self._convolve(self.sep2_t, temporal[..., 2])
-        joined = torch.cat(
-            [over_landmarks + self.part_scale[0] * table, over_frames + self.part_scale[1] * table], dim=-1
+        parts = torch.cat([scale * table for scale in self.part_scale], -1).repeat(1, HEADS, 1).flatten(1)
+        return self.proj(mixed + self._convolve(v) + parts.to(v.dtype))
+
+    def _sort_qkv(self) -> tuple[Tensor, Tensor]:
+        """The weight (3C, C) and bias (3C,) of all q, all k and all v, each by head, branch and channel in the head.
+
+        In the parameters row 3c + {0, 1, 2} is q, k, v of channel c, and channels go by branch, head, channel.
+        """
+        stored = (2, HEADS, -1, 3)
+        weight = self.qkv.weight.unflatten(0, stored).permute(3, 1, 0, 2, 4).flatten(0, 3)
+        return weight, self.qkv.bias.unflatten(0, stored).permute(3, 1, 0, 2).flatten()
+
+    def _convolve(self, v: Tensor) -> Tensor:
+        """The values (B, T, K, C), as a picture of frames by landmarks, convolved (SPE2); same shape."""
+        weight, bias = (
+            torch.stack([s.unflatten(0, (HEADS, -1)), t.unflatten(0, (HEADS, -1))], 1).flatten(0, 2)
+            for s, t in zip(self.sep2_s.parameters(), self.sep2_t.parameters(), strict=True)
         )
-        return self.proj(joined.reshape(batch, frames, landmarks, width))
-
-    def _attend(self, qkv: Tensor) -> Tensor:
-        """(3, B, outer, head, sequence, d) to (B, outer, head, sequence, d)."""
-        q, k, v = qkv.flatten(1, 2)
-        scale = (HEADS * q.shape[-1]) ** -0.5
-        if q.device.type == "cpu" and q.element_size() < 4:
-            # PyTorch's fused attention in half precision is 2 to 6 times slower on processors, for sequences this short
-            mixed = (q * scale @ k.transpose(-1, -2)).softmax(-1).to(v.dtype) @ v
-        else:
-            mixed = scaled_dot_product_attention(q, k, v, scale=scale)
-        return mixed.unflatten(0, qkv.shape[1:3])
-
-    @staticmethod
-    def _convolve(convolution: nn.Conv2d, v: Tensor) -> Tensor:
-        """The values (B, T, K, head, d), as a picture of frames by landmarks, convolved (SPE2); same shape."""
-        picture = v.flatten(3).permute(0, 3, 1, 2)
-        return convolution(picture).permute(0, 2, 3, 1).reshape(v.shape)
+        if v.device.type == "cuda":  # nine shifted products, which a compiler fuses into one pass over the values
+            frames, landmarks = v.shape[1:3]
+            padded = pad(v, (0, 0, 1, 1, 1, 1))
+            shifted = (
+                weight[:, 0, i, j] * padded[:, i : i + frames, j : j + landmarks] for i in range(3) for j in range(3)
+            )
+            return (bias + sum(shifted)).to(v.dtype)
+        return conv2d(v.permute(0, 3, 1, 2), weight, bias, padding=1, groups=len(weight)).permute(0, 2, 3, 1)
 
     def _part_table(self) -> Tensor:
         """SPE1 for each landmark (K, 1, d); in training dropped as a whole half of the time, else doubled."""
@@ -111,13 +136,103 @@ class CrissCross(nn.Module):
         return table * (2.0 * (torch.rand((), device=table.device) < 0.5))
 
 
+def attend(qk: Tensor, v: Tensor) -> Tensor:
+    """Softmax attention in both branches: q and k (B, T, K, 2, head, branch, d) mix v (B, T, K, head, branch, d)."""
+    if v.device.type == "cpu" and v.dtype != torch.float16:
+        mixed: Tensor = ProcessorAttention.apply(qk, v)
+        return mixed
+    branches = []
+    for branch, (there, back) in enumerate((((0, 1, 3, 2, 4), (0, 1, 3, 2, 4)), ((0, 2, 3, 1, 4), (0, 3, 1, 2, 4)))):
+        q, k, values = (x.select(-2, branch).permute(there).flatten(0, 1) for x in (*qk.unbind(3), v))
+        mixed = scaled_dot_product_attention(q, k, values, scale=_logit_scale(v))
+        branches.append(mixed.unflatten(0, (len(v), -1)).permute(back))
+    return torch.stack(branches, -2)
+
+
+def _logit_scale(v: Tensor) -> float:
+    return float((HEADS * v.shape[-1]) ** -0.5)
+
+
+class ProcessorAttention(torch.autograd.Function):
+    """`attend` on processors, where softmax and copies for such short sequences cost more than the products.
+
+    The exponentials are not divided by their sums. The values get as many columns of ones beside them, so that one
+    product gives numerators and denominators, and only their quotients are taken; the gradient of the exponentials is
+    one product with the same columns. Short sequences are put together into longer ones, because the products cost by
+    their number, with 0 for the exponentials of one sequence's queries and another's keys. Logits beyond ±80, whose
+    exponentials would overflow, count as ±80.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, qk: Tensor, v: Tensor) -> Tensor:
+        sums, saved = v.new_empty(2, *v.shape), []
+        for branch in range(2):
+            q, k = _gather_sequences(qk.movedim(3, 0), branch)
+            (values,) = _gather_sequences(v[None], branch)
+            values = torch.cat([values, torch.ones_like(values)], -1)
+            logits = torch.baddbmm(q.new_empty(()), q, k.mT, beta=0.0, alpha=_logit_scale(v))
+            exponentials = logits.clamp_(-80.0, 80.0).exp_()
+            length = v.shape[2 - branch]
+            if length < q.shape[1]:
+                same = torch.arange(q.shape[1], device=q.device) // length
+                exponentials.mul_((same[:, None] == same).to(q.dtype))
+            _scatter_sequences((exponentials @ values).unflatten(-1, (2, -1)).movedim(-2, 0), sums, branch)
+            saved += [q, k, values, exponentials]
+        numerators, denominators = sums
+        mixed = numerators / denominators
+        ctx.save_for_backward(mixed, denominators, *saved)
+        return mixed
+
+    @staticmethod
+    def backward(ctx: Any, d_mixed: Tensor) -> tuple[Tensor, Tensor]:
+        mixed, denominators, *saved = ctx.saved_tensors
+        d_numerators = d_mixed / denominators
+        d_sums = torch.stack([d_numerators, -d_numerators * mixed])
+        d_qkv, scale = mixed.new_empty(3, *mixed.shape), _logit_scale(mixed)
+        for branch in range(2):
+            q, k, values, exponentials = saved[4 * branch : 4 * branch + 4]
+            d = torch.cat(_gather_sequences(d_sums, branch).unbind(), -1)
+            d_logits = (d @ values.mT).mul_(exponentials)
+            d_q = torch.baddbmm(q.new_empty(()), d_logits, k, beta=0.0, alpha=scale)
+            d_k = torch.baddbmm(q.new_empty(()), d_logits.mT, q, beta=0.0, alpha=scale)
+            d_v = (exponentials.mT @ d)[..., : q.shape[-1]]
+            _scatter_sequences(torch.stack([d_q, d_k, d_v]), d_qkv, branch)
+        return d_qkv[:2].movedim(0, 3), d_qkv[2]
+
+
+def _gather_sequences(x: Tensor, branch: int) -> Tensor:
+    """x (n, B, T, K, head, branch, d) to sequences of that branch (n, S, L, d); short ones are put together."""
+    ordered = _order_by_sequence(x, branch)
+    length = ordered.shape[4]
+    together = max(count for count in (1, 2, 4, 8) if count == 1 or count * length <= 32)
+    return ordered.contiguous().view(x.dtype).view(len(x), -1, together * length, x.shape[-1])
+
+
+def _scatter_sequences(sequences: Tensor, into: Tensor, branch: int) -> None:
+    """The reverse of `_gather_sequences`: write them where they belong in (n, B, T, K, head, branch, d)."""
+    ordered = _order_by_sequence(into, branch)
+    ordered.copy_(_widen(sequences).reshape(ordered.shape))
+
+
+def _order_by_sequence(x: Tensor, branch: int) -> Tensor:
+    """A view of x (n, B, T, K, head, branch, d): (n, B, T, head, K, ·) or (n, B, K, head, T, ·)."""
+    return _widen(x.select(-2, branch)).permute((0, 1, 2, 4, 3, 5) if branch == 0 else (0, 1, 3, 4, 2, 5))
+
+
+def _widen(x: Tensor) -> Tensor:
+    """A view whose elements are 16 bytes wide, where the last dimension allows: copies are up to 4 times as fast.
+    A compiler of the network writes its own copies and knows no such elements."""
+    divides = x.shape[-1] * x.element_size() % 16 == 0
+    return x.view(torch.complex128) if divides and not torch.compiler.is_compiling() else x
+
+
 class MLP(nn.Module):
     """Two linear maps without bias, GELU between them."""
 
     def __init__(self, width: int, dropout: float):
         super().__init__()
-        self.fc1 = nn.Linear(width, 4 * width, bias=False)
-        self.fc2 = nn.Linear(4 * width, width, bias=False)
+        self.fc1 = Linear(width, 4 * width, bias=False)
+        self.fc2 = Linear(4 * width, width, bias=False)
         self.activation = nn.GELU()
         self.dropout = nn.Dropout(dropout)
 
@@ -149,6 +264,8 @@ class STCFormer(nn.Module):
         self.activation = nn.GELU()
         self.stcformer = nn.ModuleDict({"stc_block": nn.ModuleList(Block(config) for _ in range(config.blocks))})
         self.regress_head = nn.Linear(config.width, 3, bias=False)
+        if config.up:
+            self.up_head = nn.Linear(config.width, 3, bias=False)
 
     @property
     def blocks(self) -> list[nn.Module]:
@@ -156,11 +273,17 @@ class STCFormer(nn.Module):
         return list(cast(nn.ModuleList, self.stcformer["stc_block"]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Landmarks (B, T, K, channels), normalised as `config.view` says, to joints (B, T, K, 3) in metres."""
+        """Landmarks (B, T, K, channels), normalised as `config.view` says, to joints (B, T, K, 3) in metres.
+
+        With `config.up` a virtual landmark follows them, (B, T, K + 1, 3), read off the mean over the landmarks.
+        """
         x = self.activation(self.pose_emb(x))
         for block in self.blocks:
             x = block(x)
-        return self.regress_head(x)
+        joints = self.regress_head(x)
+        if not self.config.up:
+            return joints
+        return torch.cat([joints, self.up_head(x.mean(2, keepdim=True))], dim=2)
 
 
 def flipped_mean(model: STCFormer, x: Tensor) -> Tensor:
@@ -170,4 +293,5 @@ def flipped_mean(model: STCFormer, x: Tensor) -> Tensor:
     sign[0] = -1.0
     twice = model(torch.cat([x, x[..., mirror, :] * sign[: x.shape[-1]]]))
     plain, mirrored = twice.chunk(2)
-    return (plain + mirrored[..., mirror, :] * sign[:3].to(mirrored.dtype)) / 2.0
+    back = [*mirror, *range(len(mirror), plain.shape[-2])]
+    return (plain + mirrored[..., back, :] * sign[:3].to(mirrored.dtype)) / 2.0

@@ -24,12 +24,19 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from ..capture.layout import BODY27
 from ..errors import UserError
 from ..evaluation.plots import draw_curves
 from ..model.checkpoint import load_checkpoint, save_checkpoint
 from ..model.stcformer import STCFormer, STCFormerConfig
+from .augment.windows import BONES
 from .batches import BODY_NETWORK, BodyFeed, BodyFeedConfig, Feed, RecordedFeed, RecordedFeedConfig, measure
 
+_BONE_STARTS, _BONE_ENDS = [a for a, _ in BONES], [b for _, b in BONES]
+_HINGES = [
+    [BODY27.index(f"{side}_{joint}") for side in ("left", "right") for joint in column]
+    for column in (("hip", "shoulder"), ("knee", "elbow"), ("ankle", "wrist"))
+]
 _WRITES = ("stc_att.proj.", "mlp.fc2.")  # what a block adds with
 
 
@@ -57,6 +64,12 @@ class TrainConfig:
     decay: float = 0.96
     clip: float = 1.0
     """largest norm of a step's gradient; 0 for any"""
+    bone_weight: float = 0.0
+    """of the mean error of bones as vectors, beside that of joints"""
+    flexion_weight_m: float = 0.0
+    """metres a radian, of the mean error of knees' and elbows' flexion"""
+    calm_share: float = 0.0
+    """the last share of the steps, whose windows are bent and recombined less"""
     average: float = 0.999
     """share of the old in the averaged weights each step; 0 keeps the last weights"""
     device: str = "auto"
@@ -109,7 +122,8 @@ class Run:
         self.bfloat16 = in_bfloat16(config.precision, device)
         self.network: nn.Module = self.model
         if config.compile:
-            self.network = torch.compile(self.network)  # type: ignore[assignment]
+            for block in self.model.blocks:
+                block.compile(dynamic=False)
         if dist.is_initialized():
             self.network = DistributedDataParallel(self.network)
 
@@ -121,7 +135,8 @@ class Run:
         inputs, truth = self._batch()
         torch.manual_seed(_seed(self.config.seed, self.step, -1))  # what is dropped is the same in every process
         self.network.train()
-        loss = mean_distance(self.network, inputs, truth, self.bfloat16)
+        answer = predict(self.network, inputs, self.bfloat16)
+        loss = pose_loss(answer, truth, self.config)
         self.model.zero_grad()
         loss.backward()
         if self.config.clip:
@@ -139,14 +154,17 @@ class Run:
         parts = []
         for chunk in range(rank, self.config.chunks, size):
             torch.manual_seed(_seed(self.config.seed, self.step, chunk))
-            parts.append(self.feed.batch(self.step, chunk, self.config.chunks, count, frames))
+            parts.append(self._feed_now().batch(self.step, chunk, self.config.chunks, count, frames))
         return torch.cat([a for a, _ in parts]), torch.cat([b for _, b in parts])
+
+    def _feed_now(self) -> Feed:
+        calm = self.step >= round(self.total * (1.0 - self.config.calm_share))
+        return self.feed.calmed() if calm and isinstance(self.feed, BodyFeed) else self.feed
 
     @torch.no_grad()
     def _average(self) -> None:
         keep = min(self.config.average, (self.step + 1) / (self.step + 10))
-        for mean, new in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(new, 1.0 - keep)
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), 1.0 - keep)
 
     def save(self) -> None:
         """Write the state; whole or not at all."""
@@ -284,6 +302,33 @@ def _optimisers(config: TrainConfig, model: STCFormer) -> list[torch.optim.Optim
     rest = [value for value in model.parameters() if id(value) not in turned]
     muon = torch.optim.Muon(matrices, rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
     return [muon, torch.optim.AdamW(rest, rate, weight_decay=decay)]
+
+
+def predict(network: nn.Module, inputs: Tensor, bfloat16: bool) -> Tensor:
+    """The network's answer (B, T, K, 3) in float32."""
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bfloat16):
+        return network(inputs).float()
+
+
+def pose_loss(answer: Tensor, truth: Tensor, config: TrainConfig) -> Tensor:
+    """Mean distance of joints (B, T, K, 3), metres, and where their weights say so of bones and flexion."""
+    difference = answer - truth
+    loss = difference.norm(dim=-1).mean()
+    if config.bone_weight:
+        loss = (
+            loss
+            + config.bone_weight * (difference[:, :, _BONE_ENDS] - difference[:, :, _BONE_STARTS]).norm(dim=-1).mean()
+        )
+    if config.flexion_weight_m:
+        loss = loss + config.flexion_weight_m * (flexion(answer) - flexion(truth)).abs().mean()
+    return loss
+
+
+def flexion(joints: Tensor) -> Tensor:
+    """Of knees and elbows (B, T, 4), radians: 0 straight."""
+    first, second = (joints[:, :, _HINGES[i + 1]] - joints[:, :, _HINGES[i]] for i in (0, 1))
+    sine = torch.cross(first, second, dim=-1).square().sum(-1).add(1e-10).sqrt()
+    return torch.atan2(sine, (first * second).sum(-1))
 
 
 def mean_distance(network: nn.Module, inputs: Tensor, truth: Tensor, bfloat16: bool) -> Tensor:

@@ -1,5 +1,6 @@
 """Lifting brings any clip through a network of another rate and window, and back to its own frames."""
 
+import copy
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -120,6 +121,19 @@ def test_progress_ends_at_the_last_frame() -> None:
     told: list[Progress] = []
     lift(waving(10.0, 30.0), plate(), lens(1000.0), LiftConfig(batch=2), told.append)  # type: ignore[arg-type]
     assert [p.done for p in told] == sorted(p.done for p in told) and told[-1].done == told[-1].total
+
+
+def test_without_a_word_of_precision_joints_are_those_of_single_precision() -> None:
+    """Half precision moves joints by more than 0.2 mm (tests.benchmarks.network_speed)."""
+    torch.manual_seed(0)
+    pose = waving(2.0, 30.0)
+    model = STCFormer(plate().config).eval()
+    joints = {
+        precision: lift(pose, copy.deepcopy(model), 1000.0, LiftConfig(device="cpu", precision=precision)).joints
+        for precision in ("auto", "float32", "bfloat16")
+    }
+    assert np.array_equal(joints["auto"], joints["float32"])
+    assert not np.array_equal(joints["auto"], joints["bfloat16"])
 
 
 def test_a_missing_device_is_said() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stc_core.capture.layout import BODY27, H36M17
-from stc_core.model.stcformer import STCFormer, STCFormerConfig, flipped_mean
+from stc_core.model.stcformer import Linear, ProcessorAttention, STCFormer, STCFormerConfig, attend, flipped_mean
 
 HERE = Path(__file__).parent
 PARITY = HERE.parents[2] / "shared" / "parity"
@@ -119,6 +119,62 @@ def test_training_drops_or_doubles_the_part_table() -> None:
     drawn = [attention._part_table() for _ in range(40)]
     dropped = sum(bool((d == 0).all()) for d in drawn)
     assert 5 < dropped < 35 and all(torch.equal(d, 2 * table) for d in drawn if d.any())
+
+
+def softmax_attention(qk: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """The definition: in branch 0 over landmarks, in branch 1 over frames."""
+    q, k = qk.unbind(3)
+    scale, mixed = (8 * v.shape[-1]) ** -0.5, []
+    for branch, (ask, answer) in enumerate(
+        (("btihd,btjhd->bthij", "bthij,btjhd->btihd"), ("bikhd,bjkhd->bkhij", "bkhij,bjkhd->bikhd"))
+    ):
+        shares = (torch.einsum(ask, q[..., branch, :], k[..., branch, :]) * scale).softmax(-1)
+        mixed.append(torch.einsum(answer, shares, v[..., branch, :]))
+    return torch.stack(mixed, -2)
+
+
+@pytest.mark.parametrize(("frames", "landmarks", "d"), [(1, 2, 1), (3, 4, 2), (9, 27, 8), (40, 5, 3)])
+def test_attention_on_processors_is_softmax_attention_and_so_are_its_gradients(
+    frames: int, landmarks: int, d: int
+) -> None:
+    """Short sequences are put together and long ones are not; heads' channels fill 16 bytes or do not."""
+    torch.manual_seed(0)
+    qk = (3.0 * torch.randn(2, frames, landmarks, 2, 8, 2, d, dtype=torch.float64)).requires_grad_()
+    v = torch.randn(2, frames, landmarks, 8, 2, d, dtype=torch.float64, requires_grad=True)
+    wanted = torch.randn_like(v)
+    ours, truth = ProcessorAttention.apply(qk, v), softmax_attention(qk, v)
+    torch.testing.assert_close(ours, truth, rtol=0, atol=1e-12)
+    for found, expected in zip(
+        torch.autograd.grad(ours, (qk, v), wanted), torch.autograd.grad(truth, (qk, v), wanted), strict=True
+    ):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attention_on_processors_stays_finite_whatever_the_logits(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    qk = (1e3 * torch.randn(1, 9, 27, 2, 8, 2, 8)).to(dtype).requires_grad_()
+    v = torch.randn(1, 9, 27, 8, 2, 8).to(dtype).requires_grad_()
+    mixed = ProcessorAttention.apply(qk, v)
+    mixed.sum().backward()
+    assert mixed.isfinite().all() and mixed.abs().max() <= 1.02 * v.abs().max()
+    assert qk.grad is not None and qk.grad.isfinite().all() and v.grad is not None and v.grad.isfinite().all()
+
+
+def test_the_ways_of_other_devices_and_of_half_precision_agree_with_the_processors() -> None:
+    """float16 goes the way of other devices, which fused attention calculates."""
+    torch.manual_seed(0)
+    qk, v = torch.randn(2, 9, 27, 2, 8, 2, 8), torch.randn(2, 9, 27, 8, 2, 8)
+    torch.testing.assert_close(attend(qk.half(), v.half()).float(), attend(qk, v), rtol=0, atol=5e-3)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_is_linear_in_every_precision(bias: bool) -> None:
+    torch.manual_seed(0)
+    layer, x = Linear(32, 48, bias=bias), torch.randn(2, 9, 27, 32)
+    expected = torch.nn.functional.linear(x, layer.weight, layer.bias)
+    torch.testing.assert_close(layer(x), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(layer.double()(x.double()).float(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_width_that_the_heads_do_not_divide_is_refused() -> None:

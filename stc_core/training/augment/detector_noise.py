@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ MIDDLES = {
 _PAIRS = ("swaps", "gaps")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Errors:
     """The figures; K landmarks in BODY27's order, three states (seen, hidden by the body, out of the picture).
 
@@ -72,6 +72,11 @@ class Errors:
     visibility_mixing: Tensor
     swaps: dict[str, tuple[float, float]]
     gaps: tuple[float, float]
+
+    @cached_property
+    def constant_share(self) -> Tensor:
+        """Share (K,) of each landmark's error that stays through a window."""
+        return self.shares[:, self.times_s >= CONSTANT_S].sum(-1)[self.groups]
 
     def to(self, device: torch.device) -> Errors:
         tensors = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name not in _PAIRS}
@@ -131,7 +136,7 @@ def pulled(visibility: Tensor) -> Tensor:
 def _fixed(joints: Tensor, level: Tensor, errors: Errors) -> Tensor:
     """What is fixed to the body (B, T, K, 3), torsos: the same in all windows, and each window's own. level (B, 1)."""
     own = errors.mixing @ torch.randn(len(joints), len(BODY27.names), 3, device=joints.device)
-    own = own * (level * _usual(errors) * _constant_share(errors).sqrt())[..., None]
+    own = own * (level * _usual(errors) * errors.constant_share.sqrt())[..., None]
     on_torso = (errors.bias[:, :3] + own)[:, None] @ torso_axes(joints)
     return on_torso + (along_segments(joints) * errors.bias[:, 3:, None]).sum(-2)
 
@@ -139,10 +144,6 @@ def _fixed(joints: Tensor, level: Tensor, errors: Errors) -> Tensor:
 def _usual(errors: Errors) -> Tensor:
     """The deviation (K,) where a landmark is well seen."""
     return errors.spread[SEEN, :, -1]
-
-
-def _constant_share(errors: Errors) -> Tensor:
-    return errors.shares[:, errors.times_s >= CONSTANT_S].sum(-1)[errors.groups]
 
 
 def _velocity(place: Tensor) -> Tensor:
@@ -153,11 +154,11 @@ def _velocity(place: Tensor) -> Tensor:
 def _moving(visibility: Tensor, states: Tensor, errors: Errors, rate_hz: float) -> Tensor:
     """What moves in the picture (B, T, K, 2), torsos."""
     batch, frames, count = visibility.shape
-    roots = _roots(errors.shares, errors.times_s, frames, rate_hz, False)[errors.groups]
+    roots = _roots(errors, frames, rate_hz)[errors.groups]
     white = errors.mixing @ torch.randn(frames, count, batch * 3, device=visibility.device).transpose(0, 1).flatten(1)
     slow = (roots @ white.view(count, frames, batch * 3)).view(count, frames, batch, 3).permute(2, 1, 0, 3)
     spread, burst = _at(visibility, states, errors)
-    size = spread * (1.0 - _constant_share(errors)).sqrt()
+    size = spread * (1.0 - errors.constant_share).sqrt()
     size = size * torch.exp(burst * slow[..., 2].clamp(-BURST_LIMIT, BURST_LIMIT))
     return slow[..., :2] * size[..., None]
 
@@ -176,7 +177,7 @@ def _at(visibility: Tensor, states: Tensor, errors: Errors) -> tuple[Tensor, Ten
 
 def _visibility(states: Tensor, errors: Errors, rate_hz: float) -> Tensor:
     batch, frames, count = states.shape
-    root = _roots(errors.visibility_shares[None], errors.times_s, frames, rate_hz, True)[0]
+    root = _visibility_root(errors, frames, rate_hz)
     white = torch.randn(batch, frames, count, device=states.device) @ errors.visibility_mixing.T
     rank = torch.special.ndtr(torch.einsum("tu,buk->btk", root, white))
     steps = errors.visibility.shape[-1] - 1
@@ -189,12 +190,22 @@ def _visibility(states: Tensor, errors: Errors, rate_hz: float) -> Tensor:
     return visibility
 
 
-def _roots(shares: Tensor, times_s: Tensor, frames: int, rate_hz: float, whole: bool) -> Tensor:
-    """Lower roots (G, T, T) of the correlation in time, of unit variance; without the constant part unless `whole`."""
+@lru_cache(maxsize=64)
+def _roots(errors: Errors, frames: int, rate_hz: float) -> Tensor:
+    """Of the errors' correlation in time without the constant part, for each group of landmarks (G, T, T)."""
+    return _correlation_roots(errors.shares * (errors.times_s < CONSTANT_S), errors.times_s, frames, rate_hz)
+
+
+@lru_cache(maxsize=64)
+def _visibility_root(errors: Errors, frames: int, rate_hz: float) -> Tensor:
+    """Of the visibility's correlation in time (T, T)."""
+    return _correlation_roots(errors.visibility_shares[None], errors.times_s, frames, rate_hz)[0]
+
+
+def _correlation_roots(shares: Tensor, times_s: Tensor, frames: int, rate_hz: float) -> Tensor:
+    """Lower Cholesky roots (G, T, T) of correlations in time that are mixtures of exponentials, of unit variance."""
     lag = (torch.arange(frames)[:, None] - torch.arange(frames)).abs() / rate_hz
     times, parts = times_s.cpu().double(), shares.cpu().double()
-    if not whole:
-        parts = parts * (times < CONSTANT_S)
     parts = parts / parts.sum(-1, keepdim=True).clamp(min=1e-9)
     mix = torch.exp(-lag[..., None].double() / times.clamp(min=1e-6))
     cover = torch.einsum("tuj,gj->gtu", mix, parts) + 1e-6 * torch.eye(frames)

@@ -17,6 +17,12 @@ from ...capture.layout import BODY27
 from .detector_noise import HIDDEN, OUTSIDE, SEEN, Errors, distort, measured, middles, spells
 from .occlusion import hidden_by_body
 
+EXTREMITIES = {
+    f"{side}_{end}": f"{side}_{joint}" if joint != "head" else "head"
+    for side in ("left", "right")
+    for end, joint in (("heel", "ankle"), ("toe", "ankle"), ("pinky", "wrist"), ("index", "wrist"), ("ear", "head"))
+}
+"""landmarks that Human3.6M's 17 points lack, and what each hangs on"""
 _TORSO = [BODY27.index(n) for n in ("pelvis", "spine", "thorax")]
 _OUTSIDE_FADE, _OUTSIDE_LEAST = 0.05, 0.1  # as capture.detect lowers the scores of points outside the picture
 
@@ -51,6 +57,7 @@ class NoiseConfig:
     correlation: float = 0.85  # of drift between neighbouring frames
     hide: float = 0.25  # probability that a limb is hidden for part of a window
     gap: float = 0.06  # probability that part of a window was not detected at all
+    bare: float = 0.0  # probability that a window has Human3.6M's points only: no feet, hands, ears
     swap: float = 0.02  # probability that left and right are exchanged for part of a window (guessed model)
     scale: float = 1.0  # of all errors; 0 gives the true projection
 
@@ -58,19 +65,21 @@ class NoiseConfig:
 @dataclass(frozen=True)
 class Views:
     """B windows as seen. keypoints (B, T, K, 2) in focal lengths from the centre; scores (B, T, K); joints
-    (B, T, K, 3) true, in camera axes, pelvis at 0, metres; half (B, 2): half the picture's size in focal lengths."""
+    (B, T, K, 3) true, in camera axes, pelvis at 0, metres; half (B, 2): half the picture's size in focal lengths; up
+    (B, 3): the world's, in camera axes, unit length."""
 
     keypoints: Tensor
     scores: Tensor
     joints: Tensor
     half: Tensor
+    up: Tensor
 
 
 def look(landmarks: Tensor, camera: CameraConfig, noise: NoiseConfig) -> Views:
     """Windows (B, T, 27, 3), metres z up, each seen by a random fixed camera through the detector's errors."""
-    joints, half = _camera_axes(landmarks, camera)
+    joints, half, up = _camera_axes(landmarks, camera)
     keypoints, scores = detected(joints, half, noise)
-    return Views(keypoints, scores, joints - joints[:, :, :1], half)
+    return Views(keypoints, scores, joints - joints[:, :, :1], half, up)
 
 
 def detected(joints: Tensor, half: Tensor, noise: NoiseConfig, errors: Errors | None = None) -> tuple[Tensor, Tensor]:
@@ -84,6 +93,7 @@ def detected(joints: Tensor, half: Tensor, noise: NoiseConfig, errors: Errors | 
     if not noise.scale:
         return middles(exact), _scores(outside, torch.zeros_like(outside))
     lost = _spans(len(joints), joints.shape[1], noise.gap, joints.device)
+    bare = torch.rand(len(joints), 1, 1, device=joints.device) < noise.bare
     if noise.model == "measured":
         errors = errors or measured(joints.device)
         keypoints, scores = _measured(joints, half, outside, noise, errors)
@@ -91,7 +101,14 @@ def detected(joints: Tensor, half: Tensor, noise: NoiseConfig, errors: Errors | 
     else:
         keypoints, scores = _guessed(joints, outside, noise)
         keypoints = _exchange_sides(keypoints, noise.swap)
-    return _lose_frames(keypoints, scores, lost)
+    return _lose_frames(*leave_bare(keypoints, scores, bare), lost)
+
+
+def leave_bare(keypoints: Tensor, scores: Tensor, bare: Tensor) -> tuple[Tensor, Tensor]:
+    """Without feet, hands and ears where `bare` (B, 1, 1): score 0, and the point of the joint they hang on."""
+    gone = bare & torch.tensor([name in EXTREMITIES for name in BODY27.names], device=bare.device)
+    parents = [BODY27.index(EXTREMITIES.get(name, name)) for name in BODY27.names]
+    return torch.where(gone[..., None], keypoints[:, :, parents], keypoints), scores * ~gone
 
 
 def _measured(
@@ -116,8 +133,8 @@ def _uniform(low: float, high: float, like: Tensor) -> Tensor:
     return low + (high - low) * torch.rand(len(like), device=like.device)
 
 
-def _camera_axes(landmarks: Tensor, config: CameraConfig) -> tuple[Tensor, Tensor]:
-    """The landmarks in the axes of random cameras, and half the picture's size (B, 2) in focal lengths."""
+def _camera_axes(landmarks: Tensor, config: CameraConfig) -> tuple[Tensor, Tensor, Tensor]:
+    """The landmarks in the axes of random cameras, half the picture's size (B, 2) in focal lengths, and up (B, 3)."""
     count, degree = len(landmarks), torch.pi / 180.0
     long_side = torch.tan(_uniform(*config.fov_deg, landmarks) * degree / 2.0)
     aspect = torch.tensor([1.0, 9 / 16], device=landmarks.device)
@@ -130,9 +147,10 @@ def _camera_axes(landmarks: Tensor, config: CameraConfig) -> tuple[Tensor, Tenso
     off_centre = torch.randn(count, 2, device=landmarks.device).clamp(-2, 2) * half * 0.25
     centre = landmarks[:, :, :1].mean(1, keepdim=True)
     axes = torch.tensor([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]], device=landmarks.device)
-    seen = (landmarks - centre) @ (turn @ axes).transpose(-1, -2)[:, None]
+    to_camera = turn @ axes
+    seen = (landmarks - centre) @ to_camera.transpose(-1, -2)[:, None]
     place = torch.cat([off_centre * distance[:, None], distance[:, None]], -1)
-    return seen + place[:, None, None], half
+    return seen + place[:, None, None], half, to_camera[..., 2]
 
 
 def _about(axis: int, angle: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,8 @@ def _parent(name: str) -> str:
 
 _ORDER = [n for kind in _TREE for n in BODY27.names if n.rpartition("_")[2] == kind]
 _PARENTS = {name: BODY27.index(_parent(name)) for name in _ORDER}
+BONES = tuple((_PARENTS[name], BODY27.index(name)) for name in _ORDER)
+"""(parent, child) landmarks of every segment"""
 
 
 def _hanging(joint: str) -> frozenset[str]:
@@ -78,7 +81,7 @@ _HINGES = tuple(
 _FOLDED = 2.5  # radians: an elbow or knee folds no further
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Motions:
     """Clips of one source end to end. landmarks (N, 27, 3) metres z up at `fps`; first, last (N,): the clip of each."""
 
@@ -100,6 +103,11 @@ class BodyConfig:
     bend: float = 0.5  # probability that joints are turned further than recorded
     bend_deg: float = 14.0  # standard deviation of those turns
     topple: float = 0.05  # probability that the whole body lies or leans anyhow
+
+    def calmed(self) -> BodyConfig:
+        """Nearer to what was recorded: how a run ends."""
+        fewer = {"bend": self.bend / 3, "swap_arms": self.swap_arms / 2, "swap_upper": self.swap_upper / 2}
+        return replace(self, topple=self.topple / 2, **fewer)
 
     @classmethod
     def plain(cls) -> BodyConfig:
@@ -130,10 +138,7 @@ def windows(
     motions: list[Motions], weights: dict[str, float], count: int, frames: int, rate_hz: float, config: BodyConfig
 ) -> Tensor:
     """Random windows (count, frames, 27, 3), metres z up, of bodies BODY_HEIGHT_M tall, facing anywhere."""
-    shares = torch.tensor([weights.get(m.source, 1.0) for m in motions])
-    chosen = torch.multinomial(shares, count, replacement=True)
-    cut = torch.cat([_cut(m, int((chosen == i).sum()), frames, rate_hz, config) for i, m in enumerate(motions)])
-    cut = cut[torch.randperm(count, device=cut.device)]
+    cut = _cut(_bank(tuple(motions)), _shares(motions, weights), count, frames, rate_hz, config)
     if config.swap_upper:
         cut = _swap_upper(cut, _some(cut, config.swap_upper))
     if config.swap_arms:
@@ -148,17 +153,51 @@ def windows(
     return _reshape(_turn(cut), config.stretch)
 
 
-def _cut(motions: Motions, count: int, frames: int, rate_hz: float, config: BodyConfig) -> Tensor:
-    """Windows at rate_hz, time warped, each around a random frame and held at the clip's ends."""
-    device = motions.landmarks.device
-    middle = torch.randint(len(motions.landmarks), (count,), device=device)
+@dataclass(frozen=True, eq=False)
+class _Bank:
+    """All sources end to end. landmarks (N, 27, 3); first, last (N,): the clip of each frame; of each of S sources its
+    first frame `start` (S,), how many it has `size` (S,), and its rate `fps` (S,)."""
+
+    landmarks: Tensor
+    first: Tensor
+    last: Tensor
+    start: Tensor
+    size: Tensor
+    fps: Tensor
+
+
+@lru_cache(maxsize=16)
+def _bank(motions: tuple[Motions, ...]) -> _Bank:
+    device = motions[0].landmarks.device
+    sizes = [len(motion.landmarks) for motion in motions]
+    starts = [0, *itertools.accumulate(sizes)][:-1]
+    return _Bank(
+        torch.cat([motion.landmarks for motion in motions]),
+        torch.cat([motion.first + start for motion, start in zip(motions, starts, strict=True)]),
+        torch.cat([motion.last + start for motion, start in zip(motions, starts, strict=True)]),
+        torch.tensor(starts, device=device),
+        torch.tensor(sizes, device=device),
+        torch.tensor([motion.fps for motion in motions], device=device),
+    )
+
+
+def _shares(motions: list[Motions], weights: dict[str, float]) -> Tensor:
+    return torch.tensor([weights.get(m.source, 1.0) for m in motions], device=motions[0].landmarks.device)
+
+
+def _cut(bank: _Bank, shares: Tensor, count: int, frames: int, rate_hz: float, config: BodyConfig) -> Tensor:
+    """Windows at rate_hz, time warped, each around a random frame of a random source and held at the clip's ends."""
+    device = bank.landmarks.device
+    source = torch.multinomial(shares, count, replacement=True)
+    middle = bank.start[source] + (torch.rand(count, device=device, dtype=torch.double) * bank.size[source]).long()
     pace = 1.0 + config.warp * (2.0 * torch.rand(count, 1, device=device) - 1.0)
-    steps = (torch.arange(frames, device=device) - (frames - 1) / 2.0) * motions.fps / rate_hz
-    at = torch.clamp(middle[:, None] + steps * pace, motions.first[middle, None], motions.last[middle, None])
+    steps = (torch.arange(frames, device=device) - (frames - 1) / 2.0) * bank.fps[source, None] / rate_hz
+    first, last = bank.first[middle, None], bank.last[middle, None]
+    at = torch.clamp(middle[:, None] + (steps * pace).double(), first, last)
     low = at.floor().long()
-    high = torch.minimum(low + 1, motions.last[middle, None])
-    part = (at - low)[..., None, None]
-    return motions.landmarks[low] * (1 - part) + motions.landmarks[high] * part
+    high = torch.minimum(low + 1, last)
+    part = (at - low).float()[..., None, None]
+    return torch.lerp(bank.landmarks[low], bank.landmarks[high], part)
 
 
 def _turn(landmarks: Tensor) -> Tensor:
@@ -237,10 +276,13 @@ def _bend(landmarks: Tensor, where: Tensor, deviation_deg: float, rate_hz: float
 
 
 def _turns(vector: Tensor) -> Tensor:
-    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3)."""
+    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3), by Rodrigues' formula."""
     x, y, z = vector.unbind(-1)
     o = torch.zeros_like(x)
-    return torch.linalg.matrix_exp(torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3)))
+    cross = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
+    angle = vector.norm(dim=-1).clamp(min=1e-6)[..., None, None]
+    eye = torch.eye(3, device=vector.device)
+    return eye + angle.sin() / angle * cross + (1.0 - angle.cos()) / angle**2 * (cross @ cross)
 
 
 def _turned(landmarks: Tensor, joint: str, hanging: frozenset[str], turn: Tensor) -> Tensor:

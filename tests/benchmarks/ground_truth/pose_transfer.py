@@ -53,21 +53,21 @@ def to_t_pose(rest: Mapping[str, Array], source: Motion) -> dict[str, Array]:
         joint = {name: places[letter + name] for name in ("Shldr", "ForeArm", "Hand", "Index1", "Pinky1")}
         hinge = np.cross(bone["lower_arm"] - bone["upper_arm"], bone["hand"] - bone["lower_arm"])
         bend = np.array([0.0, 0.0, -sign])
-        upper = _frame_turn(bone["lower_arm"] - bone["upper_arm"], hinge, joint["ForeArm"] - joint["Shldr"], bend)
-        lower = _frame_turn(bone["hand"] - bone["lower_arm"], hinge, joint["Hand"] - joint["ForeArm"], bend)
+        upper = frame_rotation(bone["lower_arm"] - bone["upper_arm"], hinge, joint["ForeArm"] - joint["Shldr"], bend)
+        lower = frame_rotation(bone["hand"] - bone["lower_arm"], hinge, joint["Hand"] - joint["ForeArm"], bend)
         turns[f"{side}_upper_arm"], turns[f"{side}_lower_arm"] = upper, lower
         turns[f"{side}_hand"] = _hand_turn(bone, joint)
-        turns |= _leg_turns(side, rest, {name: places[letter + name] for name in ("Thigh", "Shin", "Foot")})
+        turns |= leg_rotations(side, rest, {name: places[letter + name] for name in ("Thigh", "Shin", "Foot")})
     return turns
 
 
 def _hand_turn(bone: Mapping[str, Array], joint: Mapping[str, Array]) -> Array:
     along = (bone["index"] + bone["pinky"]) / 2 - bone["hand"]
     source_along = (joint["Index1"] + joint["Pinky1"]) / 2 - joint["Hand"]
-    return _frame_turn(along, bone["index"] - bone["pinky"], source_along, joint["Index1"] - joint["Pinky1"])
+    return frame_rotation(along, bone["index"] - bone["pinky"], source_along, joint["Index1"] - joint["Pinky1"])
 
 
-def _leg_turns(side: str, rest: Mapping[str, Array], joint: Mapping[str, Array]) -> dict[str, Array]:
+def leg_rotations(side: str, rest: Mapping[str, Array], joint: Mapping[str, Array]) -> dict[str, Array]:
     thigh = rest[f"{side}_calf"] - rest[f"{side}_thigh"]
     calf = rest[f"{side}_foot"] - rest[f"{side}_calf"]
     return {
@@ -76,7 +76,7 @@ def _leg_turns(side: str, rest: Mapping[str, Array], joint: Mapping[str, Array])
     }
 
 
-def _frame_turn(along: Array, across: Array, to_along: Array, to_across: Array) -> Array:
+def frame_rotation(along: Array, across: Array, to_along: Array, to_across: Array) -> Array:
     """The turn that takes direction `along` exactly to `to_along`, and `across` as near as can be to `to_across`."""
     return rotation.mul(_frame(to_along, to_across), rotation.inv(_frame(along, across)))
 

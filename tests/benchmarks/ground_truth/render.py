@@ -154,17 +154,23 @@ def act(rig: bpy.types.Object, person: Person, motion: Motion) -> tuple[Array, f
     turns, to_t = acting.source_turns(motion), acting.to_t_pose(heads, motion)
     world = {role: rotation.mul(turn, to_t.get(role, rotation.IDENTITY)) for role, turn in turns.items()}
     path = root_path(motion, heads)
+    key_bones(rig, roles, world)
+    travel(rig, person, path)
+    return path, acting.facing(world["pelvis"])
+
+
+def key_bones(rig: bpy.types.Object, roles: dict[str, str], world: dict[str, Array]) -> None:
+    """Key world rotations (T, 4) from rest, by role, on the bones of these roles; the others follow their parents."""
+    frames = len(next(iter(world.values())))
     posed: dict[str, Array] = {}
     for bone in rig.data.bones:
-        parent = posed[bone.parent.name] if bone.parent else np.tile(rotation.IDENTITY, (len(path), 1))
+        parent = posed[bone.parent.name] if bone.parent else np.tile(rotation.IDENTITY, (frames, 1))
         posed[bone.name] = world.get(roles.get(bone.name, ""), parent)
         if posed[bone.name] is not parent:
             rest = np.array(bone.matrix_local.to_quaternion())
             delta = rotation.mul(rotation.inv(parent), posed[bone.name])
             basis = rotation.mul(rotation.mul(rotation.inv(rest), delta), rest)
             _key(rig.pose.bones[bone.name], "rotation_quaternion", rotation.unroll(basis))
-    travel(rig, person, path)
-    return path, acting.facing(world["pelvis"])
 
 
 def travel(rig: bpy.types.Object, person: Person, path: Array) -> None:
@@ -176,12 +182,17 @@ def travel(rig: bpy.types.Object, person: Person, path: Array) -> None:
 
 def plant_feet(
     rig: bpy.types.Object, skin: bpy.types.Object, person: Person, skin_points: dict[str, int], path: Array
-) -> None:
-    """Travel again so that the feet that stand still stand on the floor; the middle of the path is over the origin."""
+) -> Array:
+    """Travel again so that the feet that stand still stand on the floor; the middle of the path is over the origin.
+
+    Returns the new path (T, 3).
+    """
     landmarks, lowest = read_truth(rig, skin, person, skin_points, len(path))
     feet = [[BODY27.index(f"{side}_{name}") for name in ("heel", "toe")] for side in ("left", "right")]
     path = path + acting.planting(lowest, landmarks[:, feet], FPS)
-    travel(rig, person, path - (path.min(0) + path.max(0)) / 2.0 * [1.0, 1.0, 0.0])
+    path = path - (path.min(0) + path.max(0)) / 2.0 * [1.0, 1.0, 0.0]
+    travel(rig, person, path)
+    return path
 
 
 def root_path(motion: Motion, heads: dict[str, Array]) -> Array:
@@ -244,7 +255,7 @@ def dress(rig: bpy.types.Object, skin: bpy.types.Object, person: Person, rest: A
     for where, tint in ((trousers, person.trousers), (shirt, person.shirt), (shoes, person.shoes), (hair, person.hair)):
         colour[where] = tint
     colour = _paint_face(colour, rest, head, person)
-    _tint(skin.data, colour)
+    paint(skin.data, colour)
     _garment(skin, "trousers", trousers, 0.014 * person.loose * person.height, person.trousers)
     _garment(skin, "shirt", shirt, 0.018 * person.loose * person.height, person.shirt)
     _garment(skin, "hair", hair, 0.014 * person.height, person.hair)
@@ -265,12 +276,12 @@ def _paint_face(colour: Array, rest: Array, head: Array, person: Person) -> Arra
     return colour
 
 
-def _tint(mesh: bpy.types.Mesh, colour: Array) -> None:
+def paint(mesh: bpy.types.Mesh, colour: Array, smooth: bool = True) -> None:
     """Give each vertex its colour (V, 3), linear."""
     layer = mesh.color_attributes.new("tint", "FLOAT_COLOR", "POINT")
     layer.data.foreach_set("color", np.hstack([colour, np.ones((len(colour), 1))]).astype(np.float32).ravel())
     mesh.color_attributes.active_color = layer
-    mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), bool))
+    mesh.polygons.foreach_set("use_smooth", np.full(len(mesh.polygons), smooth))
 
 
 def _garment(skin: bpy.types.Object, name: str, where: Array, thickness: float, colour: Colour) -> None:
@@ -293,7 +304,7 @@ def _eye(rig: bpy.types.Object, person: Person, centre: Array) -> None:
     eye = bpy.context.object
     ball = vertices(eye.data)
     iris = (ball[:, 1] < -0.86 * 0.0135 * person.height)[:, None]
-    _tint(eye.data, np.where(iris, (0.02, 0.015, 0.01), (0.8, 0.78, 0.75)))
+    paint(eye.data, np.where(iris, (0.02, 0.015, 0.01), (0.8, 0.78, 0.75)))
     head = rig.data.bones[bones_by_role(person.rig)["head"]]
     eye.parent, eye.parent_type, eye.parent_bone = rig, "BONE", head.name
     eye.matrix_parent_inverse = (head.matrix_local @ Matrix.Translation((0, head.length, 0))).inverted()
@@ -303,15 +314,17 @@ def _eye(rig: bpy.types.Object, person: Person, centre: Array) -> None:
 def build_room(room: Room) -> None:
     """A floor of boards and four walls with panels, ten paces wide."""
     noise = np.random.default_rng(room.seed)
-    _boards("floor", np.eye(3)[:2], np.zeros(3), room.floor, 0.10 * room.contrast, noise)
+    lay_boards("floor", np.eye(3)[:2], np.zeros(3), room.floor, 0.10 * room.contrast, noise)
     for turn in range(4):
         c, s = np.cos(turn * np.pi / 2), np.sin(turn * np.pi / 2)
         across, out = np.array([-s, c, 0.0]), np.array([c, s, 0.0])
         wall = np.array([across, [0.0, 0.0, 1.0]])
-        _boards(f"wall{turn}", wall, out * 8.0 + [0, 0, 4.0], room.walls[turn % 2], 0.05 * room.contrast, noise)
+        lay_boards(f"wall{turn}", wall, out * 8.0 + [0, 0, 4.0], room.walls[turn % 2], 0.05 * room.contrast, noise)
 
 
-def _boards(name: str, axes: Array, centre: Array, tint: Colour, contrast: float, noise: np.random.Generator) -> None:
+def lay_boards(
+    name: str, axes: Array, centre: Array, tint: Colour, contrast: float, noise: np.random.Generator
+) -> None:
     """A plane of 16 m by 16 m (walls: 8 m high) of tiles 0.5 m wide, each a little lighter or darker than `tint`."""
     half, tiles = np.array([8.0, 8.0 if axes[1, 2] == 0 else 4.0]), 32
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) / tiles * 2.0
@@ -321,7 +334,7 @@ def _boards(name: str, axes: Array, centre: Array, tint: Colour, contrast: float
     faces = np.arange(len(points) * 4).reshape(-1, 4)
     mesh.from_pydata(points.reshape(-1, 3).tolist(), [], faces.tolist())
     shade = np.array(tint) * (1.0 + contrast * noise.standard_normal((len(points), 1)))
-    _tint(mesh, np.repeat(np.clip(shade, 0.0, 1.0), 4, 0))
+    paint(mesh, np.repeat(np.clip(shade, 0.0, 1.0), 4, 0))
     bpy.context.scene.collection.objects.link(bpy.data.objects.new(name, mesh))
 
 
@@ -395,7 +408,8 @@ def foot_contacts(landmarks: Array) -> Array:
     return np.stack(contacts, -1)
 
 
-def draw(path: Path, frames: int, image_size: tuple[int, int], room: Room) -> None:
+def set_up_drawing(image_size: tuple[int, int], room: Room) -> None:
+    """How the scene is lit and drawn."""
     scene = bpy.context.scene
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.display.render_aa = "FXAA"
@@ -406,9 +420,14 @@ def draw(path: Path, frames: int, image_size: tuple[int, int], room: Room) -> No
     shading.show_shadows = shading.show_cavity = False
     scene.view_settings.view_transform, scene.view_settings.exposure = "Standard", room.exposure
     scene.render.fps, scene.render.fps_base = FPS, 1.0
-    scene.frame_start, scene.frame_end = 1, frames
     scene.render.resolution_x, scene.render.resolution_y = image_size
     scene.render.resolution_percentage = 100
+
+
+def draw(path: Path, frames: int, image_size: tuple[int, int], room: Room) -> None:
+    set_up_drawing(image_size, room)
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, frames
     scene.render.image_settings.media_type = "VIDEO"
     scene.render.image_settings.file_format = "FFMPEG"
     scene.render.ffmpeg.format, scene.render.ffmpeg.codec = "MPEG4", "H264"

@@ -1,0 +1,46 @@
+"""MediaPipe's landmarks of known clips, kept in files so that each video is detected once for every setting.
+
+Knows known clips and the detector; not what is made of landmarks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+
+from ..capture.detect.config import DetectConfig
+from ..capture.pose import Landmarks
+from .ground_truth import Known, mediapipe
+
+CACHE = "detections"
+_CACHE_VERSION = 1
+
+
+def detect_cached(clip: Known, config: DetectConfig, cache: Path) -> Landmarks:
+    """MediaPipe's landmarks of a clip, from the cache where it holds those of this very video and these settings."""
+    fingerprint = _fingerprint(clip.video, config)
+    settings = hashlib.sha256(fingerprint[1].encode()).hexdigest()[:8]
+    path = cache / f"{clip.name}.{config.network}.{settings}.npz"
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as file:
+            if tuple(map(str, file["fingerprint"])) == fingerprint:
+                return Landmarks(**{field.name: file[field.name] for field in fields(Landmarks)})
+    found = mediapipe(clip, config)
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as stream:
+        np.savez_compressed(stream, fingerprint=np.array(fingerprint), **vars(found))
+    os.replace(partial, path)
+    return found
+
+
+def _fingerprint(video: Path, config: DetectConfig) -> tuple[str, str]:
+    """What changes with the video, and with the settings."""
+    state = video.stat()
+    settings = {key: str(value) for key, value in (asdict(config) | {"model": config.network}).items()}
+    return f"{_CACHE_VERSION} {state.st_size} {state.st_mtime_ns}", json.dumps(settings)
