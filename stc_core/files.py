@@ -15,13 +15,17 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path`, of the same suffix, to write a file to; rename that file to `path` at the end.
+def atomic_write(path: Path, work: Path | None = None) -> Iterator[Path]:
+    """Yield a path of the same suffix to write a file to; rename that file to `path` at the end.
+
+    It is beside `path`, or in the folder `work`, which must be on the same disk.
 
     The bytes are on the disk before the name is, so neither a full disk, a kill nor a power cut leaves half a file
     under it. Where the block raises, `path` stays as it was. Raises UserError where the file cannot be written.
     """
-    partial = path.with_name(f".{secrets.token_hex(6)}.partial{path.suffix}")  # hidden: folders given as input skip it
+    partial = (work or path.parent) / (
+        f".{secrets.token_hex(6)}.partial{path.suffix}"
+    )  # hidden: folders given as input skip it
     try:
         yield partial
         sync_file(partial)
@@ -35,9 +39,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, work: Path | None = None) -> None:
     """Write a file whole or not at all. Raises UserError where it cannot be written."""
-    with atomic_write(path) as partial:
+    with atomic_write(path, work) as partial:
         partial.write_bytes(data)
 
 

@@ -42,11 +42,11 @@ class ProgressBars:
         advance_bar(bar, event)
 
 
-def advance_bar(bar: Any, event: Progress) -> None:
-    """Set a tqdm bar to what an event says; close it at its end."""
+def advance_bar(bar: Any, event: Progress, *, close: bool = True) -> None:
+    """Set a tqdm bar to what an event says; close: at its end."""
     bar.total = event.total or None
     bar.update(event.done - bar.n)
-    if event.total and event.done >= event.total:
+    if close and event.total and event.done >= event.total:
         bar.close()
 
 

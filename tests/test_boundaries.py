@@ -25,9 +25,7 @@ TO_BE_UNTIED = {  # imports that break law 6; each must go, and may not stay her
     ("stc_core.evaluation.predict", "stc_core.training.augment.virtual_camera"),
     ("stc_core.evaluation.predict", "stc_core.training.augment.windows"),
 }
-CIRCLES_TO_BE_UNTIED = {  # of law 7, likewise
-    frozenset({"stc_core.convert.scheduling.dask_cluster", "stc_core.convert.scheduling.local_pool"}),
-}
+CIRCLES_TO_BE_UNTIED: set[frozenset[str]] = set()  # of law 7, likewise
 
 
 def module_name(path: Path) -> str:

@@ -54,7 +54,7 @@ def follow(job: Job) -> None:
 def _tick() -> float | None:
     for kind, (job, status) in _jobs.items():
         if not status.is_over:
-            _jobs[kind] = (job, job.poll())
+            _jobs[kind] = (job, job.poll())  # a job that cannot be read has failed: poll raises nothing
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in ("PREFERENCES", "VIEW_3D"):

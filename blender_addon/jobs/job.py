@@ -29,7 +29,7 @@ from stc_core.events import Done, Event, Failed, Note, Progress
 
 from .. import paths
 from . import process
-from .record import JobRecord, format_log_tail, parse_event, read_record, write_record
+from .record import JobRecord, format_log_tail, make_printable, parse_event, read_record, write_record
 from .status import Status, compute_overall_progress
 
 KILL_AFTER_S = 5.0
@@ -38,6 +38,8 @@ KILL_AFTER_S = 5.0
 _READ_CHUNK_BYTES = 1 << 19
 _MAX_LINE_BYTES = 1 << 16
 _LOG_BYTES = 8192
+_MAX_NOTES = 100
+"""more than anybody reads; an engine makes ten or so"""
 _PROBE_INTERVAL_S = 1.0
 _DISK_FULL_BYTES = 1 << 16
 _DEATHS = {
@@ -68,7 +70,8 @@ class Job:
 
     @property
     def name(self) -> str:
-        return self.folder.name
+        """The folder's, as it can be drawn."""
+        return make_printable(self.folder.name)
 
     @property
     def kind(self) -> str:
@@ -190,7 +193,7 @@ class Job:
             fraction, left = compute_overall_progress(event, self._record.stages)
             self._status = replace(status, stage=event.stage, fraction=fraction, seconds_left=left)
         elif isinstance(event, Note):
-            self._status = replace(status, notes=(*status.notes, event.message))
+            self._status = replace(status, notes=(*status.notes, event.message)[:_MAX_NOTES])
         elif isinstance(event, Failed) and self._cancelled_at is None:
             self.fail(event.message)
         elif isinstance(event, Done):

@@ -7,9 +7,11 @@ from the disk. Jobs outlive .blend files and Blender: what was not imported stay
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
+import traceback
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -57,6 +59,7 @@ class JobEntry:
     dismissed: bool
     due: bool = False
     delay_reason: str = ""
+    fault: str = ""
 
 
 @dataclass(kw_only=True)
@@ -156,7 +159,7 @@ def import_entry(entry: JobEntry, scene: bpy.types.Scene, obj: bpy.types.Object 
         scene,
         obj,
     )
-    entry.imported, entry.due, entry.delay_reason = True, False, ""
+    entry.imported, entry.due, entry.delay_reason, entry.fault = True, False, "", ""
     _write_marker(entry.job.folder / _IMPORTED, {"blend": bpy.data.filepath, "armature": result.armature.name})
     return result
 
@@ -164,26 +167,34 @@ def import_entry(entry: JobEntry, scene: bpy.types.Scene, obj: bpy.types.Object 
 def _load_entry(job: Job) -> JobEntry:
     """A job that was found on the disk."""
     folder = job.folder
-    imported, dismissed = (folder / _IMPORTED).exists(), (folder / _DISMISSED).exists()
-    status = Status(state="done") if imported or dismissed else job.poll()  # of those nobody asks any more
-    return JobEntry(
-        job=job, status=status, target=_read_target(folder / _TARGET), imported=imported, dismissed=dismissed
-    )
+    imported, dismissed = _has_marker(folder / _IMPORTED), _has_marker(folder / _DISMISSED)
+    status = Status(state="done") if imported or dismissed else job.poll()  # nobody asks for those any more
+    target = _read_target(folder / _TARGET)
+    return JobEntry(job=job, status=status, target=target, imported=imported, dismissed=dismissed)
+
+
+def _has_marker(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder that may not be read: the job's own poll says so
+        return False
 
 
 def _read_target(path: Path) -> ImportTarget | None:
+    """The target that was noted; None where the file is missing, damaged or another program's."""
     try:
-        return ImportTarget(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        target = ImportTarget(**values)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    types = {"blend": str, "scene": str, "armature": str, "scene_uid": int, "armature_uid": int}
+    return target if all(isinstance(getattr(target, name), kind) for name, kind in types.items()) else None
 
 
 def _write_marker(path: Path, values: dict[str, Any]) -> None:
-    """Note something in a job's folder."""
-    try:
+    """Note something in a job's folder; where that is not possible it is known until Blender ends."""
+    with contextlib.suppress(OSError):
         path.write_text(json.dumps(values), encoding="utf-8")
-    except OSError:
-        return  # the folder was taken away or the disk is full: it is known until Blender ends
 
 
 # The timer
@@ -200,16 +211,37 @@ def _needs_timer() -> bool:
 
 
 def _tick() -> float | None:
-    """Poll the jobs and import what is due. Runs a few times a second while there is something to follow."""
+    """Poll the jobs and import what is due. Runs a few times a second while there is something to follow.
+
+    Whatever a job does costs that job only: Blender removes a timer that raises, and then nothing would be followed.
+    """
     for entry in entries():
-        if not entry.status.is_over:
-            entry.status = entry.job.poll()
-            if entry.status.is_over:
-                _report_end(entry)
-        if entry.due and entry.status.state == "done":
-            _import_if_free(entry)
+        try:
+            _follow_entry(entry)
+        except Exception as error:  # noqa: BLE001 - shown to the user with the job's name, and printed
+            traceback.print_exc()
+            _report_fault(entry, error)
     _redraw_sidebars()
     return _TICK_S if _needs_timer() else None
+
+
+def _follow_entry(entry: JobEntry) -> None:
+    if not entry.status.is_over:
+        entry.status = entry.job.poll()
+        if entry.status.is_over:
+            _report_end(entry)
+    if entry.due and entry.status.state == "done":
+        _import_if_free(entry)
+
+
+def _report_fault(entry: JobEntry, error: Exception) -> None:
+    """Tell the user of our mistake; the job stays in the list, to be imported by hand or removed."""
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    entry.due, entry.fault = False, f"{entry.job.name} cannot be followed or imported ({what}). Its files are kept."
+    if not entry.status.is_over:
+        entry.job.fail(entry.fault)
+        entry.status = entry.job.poll()
+    show_message(entry.fault, is_error=True)
 
 
 def _report_end(entry: JobEntry) -> None:
@@ -242,7 +274,8 @@ def _import_if_free(entry: JobEntry) -> None:
             _push_undo(f"Import {entry.job.name}")
         show_message(result.sentence)
     except UserError as error:
-        show_message(str(error), is_error=True)
+        entry.fault = str(error)
+        show_message(entry.fault, is_error=True)
 
 
 def _resolve_target(target: ImportTarget) -> tuple[bpy.types.Scene | None, bpy.types.Object | None, str]:

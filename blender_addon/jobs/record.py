@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ _FORMAT = 1
 _MAX_RECORD_BYTES = 1 << 20
 """a job.json is some kilobytes"""
 _LOG_LINES, _LOG_COLUMNS = 20, 200
+_MAX_TEXT_LETTERS = 2000
+"""of a message; the longest of ours have some 300"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,16 @@ def parse_event(line: str) -> Event | None:
         event = from_line(line)
     except RecursionError:  # JSON nested thousands deep
         return None
-    return event if event is not None and _is_well_formed(event) else None
+    if event is None or not _is_well_formed(event):
+        return None
+    if isinstance(event, Note | Failed):
+        return replace(event, message=make_printable(event.message))
+    return replace(event, stage=make_printable(event.stage)) if isinstance(event, Progress) else event
+
+
+def make_printable(text: str) -> str:
+    """The text as Blender can draw it: one line, no control characters or halves of characters, not too long."""
+    return "".join(c if c.isprintable() else " " for c in text[:_MAX_TEXT_LETTERS])
 
 
 def _is_well_formed(event: Event) -> bool:

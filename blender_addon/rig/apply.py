@@ -25,6 +25,7 @@ from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 from . import armature, keyframes, rigify
 
+_REMAP = "Check the bone map and that no mapped bone has a length of zero."
 _MAX_NAMES = 3
 """so many bones are named in a note before "and others"; chosen"""
 
@@ -81,16 +82,17 @@ def apply_motion(
     Raises UserError, before anything is changed, where the armature cannot be keyed or the map does not fit it.
     """
     target = resolve_target(obj, bone_map, scene, options.rigify_controls)
-    clip, target = _retarget(obj, motion, target, RetargetConfig(lock_feet=options.lock_feet))
-    notes = [*target.notes, *clip.notes, *_find_obstacles(obj, clip)]
-    notes += _set_rotation_modes(obj, clip, options.rotation_mode)
-    clip, note = _match_rate(clip, scene, options.set_scene_rate)
+    animation, target = _retarget(obj, motion, target, RetargetConfig(lock_feet=options.lock_feet))
+    _check_finite(animation, obj)
+    notes = [*target.notes, *animation.notes, *_find_obstacles(obj, animation)]
+    notes += _set_rotation_modes(obj, animation, options.rotation_mode)
+    animation, note = _match_rate(animation, scene, options.set_scene_rate)
     notes += [note] * bool(note)
     former, kept = _get_action(obj)
     action = keyframes.write_action(
-        obj, clip, options.name, options.start_frame, clip.fps, assign=not options.nla_strip
+        obj, animation, options.name, options.start_frame, animation.fps, assign=not options.nla_strip
     )
-    notes += _key_rest_values(obj, action, clip, target, options.start_frame)
+    notes += _key_rest_values(obj, action, animation, target, options.start_frame)
     if options.nla_strip:
         keyframes.push_strip(obj, action, options.start_frame)
     if former and former.use_fake_user and not kept:
@@ -139,29 +141,34 @@ def _retarget(
     """Retarget the motion. The root's path goes to a bone that can move: a bone connected to its parent leaves it to
     the parent.
     """
-    clip = retarget(motion, target.rest, target.bone_map, config)
-    bone = obj.data.bones[clip.root]
+    animation = retarget(motion, target.rest, target.bone_map, config)
+    bone = obj.data.bones[animation.root]
     while bone.parent and bone.use_connect:
         bone = bone.parent
-    if bone.name == clip.root or bone.name not in target.rest.bones:
-        return clip, target
+    if bone.name == animation.root or bone.name not in target.rest.bones:
+        return animation, target
     moved = replace(target, bone_map=replace(target.bone_map, root=bone.name))
-    clip = retarget(motion, moved.rest, moved.bone_map, config)
-    return clip, moved
+    animation = retarget(motion, moved.rest, moved.bone_map, config)
+    return animation, moved
 
 
-def _match_rate(clip: BoneAnimation, scene: bpy.types.Scene, set_scene_rate: bool) -> tuple[BoneAnimation, str]:
+def _check_finite(animation: BoneAnimation, obj: bpy.types.Object) -> None:
+    """Raises UserError where retargeting gave no finite values: a bone or the motion has no length."""
+    if not (np.isfinite(animation.rotations).all() and np.isfinite(animation.root_locations).all()):
+        raise UserError(f"The motion cannot be put on {obj.name}: its rest pose and the motion's do not fit.", _REMAP)
+
+
+def _match_rate(animation: BoneAnimation, scene: bpy.types.Scene, set_scene_rate: bool) -> tuple[BoneAnimation, str]:
     """Bring the animation and the scene to one frame rate; returns the animation and a note, or an empty one."""
     fps = keyframes.get_scene_fps(scene)
-    if abs(fps / clip.fps - 1.0) < 1e-5:
-        return replace(clip, fps=fps), ""
+    if abs(fps / animation.fps - 1.0) < 1e-5:
+        return replace(animation, fps=fps), ""
     if set_scene_rate:
-        keyframes.set_scene_fps(scene, clip.fps)
-        return clip, f"The scene's frame rate was set from {fps:.6g} to the video's {clip.fps:.6g} frames a second."
-    note = (
-        f"The motion was resampled from {clip.fps:.6g} to the scene's {fps:.6g} frames a second; its speed is the same."
-    )
-    return keyframes.resample(clip, fps), note
+        keyframes.set_scene_fps(scene, animation.fps)
+        note = f"The scene's frame rate was set from {fps:.6g} to the video's {animation.fps:.6g} frames a second."
+        return animation, note
+    what = f"resampled from {animation.fps:.6g} to the scene's {fps:.6g} frames a second"
+    return keyframes.resample(animation, fps), f"The motion was {what}; its speed is the same."
 
 
 def _get_action(obj: bpy.types.Object) -> tuple[bpy.types.Action | None, bool]:
@@ -170,9 +177,9 @@ def _get_action(obj: bpy.types.Object) -> tuple[bpy.types.Action | None, bool]:
     return action, bool(action and action.use_fake_user)
 
 
-def _set_rotation_modes(obj: bpy.types.Object, clip: BoneAnimation, mode: str) -> list[str]:
+def _set_rotation_modes(obj: bpy.types.Object, animation: BoneAnimation, mode: str) -> list[str]:
     """Set the keyed bones' rotation mode, where one is requested; returns the notes."""
-    changed = [bone for bone in clip.bones if mode and obj.pose.bones[bone].rotation_mode != mode]
+    changed = [bone for bone in animation.bones if mode and obj.pose.bones[bone].rotation_mode != mode]
     for bone in changed:
         obj.pose.bones[bone].rotation_mode = mode
     what = "was changed; older actions that key another mode no longer rotate them."
@@ -183,7 +190,7 @@ def _set_rotation_modes(obj: bpy.types.Object, clip: BoneAnimation, mode: str) -
 
 
 def _key_rest_values(
-    obj: bpy.types.Object, action: bpy.types.Action, clip: BoneAnimation, target: KeyingTarget, frame: float
+    obj: bpy.types.Object, action: bpy.types.Action, animation: BoneAnimation, target: KeyingTarget, frame: float
 ) -> list[str]:
     """Key the switches and, at their rest values, the channels off rest that the motion relies on and does not key;
     returns the notes.
@@ -192,9 +199,9 @@ def _key_rest_values(
         path = f'{obj.pose.bones[switch.bone].path_from_id()}["{switch.name}"]'
         keyframes.key_constant(obj, action, path, frame, switch.value, switch.bone)
     offset_bones = []
-    for bone in _find_dependencies(obj, clip, target):
-        keyed = ({"rotation"} if bone.name in clip.bones else set()) | (
-            {"location"} if bone.name == clip.root else set()
+    for bone in _find_dependencies(obj, animation, target):
+        keyed = ({"rotation"} if bone.name in animation.bones else set()) | (
+            {"location"} if bone.name == animation.root else set()
         )
         for channel, value in _find_offsets(bone):
             if channel.split("_")[0] not in keyed:
@@ -206,9 +213,11 @@ def _key_rest_values(
     return [f"{names} had been posed by hand (moved, rotated or scaled); the action keys them at rest."]
 
 
-def _find_dependencies(obj: bpy.types.Object, clip: BoneAnimation, target: KeyingTarget) -> list[bpy.types.PoseBone]:
+def _find_dependencies(
+    obj: bpy.types.Object, animation: BoneAnimation, target: KeyingTarget
+) -> list[bpy.types.PoseBone]:
     """The keyed bones, their ancestors, and the controls that must be at rest."""
-    names = dict.fromkeys([*clip.bones, clip.root, *target.rest_controls])
+    names = dict.fromkeys([*animation.bones, animation.root, *target.rest_controls])
     for name in list(names):
         names |= dict.fromkeys(parent.name for parent in obj.pose.bones[name].parent_recursive)
     return [obj.pose.bones[name] for name in names]
@@ -224,9 +233,9 @@ def _find_offsets(bone: bpy.types.PoseBone) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _find_obstacles(obj: bpy.types.Object, clip: BoneAnimation) -> list[str]:
+def _find_obstacles(obj: bpy.types.Object, animation: BoneAnimation) -> list[str]:
     """Report what in the user's file will override the keyframes or mix with them."""
-    notes, keyed = [], set(clip.bones)
+    notes, keyed = [], set(animation.bones)
     constrained = sorted(keyed & set(_find_constrained_bones(obj)))
     if constrained:
         what = "also follow constraints or drivers, which were left alone and may override the keyframes."

@@ -23,7 +23,12 @@ _LINEAR, _CONSTANT = 1, 0
 
 
 def write_action(
-    obj: bpy.types.Object, clip: BoneAnimation, name: str, start_frame: float, scene_fps: float, assign: bool = True
+    obj: bpy.types.Object,
+    animation: BoneAnimation,
+    name: str,
+    start_frame: float,
+    scene_fps: float,
+    assign: bool = True,
 ) -> bpy.types.Action:
     """Key a bone animation as a new action; its first frame falls on `start_frame`, later ones where their time falls.
 
@@ -32,16 +37,16 @@ def write_action(
     kept.
     """
     action = bpy.data.actions.new(name)
-    frames = start_frame + np.arange(len(clip.rotations)) * (scene_fps / clip.fps)
-    for column, values in enumerate(_compute_channel_values(obj, clip)):
-        pose_bone = obj.pose.bones[clip.bones[column]]
+    frames = start_frame + np.arange(len(animation.rotations)) * (scene_fps / animation.fps)
+    for column, values in enumerate(_compute_channel_values(obj, animation)):
+        pose_bone = obj.pose.bones[animation.bones[column]]
         _write_fcurves(
             obj, action, pose_bone.path_from_id(_get_rotation_channel(pose_bone)), frames, values, pose_bone.name
         )
-    if clip.root:
-        root = obj.pose.bones[clip.root]
-        positions = _convert_to_location_axes(root.bone, clip.root_locations)
-        _write_fcurves(obj, action, root.path_from_id("location"), frames, positions, clip.root)
+    if animation.root:
+        root = obj.pose.bones[animation.root]
+        positions = _convert_to_location_axes(root.bone, animation.root_locations)
+        _write_fcurves(obj, action, root.path_from_id("location"), frames, positions, animation.root)
     action.use_frame_range = True
     action.frame_start, action.frame_end = frames[0], frames[-1]
     if assign:
@@ -118,15 +123,18 @@ def push_strip(obj: bpy.types.Object, action: bpy.types.Action, start_frame: flo
     return strip
 
 
-def resample(clip: BoneAnimation, fps: float) -> BoneAnimation:
+def resample(animation: BoneAnimation, fps: float) -> BoneAnimation:
     """Resample to another frame rate: rotations along the shortest arc, locations linearly, between the frames."""
-    last = len(clip.rotations) - 1
-    at = np.arange(int(last / clip.fps * fps + 1e-6) + 1) * (clip.fps / fps)
+    last = len(animation.rotations) - 1
+    at = np.arange(int(last / animation.fps * fps + 1e-6) + 1) * (animation.fps / fps)
     before = np.clip(np.floor(at).astype(int), 0, max(last - 1, 0))
     after, fraction = np.minimum(before + 1, last), at - before
-    rotations = rotation.slerp(clip.rotations[before], clip.rotations[after], fraction[:, None])
-    positions = clip.root_locations[before] * (1.0 - fraction[:, None]) + clip.root_locations[after] * fraction[:, None]
-    return replace(clip, rotations=rotation.unroll(rotations), root_locations=positions, fps=fps)
+    rotations = rotation.slerp(animation.rotations[before], animation.rotations[after], fraction[:, None])
+    positions = (
+        animation.root_locations[before] * (1.0 - fraction[:, None])
+        + animation.root_locations[after] * fraction[:, None]
+    )
+    return replace(animation, rotations=rotation.unroll(rotations), root_locations=positions, fps=fps)
 
 
 def get_scene_fps(scene: bpy.types.Scene) -> float:
@@ -179,14 +187,14 @@ def _get_rotation_channel(bone: bpy.types.PoseBone) -> str:
     return names.get(bone.rotation_mode, "rotation_euler")
 
 
-def _compute_channel_values(obj: bpy.types.Object, clip: BoneAnimation) -> list[Array]:
+def _compute_channel_values(obj: bpy.types.Object, animation: BoneAnimation) -> list[Array]:
     """For each bone its values (T, 3 or 4) in its own rotation mode."""
-    modes = [obj.pose.bones[bone].rotation_mode for bone in clip.bones]
+    modes = [obj.pose.bones[bone].rotation_mode for bone in animation.bones]
     values: list[Array] = [np.empty(0)] * len(modes)
     for mode in set(modes):
         columns = [column for column, other in enumerate(modes) if other == mode]
         for column, one in zip(
-            columns, np.moveaxis(convert_to_mode(clip.rotations[:, columns], mode), 1, 0), strict=True
+            columns, np.moveaxis(convert_to_mode(animation.rotations[:, columns], mode), 1, 0), strict=True
         ):
             values[column] = one
     return values

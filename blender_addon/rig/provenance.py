@@ -95,9 +95,8 @@ def _parse(text: str) -> Provenance | None:
     try:
         values: dict[str, Any] = json.loads(text)
         known = {name: values[name] for name in (f.name for f in fields(Provenance)) if name in values}
-        return Provenance(
-            **known | {"origin": tuple(known.get("origin", (0, 0, 0))), "notes": tuple(known.get("notes", ()))}
-        )
+        origin, notes = tuple(known.get("origin", (0, 0, 0))), tuple(map(str, known.get("notes", ())))
+        return Provenance(**known | {"origin": origin, "notes": notes})
     except (ValueError, TypeError, AttributeError):
         return None  # another version's, or edited by hand
 

@@ -313,13 +313,13 @@ def _is_listed(entry: monitor.JobEntry) -> bool:
 def _draw_job(layout: bpy.types.UILayout, context: bpy.types.Context, entry: monitor.JobEntry) -> None:
     box, folder = layout.box(), str(entry.job.folder)
     row = box.row(align=True)
-    row.label(text=entry.job.name, icon="ERROR" if entry.status.error else "CHECKMARK")
+    row.label(text=entry.job.name, icon="ERROR" if entry.status.error or entry.fault else "CHECKMARK")
     if entry.status.state == "done":
         row.operator("stc_mocap.import_motion", text="Import").job = folder
     row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = folder
     row.operator("stc_mocap.dismiss_job", text="", icon="X").job = folder
-    if entry.status.error:
-        _draw_sentence(box, context, entry.status.error)
+    if entry.status.error or entry.fault:
+        _draw_sentence(box, context, entry.status.error or entry.fault)
 
 
 _CLASSES = (

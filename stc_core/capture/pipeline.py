@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import __version__
-from ..assets import shipped
+from ..assets import find_weights
 from ..errors import UserError
 from ..events import Note, Progress, Report, ignore
 from ..model.checkpoint import load_checkpoint
@@ -85,7 +85,7 @@ class CaptureConfig:
 
 def choose_weights(config: CaptureConfig) -> Path:
     """The lifter's weights: the requested ones, else those of the quality. Raises UserError where these are missing."""
-    return config.weights or shipped(QUALITIES[config.quality][0])
+    return config.weights or find_weights(QUALITIES[config.quality][0])
 
 
 def choose_detector(config: CaptureConfig) -> DetectConfig:

@@ -1,1 +1,1 @@
-"""The command line: one module a command."""
+"""The command line: `main` dispatches, one module a command, `flags` says how dataclasses become flags."""

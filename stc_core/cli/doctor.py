@@ -1,13 +1,13 @@
-"""Whether this Python can run the engine: each need as one sentence, with the remedy where it is missing.
+"""`stc-mocap doctor`: whether this Python can run the engine, each need as a sentence, with the remedy where it lacks.
 
-Knows what the engine needs; imports it only to look.
+Knows what the engine needs; imports it only to check.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import distributions, version
 
 from ..errors import UserError
@@ -17,23 +17,36 @@ _REMEDY = "Run: pip install 'stc-mocap[capture]'."
 _SYSTEM_REMEDY = "Install the system's library; on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0."
 
 
-def doctor() -> Iterator[tuple[bool, str]]:
+def run_doctor(args: Sequence[str]) -> int:
+    """Run the command; returns the exit code."""
+    if args:
+        print("usage: stc-mocap doctor", file=sys.stdout if args[0] in ("-h", "--help") else sys.stderr)
+        return 0 if args[0] in ("-h", "--help") else 2
+    results = []
+    for is_met, sentence in check_needs():
+        results.append(is_met)
+        print(f"{'ok     ' if is_met else 'MISSING'}  {sentence}", flush=True)
+    print("All is ready." if all(results) else "Something is missing; see the lines marked so.")
+    return 0 if all(results) else 1
+
+
+def check_needs() -> Iterator[tuple[bool, str]]:
     """For every need whether it is met, and a sentence about it."""
     supported = (3, 10) <= sys.version_info[:2] <= (3, 13)
     found = f"Python {sys.version.split()[0]}"
     yield supported, found if supported else f"{found} is not supported. Use Python 3.10 to 3.13."
     missing = False
     for name in _NEEDS:
-        fine, sentence = _library(name)
-        missing |= not fine
-        yield fine, sentence
-    yield _one_opencv()
+        is_met, sentence = _check_library(name)
+        missing |= not is_met
+        yield is_met, sentence
+    yield _check_opencv()
     if not missing:
-        yield _device()
-        yield from _weights()
+        yield _check_device()
+        yield from _check_weights()
 
 
-def _library(name: str) -> tuple[bool, str]:
+def _check_library(name: str) -> tuple[bool, str]:
     try:
         module = importlib.import_module(name)
     except ImportError as error:
@@ -42,7 +55,7 @@ def _library(name: str) -> tuple[bool, str]:
     return True, f"{name} {getattr(module, '__version__', None) or version(name)}"
 
 
-def _one_opencv() -> tuple[bool, str]:
+def _check_opencv() -> tuple[bool, str]:
     """Two OpenCV wheels write into one folder and break each other."""
     names = {str(d.metadata["Name"]).lower() for d in distributions()}
     wheels = sorted(name for name in names if name.startswith("opencv") and "python" in name)
@@ -52,14 +65,14 @@ def _one_opencv() -> tuple[bool, str]:
     return False, f"Several OpenCV packages are installed ({', '.join(wheels)}). Run: pip uninstall {' '.join(extra)}."
 
 
-def _device() -> tuple[bool, str]:
+def _check_device() -> tuple[bool, str]:
     from ..capture.lift import choose_device
 
     device = choose_device("auto")
     return True, f"the network runs on {device.type}"
 
 
-def _weights() -> Iterator[tuple[bool, str]]:
+def _check_weights() -> Iterator[tuple[bool, str]]:
     from ..capture.detect.landmarker import check_model
     from ..capture.pipeline import QUALITIES, CaptureConfig, choose_detector, choose_weights
     from ..model.checkpoint import load_checkpoint

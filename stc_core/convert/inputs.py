@@ -1,6 +1,6 @@
 """What is to be converted, under which names, into which formats.
 
-Knows words of the command line, folders, patterns and lists; not what is in a file, nor how anything is converted.
+Knows arguments of the command line, folders, patterns and lists; not what is in a file, nor how anything is converted.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import glob
 import os
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
-from .store import url_store as remote
+from .store import urls
 
 FORMATS = ("bvh", "fbx", "glb", "usd")
 VIDEOS = frozenset(".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .m2v .wmv .mts .m2ts .ts .3gp .flv .ogv .mxf".split())
@@ -30,110 +30,134 @@ class Input:
 
     @property
     def is_motion(self) -> bool:
-        return remote.suffix(self.source) in MOTIONS
+        """Whether it is a motion file, and not a video."""
+        return urls.suffix_of(self.source) in MOTIONS
 
 
-def formats(words: str) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class FoundInputs:
+    """What the arguments stand for. unreadable: folders within them that could not be looked into, and why."""
+
+    inputs: tuple[Input, ...]
+    unreadable: tuple[tuple[Path, str], ...] = ()
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
     """The formats of a list with commas, each once, in our order. Raises UserError where one is not ours."""
-    asked = {word.strip().lower().removeprefix(".") for word in words.split(",")} - {""}
-    if unknown := sorted(asked - set(FORMATS)):
+    requested = {word.strip().lower().removeprefix(".") for word in text.split(",")} - {""}
+    if unknown := sorted(requested - set(FORMATS)):
         raise UserError(f"“{unknown[0]}” is no format that we write.", f"Choose from {', '.join(FORMATS)}.")
-    if not asked:
+    if not requested:
         raise UserError("No format was named.", f"Choose from {', '.join(FORMATS)}, for example --to bvh,fbx.")
-    return tuple(name for name in FORMATS if name in asked)
+    return tuple(name for name in FORMATS if name in requested)
 
 
-def find(words: Sequence[str], results: Collection[Path | str] = ()) -> list[Input]:
-    """The files that the words of the command line stand for, in their order, each once.
+def find_inputs(args: Sequence[str], results: Collection[str] = ()) -> FoundInputs:
+    """The files that the arguments of the command line stand for, in their order, each once.
 
-    A word is a video, a motion file, a folder (with the folders in it, hidden ones left out), a pattern (**: any
-    folders), a URL of such, or a text list: a word a line, relative to the list; empty lines and those after # are
+    An argument is a video, a motion file, a folder (with the folders in it, hidden ones left out), a pattern (**: any
+    folders), a URL of such, or a text list: an argument a line, relative to the list; empty lines and those after # are
     passed over. What is found in a folder keeps its folders in its name. results: files made by earlier runs, left out
-    where a folder or pattern finds them. Raises UserError where a word stands for nothing, or two results would have
-    one name.
+    where a folder or pattern finds them. Raises UserError where an argument stands for nothing, or two results would
+    have one name.
     """
-    if not words:
+    if not args:
         raise UserError("No input was named.", "Give videos, folders, motion files, or a text file that lists them.")
-    made = {path.absolute() if isinstance(path, Path) else path for path in results}
+    finder = _Finder(results=frozenset(results))
     found: dict[str, Input] = {}
-    for word in words:
-        for entry in _of_word(word, Path(), made):
+    for arg in args:
+        for entry in finder.expand(arg, Path()):
             found.setdefault(entry.source if isinstance(entry.source, str) else os.path.realpath(entry.source), entry)
     _check_names(found.values())
-    return list(found.values())
+    return FoundInputs(tuple(found.values()), tuple(dict.fromkeys(finder.unreadable)))
 
 
-def _of_word(word: str, base: Path, made: Collection[Path | str]) -> Iterator[Input]:
-    path = base / word
-    if remote.is_url(word):
-        yield from _of_url(word, made)
-    elif path.is_dir():
-        yield from _of_folder(path, path, made)
-    elif path.is_file():
-        yield from _of_list(path, made) if path.suffix.lower() in LISTS else [Input(path.absolute(), path.stem)]
-    elif glob.has_magic(word):
-        yield from _of_pattern(str(path), made)
-    else:
-        raise UserError(f"There is no file or folder {path}.", "Check the path.")
+@dataclass
+class _Finder:
+    """Expands arguments, and remembers the folders that it could not look into."""
 
+    results: frozenset[str]
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
-def _of_url(word: str, made: Collection[Path | str]) -> Iterator[Input]:
-    """One file, whatever it is called, or the videos and motion files of a folder or pattern."""
-    named = remote.absolute(word)
-    entries = [Input(url, name) for url, name in remote.found(word) if url == named or _is_input(url, made)]
-    if not entries:
-        raise UserError(f"{word} holds no video and no motion file.", "Check the address.")
-    yield from entries
+    def expand(self, arg: str, base: Path) -> Iterator[Input]:
+        """The inputs that an argument stands for; a path is relative to `base`."""
+        path = base / arg
+        if urls.is_url(arg):
+            yield from self._expand_url(arg)
+        elif os.path.isdir(path):
+            yield from self._expand_folder(path)
+        elif os.path.isfile(path):
+            yield from self._expand_list(path) if path.suffix.lower() in LISTS else [Input(path.absolute(), path.stem)]
+        elif glob.has_magic(arg):
+            yield from self._expand_pattern(str(path))
+        else:
+            raise UserError(f"There is no file or folder {path}.", "Check the path, and that you may read it.")
 
+    def _expand_url(self, url: str) -> Iterator[Input]:
+        """One file, whatever it is called, or the videos and motion files of a folder or pattern."""
+        named = urls.absolute(url)
+        entries = [Input(file, name) for file, name in urls.list_files(url) if file == named or self._is_input(file)]
+        if not entries:
+            raise UserError(f"{url} holds no video and no motion file.", "Check the address.")
+        yield from entries
 
-def _of_folder(folder: Path, base: Path, made: Collection[Path | str]) -> Iterator[Input]:
-    """The videos and motion files in a folder and those in it, named from `base`."""
-    files = [path for path in _walk(folder) if _is_input(path, made)]
-    if not files:
-        raise UserError(f"The folder {folder} holds no video and no motion file.", "Choose another folder.")
-    for path in files:
-        yield Input(path.absolute(), _name(path, base))
+    def _expand_folder(self, folder: Path) -> Iterator[Input]:
+        """The videos and motion files in a folder and those in it."""
+        before = len(self.unreadable)
+        files = [path for path in self._walk(folder) if self._is_input(path)]
+        if (failed := self.unreadable[before:]) and failed[0][0] == folder:
+            raise UserError(f"The folder {folder} cannot be read ({failed[0][1]}).", "Check your right to read it.")
+        if not files and not failed:
+            raise UserError(f"The folder {folder} holds no video and no motion file.", "Choose another folder.")
+        for path in files:
+            yield Input(path.absolute(), _name(path, folder))
 
+    def _walk(self, folder: Path) -> Iterator[Path]:
+        for parent, folders, files in os.walk(folder, onerror=self._remember):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (Path(parent) / name for name in sorted(files) if not name.startswith("."))
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for where, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(where) / name for name in sorted(files) if not name.startswith("."))
+    def _remember(self, error: OSError) -> None:
+        self.unreadable.append((Path(error.filename), error.strerror or str(error)))
 
+    def _expand_pattern(self, pattern: str) -> Iterator[Input]:
+        """What a pattern finds, named from the folder before its first wildcard."""
+        parts = Path(pattern).parts
+        fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+        base, before = Path(*parts[:fixed]), len(self.unreadable)
+        self._look_for_unreadable(base, None if "**" in parts else len(parts) - fixed)
+        found = [Path(path) for path in sorted(glob.glob(pattern, recursive=True))]
+        files = [path for path in found if os.path.isfile(path) and self._is_input(path)]
+        if not files and len(self.unreadable) == before:
+            raise UserError(f"No video and no motion file fits {pattern}.", "Check the pattern.")
+        yield from (Input(path.absolute(), _name(path, base)) for path in files)
 
-def _of_pattern(pattern: str, made: Collection[Path | str]) -> Iterator[Input]:
-    """What a pattern finds, named from the folder before its first wildcard."""
-    parts = Path(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    base = Path(*parts[:fixed])
-    found = [Path(path) for path in sorted(glob.glob(pattern, recursive=True))]
-    entries = [Input(path.absolute(), _name(path, base)) for path in found if path.is_file() and _is_input(path, made)]
-    if not entries:
-        raise UserError(f"No video and no motion file fits {pattern}.", "Check the pattern.")
-    yield from entries
+    def _look_for_unreadable(self, base: Path, depth: int | None) -> None:
+        """Remember the folders that a pattern may go into and cannot: glob passes over them in silence."""
+        for parent, folders, _ in os.walk(base, onerror=self._remember):
+            deep = depth is not None and len(Path(parent).relative_to(base).parts) >= depth - 1
+            folders[:] = [] if deep else [name for name in folders if not name.startswith(".")]
 
+    def _is_input(self, path: Path | str) -> bool:
+        name = str(path.absolute()) if isinstance(path, Path) else path
+        return urls.suffix_of(path) in VIDEOS | MOTIONS and name not in self.results
 
-def _of_list(path: Path, made: Collection[Path | str]) -> Iterator[Input]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError):
-        raise UserError(f"The list {path} cannot be read as text.", "Save it as UTF-8, a path a line.") from None
-    words = {number: line.strip() for number, line in enumerate(lines, 1)}
-    words = {number: word for number, word in words.items() if word and not word.startswith("#")}
-    if not words:
-        raise UserError(f"The list {path} names nothing.", "Write a path a line.")
-    for number, word in words.items():
-        if Path(word).suffix.lower() in LISTS:
-            raise UserError(f"{path}, line {number}: a list in a list.", "Name videos, folders or motion files.")
+    def _expand_list(self, path: Path) -> Iterator[Input]:
         try:
-            yield from _of_word(word, path.parent, made)
-        except UserError as error:
-            raise UserError(f"{path}, line {number}: {error.what}", error.remedy) from None
-
-
-def _is_input(path: Path | str, made: Collection[Path | str]) -> bool:
-    place = path.absolute() if isinstance(path, Path) else path
-    return remote.suffix(path) in VIDEOS | MOTIONS and place not in made
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, ValueError):
+            raise UserError(f"The list {path} cannot be read as text.", "Save it as UTF-8, a path a line.") from None
+        args = {number: line.strip() for number, line in enumerate(lines, 1)}
+        args = {number: arg for number, arg in args.items() if arg and not arg.startswith("#")}
+        if not args:
+            raise UserError(f"The list {path} names nothing.", "Write a path a line.")
+        for number, arg in args.items():
+            if Path(arg).suffix.lower() in LISTS:
+                raise UserError(f"{path}, line {number}: a list in a list.", "Name videos, folders or motion files.")
+            try:
+                yield from self.expand(arg, path.parent)
+            except UserError as error:
+                raise UserError(f"{path}, line {number}: {error.what}", error.remedy) from None
 
 
 def _name(path: Path, base: Path) -> str:

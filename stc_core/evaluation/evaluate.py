@@ -19,7 +19,7 @@ from typing import Any, Literal
 import tyro
 from tqdm import tqdm
 
-from ..assets import shipped
+from ..assets import find_weights
 from ..capture.detect.config import DetectConfig, Network
 from ..capture.lift import LiftConfig
 from ..capture.pipeline import WEIGHTS, CaptureConfig
@@ -86,7 +86,7 @@ def evaluate(config: EvaluateConfig, report: Report) -> Plain:
     """The report, JSON-able. Raises UserError where there is nothing to judge, or the weights do not fit the data."""
     if config.data is None and config.clips is None:
         raise UserError("There is nothing to judge.", "Give --data SHARDS, --clips DIR, or both.")
-    path = config.weights or shipped(WEIGHTS)
+    path = config.weights or find_weights(WEIGHTS)
     model = load_checkpoint(path)
     result: Plain = {"weights": path.name, "about": read_about(path), "settings": _plain(config), "sources": {}}
     for source in _chosen(config, model, report):

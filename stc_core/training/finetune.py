@@ -19,7 +19,7 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from ..assets import shipped
+from ..assets import find_weights
 from ..datasets.corrections import prepare_captured
 from ..errors import UserError
 from ..events import Done, Event, Failed, Note, Progress, Report, to_line
@@ -84,7 +84,7 @@ def finetune(config: FinetuneConfig, report: Report) -> dict[str, tuple[float, f
     torch.manual_seed(config.seed)
     if config.out.exists():
         raise UserError(f"{config.out} is there already.", "Choose another name for the new weights.")
-    start = config.start or shipped(WEIGHTS)
+    start = config.start or find_weights(WEIGHTS)
     old, model, best = (load_checkpoint(start).to(config.device) for _ in range(3))
     _freeze(model, config.freeze)
     shown, held = _corrected(config, model, report)

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from stc_core.convert.inputs import VIDEOS
-from stc_core.convert.report.page import NAME
-from stc_core.convert.scheduling.local_pool import cores
+from stc_core.convert.scheduling.local_pool import count_cores
+from stc_core.convert.store.record import REPORT
 from stc_core.motion.motion import load_motion
 
 ALONE = "capture, one by one"
@@ -51,7 +51,7 @@ def frames(out: Path) -> int:
 
 def results(out: Path) -> dict[str, bytes]:
     """What lies there, but for the report, which tells times."""
-    return {path.name: path.read_bytes() for path in out.iterdir() if path.is_file() and path.name != NAME}
+    return {path.name: path.read_bytes() for path in out.iterdir() if path.is_file() and path.name != REPORT}
 
 
 def apart_m(one: Path, other: Path) -> float:
@@ -71,7 +71,7 @@ def measured(clips: list[Path], base: Path, workers: Sequence[int], flags: Seque
 
 
 def table(took: dict[str, float], clips: int, total: int) -> None:
-    print(f"{clips} clips, {total} frames, on {cores()} cores\n")
+    print(f"{clips} clips, {total} frames, on {count_cores()} cores\n")
     print("| how | seconds | clips/s | frames/s | × one by one |\n|---|---|---|---|---|")
     for way, s in took.items():
         print(f"| `{way}` | {s:.1f} | {clips / s:.2f} | {total / s:.1f} | {took[ALONE] / s:.2f} |")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stc_core.assets import shipped
+from stc_core.assets import find_weights
 from stc_core.capture.layout import BODY27
 from stc_core.datasets import shards
 from stc_core.events import Event, Note, Progress
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--subject", default="cmu_expmap_basketball_signal")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--start", type=Path, default=shipped(WEIGHTS))
+    parser.add_argument("--start", type=Path, default=find_weights(WEIGHTS))
     parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--threads", type=int, default=2)
     flags = parser.parse_args()

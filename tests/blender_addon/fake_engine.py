@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -133,6 +134,20 @@ def deaf(out: Path) -> None:
     hang(out)
 
 
+def leave_deaf_child(out: Path) -> None:
+    """Ends when asked to, and leaves a child that does not listen."""
+    deaf_child = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", deaf_child], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    partial = out.with_name("child.partial")
+    partial.write_text(str(child.pid))
+    partial.rename(out.with_name("child.pid"))
+    hang(out)
+
+
 def obey(out: Path) -> None:
     """As the real engine when asked to end: says so, exits with 130."""
 
@@ -219,6 +234,7 @@ MODES: dict[str, Callable[[Path], None]] = {
         crash_natively,
         hang,
         deaf,
+        leave_deaf_child,
         obey,
         garbage,
         torn,

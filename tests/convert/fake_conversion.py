@@ -13,22 +13,24 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from stc_core.convert import inputs
-from stc_core.convert.scheduling.local_pool import RunConfig, Summary, Told, run
-from stc_core.convert.store import local_store as jobs
-from stc_core.convert.store.local_store import Clip
+from stc_core.convert.inputs import find_inputs
+from stc_core.convert.scheduling.policy import ReportRun, RunConfig, RunSummary
+from stc_core.convert.scheduling.run import convert_all
+from stc_core.convert.store.local_store import LocalStore
+from stc_core.convert.store.record import Task
 from stc_core.errors import UserError
 from stc_core.events import Event, Note, Progress, Report
 
 
-def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: Report) -> dict[str, Path]:
+def make(task: Task, kinds: Sequence[str], motion: Path, folder: Path, report: Report) -> dict[str, Path]:
     report(Progress("detect", 0, 2))
-    text = Path(clip.source).read_text()
-    with open(Path(clip.out).parent / "pids", "a") as file:
+    text = Path(task.source).read_text()
+    with open(Path(task.out).parent / "pids", "a") as file:
         file.write(f"{os.getpid()}\n")
-    with open(Path(clip.out).parent / "who", "a") as file:
-        file.write(f"{Path(clip.source).stem} {os.getpid()} {os.environ.get('OMP_NUM_THREADS')}\n")
+    with open(Path(task.out).parent / "who", "a") as file:
+        file.write(f"{Path(task.source).stem} {os.getpid()} {os.environ.get('OMP_NUM_THREADS')}\n")
     made = {}
     for kind in kinds:
         path = made[kind] = folder / f"clip.{kind}"
@@ -36,15 +38,15 @@ def make(clip: Clip, kinds: Sequence[str], motion: Path, folder: Path, report: R
             file.write(f"{kind} of {text}\n")
             file.flush()
             time.sleep(0.01)
-            _mishap(text, clip, report)
-            file.write(f"{clip.settings}, or of {motion.name}: the second half\n" * 50)
+            _have_mishap(text, task, report)
+            file.write(f"{task.settings}, or of {motion.name}: the second half\n" * 50)
         report(Progress("detect", 2, 2))
     report(Note("as made"))
     return made
 
 
-def _mishap(text: str, clip: Clip, report: Report) -> None:
-    met = Path(clip.out).parent / f"met-{Path(clip.source).name}"
+def _have_mishap(text: str, task: Task, report: Report) -> None:
+    met = Path(task.out).parent / f"met-{Path(task.source).name}"
     again = met.exists()
     met.touch()
     if text == "crash" or (text == "crash once" and not again):
@@ -63,34 +65,36 @@ def _mishap(text: str, clip: Clip, report: Report) -> None:
     elif text == "full" or (text == "full once" and not again):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "clip.npz")
     elif text == "die when done":
-        threading.Thread(target=_die_when_done, args=(clip,), daemon=True).start()
+        threading.Thread(target=_die_when_done, args=(task,), daemon=True).start()
     elif text == "bad":
         raise UserError("It shows nobody.", "Choose another.")
     elif text == "grow" and not again:
-        Path(clip.source).write_text("grown")
+        Path(task.source).write_text("grown")
 
 
-def _die_when_done(clip: Clip) -> None:
-    while jobs.load(clip).state != "done":
+def _die_when_done(task: Task) -> None:
+    while LocalStore(task.out).load(task).state != "done":
         time.sleep(0.001)
     os._exit(5)
 
 
-def clips(folder: Path, out: Path, **others: object) -> list[Clip]:
-    """The files of a folder as clips."""
-    found = inputs.find([str(folder)], jobs.results(out))
+def make_tasks(folder: Path, out: Path, **others: Any) -> list[Task]:
+    """The files of a folder as tasks."""
+    found = find_inputs([str(folder)], LocalStore(out).list_results()).inputs
     fields = {"to": ("bvh",), "settings": {"smooth": 1.0}} | others
-    return [Clip(str(entry.source), str(out.absolute()), entry.name, **fields) for entry in found]  # type: ignore
+    return [Task(source=str(entry.source), out=str(out.absolute()), name=entry.name, **fields) for entry in found]
 
 
 def convert(
-    folder: Path, out: Path, config: RunConfig | None = None, told: Told | None = None, **others: object
-) -> Summary:
-    with jobs.opened(out):
-        return run(clips(folder, out, **others), config or RunConfig(workers=2), make, told or _silent)
+    folder: Path, out: Path, config: RunConfig | None = None, report: ReportRun | None = None, **others: Any
+) -> RunSummary:
+    with LocalStore(out).lock():
+        return convert_all(
+            make_tasks(folder, out, **others), config or RunConfig(workers=2), make, report or _print_run
+        )
 
 
-def _silent(worker: int, clip: str, event: Event) -> None:
+def _print_run(worker: int, clip: str, event: Event) -> None:
     if not worker:
         print(event, flush=True)
 

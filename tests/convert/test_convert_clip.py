@@ -5,19 +5,22 @@ import os
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.pipeline import CaptureConfig
 from stc_core.capture.video import VideoConfig
-from stc_core.convert import convert_clip as one
-from stc_core.convert import inputs
-from stc_core.convert.store.local_store import Clip
+from stc_core.convert import convert_clip as module
+from stc_core.convert.convert_clip import ExportOptions, check_blender, convert_clip, make_tasks
+from stc_core.convert.inputs import Input
+from stc_core.convert.store.record import Task
 from stc_core.errors import UserError
 from stc_core.events import Note, ignore
 from stc_core.motion.bvh import read_bvh
 from stc_core.motion.motion import save_motion
+from stc_core.plain_values import from_plain, to_plain
 from tests import synthetic
 from tests.test_boundaries import ROOT, SOURCES, imports, within
 
@@ -50,8 +53,8 @@ def motion(tmp_path: Path) -> Path:
     return path
 
 
-def clip_of(motion: Path, **others: object) -> Clip:
-    return Clip(str(motion), str(motion.parent), "walk", ("bvh", "fbx"), **others)  # type: ignore[arg-type]
+def task_of(motion: Path, **others: Any) -> Task:
+    return Task(source=str(motion), out=str(motion.parent), name="walk", to=("bvh", "fbx"), **others)
 
 
 def blender(folder: Path, body: str, name: str = "python-with-bpy") -> str:
@@ -65,31 +68,31 @@ def test_settings_there_and_back(tmp_path: Path) -> None:
     config = CaptureConfig(
         weights=tmp_path / "w.pth", video=VideoConfig(end_s=2.0), detect=DetectConfig(model="heavy", model_dir=tmp_path)
     )
-    assert one.config_of(json.loads(json.dumps(one.settings_of(config)))) == config
-    assert one.config_of(one.settings_of(CaptureConfig())) == CaptureConfig()
+    assert from_plain(CaptureConfig, json.loads(json.dumps(to_plain(config)))) == config
+    assert from_plain(CaptureConfig, to_plain(CaptureConfig())) == CaptureConfig()
 
 
 def test_the_quality_decides_which_weights_a_clip_stands_on(motion: Path) -> None:
-    found = [inputs.Input(motion.with_suffix(".mp4"), "kick")]
+    found = [Input(motion.with_suffix(".mp4"), "kick")]
     configs = CaptureConfig(quality="fast"), CaptureConfig(quality="good"), CaptureConfig(quality="best")
-    made = [one.clips(found, motion.parent, ("bvh",), config, one.Options())[0] for config in configs]
+    made = [make_tasks(found, motion.parent, ("bvh",), config, ExportOptions())[0] for config in configs]
     fast, good, best = (clip.hashes["weights"] for clip in made)
     assert fast != good == best and made[1].settings != made[2].settings
 
 
 def test_clips_of_inputs_know_the_hashes_of_what_they_stand_on(motion: Path) -> None:
     (motion.parent / "rig.fbx").write_text("rig")
-    found = [inputs.Input(motion, "walk"), inputs.Input(motion.with_suffix(".mp4"), "kick")]
-    options = one.Options(rig=motion.parent / "rig.fbx")
-    walk, kick = one.clips(found, motion.parent / "out", ("fbx",), CaptureConfig(), options)
+    found = [Input(motion, "walk"), Input(motion.with_suffix(".mp4"), "kick")]
+    options = ExportOptions(rig=motion.parent / "rig.fbx")
+    walk, kick = make_tasks(found, motion.parent / "out", ("fbx",), CaptureConfig(), options)
     assert walk.kinds == ("fbx",) and kick.kinds == ("motion", "fbx") and kick.settings is not None
     assert set(kick.hashes) == {"weights", "rig"} and walk.rig == str(motion.parent / "rig.fbx")
     with pytest.raises(UserError, match=r"There is no file .*lost\.blend"):
-        one.clips(found, motion.parent, ("fbx",), CaptureConfig(), one.Options(rig=motion.parent / "lost.blend"))
+        make_tasks(found, motion.parent, ("fbx",), CaptureConfig(), ExportOptions(rig=motion.parent / "lost.blend"))
 
 
 def test_a_motion_file_becomes_bvh(motion: Path) -> None:
-    made = one.make(clip_of(motion), ["bvh"], motion, motion.parent, ignore)
+    made = convert_clip(task_of(motion), ["bvh"], motion, motion.parent, ignore)
     assert len(read_bvh(made["bvh"]).t_world_root) == 15
 
 
@@ -97,15 +100,15 @@ def test_a_file_that_is_no_motion_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "walk.npz").write_text("no zip")
     for kind in ("bvh", "fbx"):
         with pytest.raises(UserError, match=r"walk\.npz is not a motion file"):
-            one.make(clip_of(tmp_path / "walk.npz"), [kind], tmp_path / "walk.npz", tmp_path, ignore)
+            convert_clip(task_of(tmp_path / "walk.npz"), [kind], tmp_path / "walk.npz", tmp_path, ignore)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in is a script")
 def test_blender_is_asked_and_what_it_made_is_taken(motion: Path, tmp_path: Path) -> None:
     work, told = tmp_path / "work", []
     work.mkdir()
-    clip = clip_of(motion, blender=blender(tmp_path, GOOD), rig="/rigs/hero.fbx", bone_map="/rigs/bones.json")
-    made = one.make(clip, ["fbx", "glb"], motion, work, told.append)
+    task = task_of(motion, blender=blender(tmp_path, GOOD), rig="/rigs/hero.fbx", bone_map="/rigs/bones.json")
+    made = convert_clip(task, ["fbx", "glb"], motion, work, told.append)
     assert made == {"fbx": work / "x.fbx", "glb": work / "x.glb"}
     (note,) = told
     assert isinstance(note, Note)
@@ -120,8 +123,8 @@ def test_blender_is_asked_and_what_it_made_is_taken(motion: Path, tmp_path: Path
         "--events",
     ]
     assert json.loads(note.message) == [*words, "--rig", "/rigs/hero.fbx", "--map", "/rigs/bones.json"]
-    one.make(
-        clip_of(motion, blender=blender(tmp_path, GOOD, "blender-5.0"), skeleton="unreal"),
+    convert_clip(
+        task_of(motion, blender=blender(tmp_path, GOOD, "blender-5.0"), skeleton="unreal"),
         ["usd"],
         motion,
         work,
@@ -144,18 +147,18 @@ def test_blender_is_asked_and_what_it_made_is_taken(motion: Path, tmp_path: Path
 def test_what_blender_cannot_do_is_a_sentence(motion: Path, tmp_path: Path, body: str, why: str) -> None:
     (tmp_path / "work").mkdir()
     with pytest.raises(UserError, match=why):
-        one.make(clip_of(motion, blender=blender(tmp_path, body)), ["fbx"], motion, tmp_path / "work", ignore)
+        convert_clip(task_of(motion, blender=blender(tmp_path, body)), ["fbx"], motion, tmp_path / "work", ignore)
 
 
 def test_without_blender_it_is_said_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"no bpy\. Run: pip install"):
-        one.check_blender("")
+        check_blender("")
     with pytest.raises(UserError, match="no program /lost/blender"):
-        one.check_blender("/lost/blender")
-    one.check_blender(sys.executable)
+        check_blender("/lost/blender")
+    check_blender(sys.executable)
 
 
 def test_nobody_but_the_door_knows_this_package() -> None:
     know = {path.relative_to(ROOT).as_posix() for path in SOURCES if within(imports(path), "stc_core.convert")}
-    assert {path for path in know if not path.startswith("stc_core/convert/")} == {"stc_core/cli/main.py"}
+    assert {path for path in know if not path.startswith("stc_core/convert/")} == {"stc_core/cli/convert.py"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stc_core.convert.inputs import find, formats
+from stc_core.convert.inputs import Input, find_inputs, parse_formats
 from stc_core.errors import UserError
 
 ODD = ["two words", 'it\'s "quoted"', "動きの記録", "x" * 200, "-dash", "[brackets]*", "50%{n}", "a.b.c"]
@@ -17,15 +17,21 @@ def touched(*paths: Path) -> None:
         path.touch()
 
 
-def names(*words: object, results: tuple[Path, ...] = ()) -> list[str]:
-    return [entry.name for entry in find([str(word) for word in words], results)]
+def find(*args: object, results: tuple[Path, ...] = ()) -> tuple[Input, ...]:
+    found = find_inputs([str(arg) for arg in args], {str(path) for path in results})
+    assert not found.unreadable
+    return found.inputs
+
+
+def names(*args: object, results: tuple[Path, ...] = ()) -> list[str]:
+    return [entry.name for entry in find(*args, results=results)]
 
 
 def test_a_folder_gives_videos_and_motions_with_their_folders_as_names(tmp_path: Path) -> None:
     good = ["b.MP4", "a.mov", "in/a.mp4", "in/deep/motion.npz"]
     touched(*(tmp_path / name for name in [*good, "notes.txt", "in/sound.wav", ".hidden/c.mp4", ".d.mp4"]))
     assert names(tmp_path) == ["a", "b", "in/a", "in/deep/motion"]
-    (motion,) = [entry for entry in find([str(tmp_path)]) if entry.is_motion]
+    (motion,) = [entry for entry in find(tmp_path) if entry.is_motion]
     assert motion.source == tmp_path / "in" / "deep" / "motion.npz"
 
 
@@ -38,7 +44,7 @@ def test_files_patterns_and_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert names(listing) == ["a", "deep/c"]
     monkeypatch.chdir(tmp_path / "one")
     assert names("a.mp4", "*.mkv", "../one") == ["a", "b"]
-    assert find(["a.mp4"])[0].source == tmp_path / "one" / "a.mp4"
+    assert find("a.mp4")[0].source == tmp_path / "one" / "a.mp4"
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -54,12 +60,12 @@ def test_earlier_results_are_not_found_again_but_may_be_named(tmp_path: Path) ->
     touched(tmp_path / "a.mp4", tmp_path / "a.npz", tmp_path / "b.npz")
     assert names(tmp_path, results=(tmp_path / "a.npz",)) == ["a", "b"]
     assert names(tmp_path / "*", results=(tmp_path / "a.npz",)) == ["a", "b"]
-    assert find([str(tmp_path / "a.npz")], [tmp_path / "a.npz"])[0].is_motion
+    assert find(tmp_path / "a.npz", results=(tmp_path / "a.npz",))[0].is_motion
 
 
-def sentence(*words: object) -> str:
+def sentence(*args: object) -> str:
     with pytest.raises(UserError) as caught:
-        find([str(word) for word in words])
+        find(*args)
     return str(caught.value)
 
 
@@ -102,7 +108,7 @@ def test_one_file_named_twice_is_one(tmp_path: Path) -> None:
 
 
 def test_formats() -> None:
-    assert formats("fbx, .BVH,fbx") == ("bvh", "fbx")
+    assert parse_formats("fbx, .BVH,fbx") == ("bvh", "fbx")
     for words, why in (("bvh,c3d", "“c3d” is no format that we write"), (" ,", "No format was named")):
         with pytest.raises(UserError, match=why):
-            formats(words)
+            parse_formats(words)

@@ -19,7 +19,7 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
-from ...assets import shipped
+from ...assets import find_weights
 from ...errors import UserError
 from ..layout import Array
 from ..pose import Frame
@@ -117,7 +117,7 @@ def _find_model(config: DetectConfig) -> Path:
     """The network's file: in the requested folder, or the one that came with STC Mocap."""
     name = f"pose_landmarker_{config.network}.task"
     if config.model_dir is None:
-        return shipped(name)
+        return find_weights(name)
     if not (config.model_dir / name).is_file():
         raise UserError(f"There is no {name} in {config.model_dir}.", "Name the folder that holds it.")
     return config.model_dir / name

@@ -28,42 +28,45 @@ Window = tuple[int, int, int, int]
 
 MOMENTS = 6
 _ASPECT = 4.0 / 3.0
-_MARGIN, _LEAST_SHARE = 0.25, 0.4  # around the person, of its height; of the picture's height that is always shown
+_MARGIN, _MIN_HEIGHT_FRACTION = (
+    0.25,
+    0.4,
+)  # around the person, of its height; of the picture's height that is always shown
 _STRIP_HEIGHT_PX, _LOOP_HEIGHT_PX, _DRAWN_HEIGHT_PX = 120, 180, 270
 _LOOP_S, _LOOP_FPS = 3.0, 12.0
-_LARGEST_BYTES = 150_000
+_MAX_BYTES = 150_000
 _QUALITIES = (30, 12)
-_REST_S = 10.0  # moments nearer than this are read in one go; between others the file is wound
+_MAX_GAP_S = 10.0  # moments nearer than this are read in one go; between others the file is wound
 _DARK = 36
 
 
-def draw(motion: Motion, video: Path | None, part: VideoConfig, report: Report) -> tuple[bytes, bytes]:
+def draw_thumbnails(motion: Motion, video: Path | None, part: VideoConfig, report: Report) -> tuple[bytes, bytes]:
     """The strip, of MOMENTS equal parts of the motion, and the loop of its liveliest seconds; WebP.
 
     video: to draw over, None for the figure alone. part: of the video, that was captured. Raises UserError where the
     video cannot be read.
     """
-    strip, loop = moments(motion), lively(motion)
+    strip, loop = pick_moments(motion), pick_liveliest(motion)
     wanted = sorted({*strip, *loop})
-    seen = draw_panels(None, motion, wanted, _CONFIG) if video is None else _over(video, motion, part, wanted)
+    panes = draw_panels(None, motion, wanted, _CONFIG) if video is None else _draw_over(video, motion, part, wanted)
     drawn: dict[int, tuple[Image.Image, Image.Image]] = {}
-    for index, both in seen:
-        drawn[index] = _filled(both[0]), _scaled(np.hstack(both), _LOOP_HEIGHT_PX)
+    for index, both in panes:
+        drawn[index] = _pad_picture(both[0]), _resize(np.hstack(both), _LOOP_HEIGHT_PX)
         report(Progress("pictures", len(drawn), len(wanted)))
     side_by_side = np.hstack([np.asarray(drawn[index][0]) for index in strip])
-    return _packed([Image.fromarray(side_by_side)]), _packed([drawn[index][1] for index in loop])
+    return _encode_webp([Image.fromarray(side_by_side)]), _encode_webp([drawn[index][1] for index in loop])
 
 
 _CONFIG = PreviewConfig(panel_height_px=_DRAWN_HEIGHT_PX)
 
 
-def moments(motion: Motion) -> list[int]:
+def pick_moments(motion: Motion) -> list[int]:
     """Frames evenly over the motion: the middles of equal parts."""
     frames = len(motion.t_world_root)
     return [int((part + 0.5) * frames / MOMENTS) for part in range(MOMENTS)]
 
 
-def lively(motion: Motion) -> list[int]:
+def pick_liveliest(motion: Motion) -> list[int]:
     """The frames of the seconds in which most moves, in steps of the loop's rate."""
     speed = np.linalg.norm(np.diff(motion.positions(), axis=0), axis=-1).mean(-1)
     length = min(round(_LOOP_S * motion.fps), len(speed))
@@ -73,56 +76,60 @@ def lively(motion: Motion) -> list[int]:
     return [first + int(step * number) for number in range(max(1, math.ceil(length / step)))]
 
 
-def _over(video: Path, motion: Motion, part: VideoConfig, wanted: Sequence[int]) -> Iterator[tuple[int, list[Frame]]]:
+def _draw_over(
+    video: Path, motion: Motion, part: VideoConfig, wanted: Sequence[int]
+) -> Iterator[tuple[int, list[Frame]]]:
     """The panels of a motion over its video, looking closer; the file is wound over what is not wanted."""
-    window = near_person(motion)
-    closer = _through(window, motion)
-    for indices in _near(wanted, motion.fps):
+    window = find_person_window(motion)
+    closer = _crop_camera(window, motion)
+    for indices in _group_near(wanted, motion.fps):
         begin_s = motion.start_s + indices[0] / motion.fps - max(0.5, 3.0 / motion.fps)
         frames = open_video(video, replace(part, start_s=max(part.start_s, begin_s * part.slow_motion)))
-        cut = ((time_s, _cut_out(frame, window)) for time_s, frame in frames)
+        cut = ((time_s, _crop_frame(frame, window)) for time_s, frame in frames)
         yield from draw_panels(cut, closer, indices, _CONFIG)
 
 
-def _near(wanted: Iterable[int], fps: float) -> list[list[int]]:
+def _group_near(wanted: Iterable[int], fps: float) -> list[list[int]]:
     """Frames in groups that are worth one reading each."""
     groups: list[list[int]] = []
     for index in wanted:
-        if groups and (index - groups[-1][-1]) / fps < _REST_S:
+        if groups and (index - groups[-1][-1]) / fps < _MAX_GAP_S:
             groups[-1].append(index)
         else:
             groups.append([index])
     return groups
 
 
-def near_person(motion: Motion) -> Window:
-    """The part of the picture in which the person is seen, whenever, with room around; the whole where none is."""
+def find_person_window(motion: Motion) -> Window:
+    """The part of the picture in which the person is at any time, with room around; the whole where none is."""
     assert motion.camera is not None, "a motion that no video was captured into"
     width, height = motion.camera.image_size
-    seen = motion.landmarks["landmarks_2d"][motion.landmarks["landmark_scores"] > 0.0]
-    if not len(seen):
-        return _widened(width / 2.0, height / 2.0, height, width)
-    low, high = np.clip(seen.min(0), 0, (width, height)), np.clip(seen.max(0), 0, (width, height))
-    tall, wide = (1.0 + 2.0 * _MARGIN) * (high - low)[1], (high - low)[0] + 2.0 * _MARGIN * (high - low)[1]
-    tall = min(max(tall, _LEAST_SHARE * height), height)
-    middle = [_held(*span) for span in ((low[0], high[0], wide, width), (low[1], high[1], tall, height))]
-    return _widened(middle[0], middle[1], tall, min(wide, width))
+    observed = motion.landmarks["landmarks_2d"][motion.landmarks["landmark_scores"] > 0.0]
+    if not len(observed):
+        return _widen(width / 2.0, height / 2.0, height, width)
+    low, high = np.clip(observed.min(0), 0, (width, height)), np.clip(observed.max(0), 0, (width, height))
+    box_height, box_width = (1.0 + 2.0 * _MARGIN) * (high - low)[1], (high - low)[0] + 2.0 * _MARGIN * (high - low)[1]
+    box_height = min(max(box_height, _MIN_HEIGHT_FRACTION * height), height)
+    middle = [
+        _clamp_middle(*span) for span in ((low[0], high[0], box_width, width), (low[1], high[1], box_height, height))
+    ]
+    return _widen(middle[0], middle[1], box_height, min(box_width, width))
 
 
-def _held(low: float, high: float, length: float, whole: float) -> float:
+def _clamp_middle(low: float, high: float, length: float, whole: float) -> float:
     """The middle of a span of some length around low and high that stays within the whole, where it can."""
     return float(np.clip((low + high) / 2.0, min(length, whole) / 2.0, whole - min(length, whole) / 2.0))
 
 
-def _widened(x: float, y: float, tall: float, wide: float) -> Window:
+def _widen(x: float, y: float, tall: float, wide: float) -> Window:
     """A window of the one shape that all have, around a middle."""
     tall = max(tall, wide / _ASPECT)
     width, height = round(tall * _ASPECT), round(tall)
     return round(x - width / 2.0), round(y - height / 2.0), width, height
 
 
-def _through(window: Window, motion: Motion) -> Motion:
-    """The motion as the camera would have seen it that films the window only."""
+def _crop_camera(window: Window, motion: Motion) -> Motion:
+    """The motion as a camera sees it that films the window only."""
     assert motion.camera is not None
     left, top, width, height = window
     camera = motion.camera
@@ -131,7 +138,7 @@ def _through(window: Window, motion: Motion) -> Motion:
     return replace(motion, camera=replace(camera, K=K, image_size=(width, height)), landmarks=motion.landmarks | moved)
 
 
-def _cut_out(frame: Frame, window: Window) -> Frame:
+def _crop_frame(frame: Frame, window: Window) -> Frame:
     """What a window shows of a frame; dark where it reaches beyond."""
     left, top, width, height = window
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + width, frame.shape[1]), min(top + height, frame.shape[0])
@@ -142,25 +149,25 @@ def _cut_out(frame: Frame, window: Window) -> Frame:
     return out
 
 
-def _filled(picture: Frame) -> Image.Image:
+def _pad_picture(picture: Frame) -> Image.Image:
     """A picture of the strip, dark at the sides where it is narrower than all are."""
-    small = _scaled(picture, _STRIP_HEIGHT_PX)
+    small = _resize(picture, _STRIP_HEIGHT_PX)
     whole = Image.new("RGB", (round(_STRIP_HEIGHT_PX * _ASPECT), _STRIP_HEIGHT_PX), (_DARK,) * 3)
     whole.paste(small, ((whole.width - small.width) // 2, 0))
     return whole
 
 
-def _scaled(picture: NDArray[np.uint8], height: int) -> Image.Image:
+def _resize(picture: NDArray[np.uint8], height: int) -> Image.Image:
     width = max(1, round(picture.shape[1] * height / picture.shape[0]))
     return Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _packed(pictures: list[Image.Image]) -> bytes:
+def _encode_webp(pictures: list[Image.Image]) -> bytes:
     """One picture, or several that play for ever; as good as fits, and where nothing does as small as can be."""
     how = {"duration": round(1000.0 / _LOOP_FPS), "loop": 0} if len(pictures) > 1 else {}
     for quality in _QUALITIES:
         file = io.BytesIO()
         pictures[0].save(file, "WEBP", save_all=True, append_images=pictures[1:], quality=quality, method=2, **how)
-        if file.tell() <= _LARGEST_BYTES:
+        if file.tell() <= _MAX_BYTES:
             break
     return file.getvalue()

@@ -1,1 +1,1 @@
-"""Where conversions are kept: the records and results of a folder, local or at a URL."""
+"""The job folder: the truth about every clip, at a path (`local_store`) or a URL (`url_store`); `store` says which."""

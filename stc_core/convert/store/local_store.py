@@ -1,13 +1,10 @@
-"""The job folder, DIR/.stc-mocap: the truth about every clip, whatever dies and whenever.
+"""The job folder at a path: what is done stays done, whatever dies and whenever.
 
-    clips/KEY.json   a clip: its input (size, time, hash), settings, state, results, times, error
-    looks/KEY.json   what the clip looks like at a glance: a result like others, but for the report's eyes only
-    work/            what is being made; nothing in here is ever a result
-    worker-N.log     what a worker's libraries said
-    lock             held by the run at work
+A result is made in the work folder, brought to the disk, then renamed to its place; then the record says so. It is up
+to date as long as the record names it and its input and settings are those it was made from: all else is made again,
+and an older result stays until its successor is whole. What this tool did not write, or what was changed since by its
+content, is never replaced unless the task says `overwrite`.
 
-A result is made in work/, brought to the disk, then renamed to its place; then the record says so. It stands as long as
-the record names it, it has its size, and its input and settings are those it was made from: all else is made again.
 A video with cuts becomes several takes. Their results are named by kind and take, "motion_take1" or "bvh_take3"; those
 of a kind stand or fall together. The motions say which takes there are.
 Knows nothing of how a clip is converted (a Make does), nor of worker processes.
@@ -17,473 +14,409 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import json
 import os
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
 
-from ... import __version__
 from ...errors import UserError
-from ...events import Event, Note, Progress, Report
+from ...events import Note, Report
+from ...files import is_disk_full, sync_file, write_bytes
+from .fingerprint import (
+    compare_result,
+    fingerprint_request,
+    fingerprint_result,
+    has_content,
+    hash_file,
+    is_same_file,
+    touch_state,
+)
+from .lock import WORK_PREFIX, lock_folder
+from .record import (
+    CLIPS,
+    FOLDER,
+    MOTION,
+    SUMMARY,
+    WORK,
+    Make,
+    Record,
+    Result,
+    Task,
+    format_record,
+    kind_of,
+    load_record,
+    record_name,
+)
+from .run_log import RunLog
+from .store import Status, WriteReport
 
-FOLDER, WORK = ".stc-mocap", "work"
-MOTION, LOOK = "motion", "look"
-_TAKE = "_take"
-_FORMAT = 2
-_LEAST_FREE_BYTES = 16 << 20
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_MIN_FREE_BYTES = 16 << 20  # chosen: a clip's results and record are smaller
+_ALONE = (MOTION, SUMMARY, "bvh")  # kinds that are each made in a step of their own
 
 
-@dataclass(frozen=True)
-class Clip:
-    """One clip to convert: all that a worker anywhere must be told, as plain values.
+class Refusal(UserError):
+    """A file that is not ours to replace stands where a result would go."""
 
-    source, out: absolute paths. name: of the results below `out`, with "/", without suffix. to: formats. settings: of
-    the capture, JSON-able; None where the source is a motion file. rig, bone_map, blender: files, or "". hashes: of the
-    files that decide the results, by what they are: weights, rig, bone_map. look: which look is to be made, 0 for none.
+
+class LocalStore:
+    """A `Store` in a folder of this machine.
+
+    public_names: what files and folders are called in records and sentences, where these are copies of others.
     """
 
-    source: str
-    out: str
-    name: str
-    to: tuple[str, ...]
-    settings: Mapping[str, Any] | None = None
-    rig: str = ""
-    bone_map: str = ""
-    skeleton: str = "humanoid"
-    blender: str = ""
-    hashes: Mapping[str, str] = field(default_factory=dict)
-    look: int = 0
+    def __init__(self, out: str | Path, public_names: Mapping[str, str] | None = None):
+        self.out, self._public_names = Path(out), dict(public_names or {})
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """What is to be made: the motion first, where it is not the input, then its look."""
-        motion = () if self.settings is None else (MOTION,)
-        return (*motion, *((LOOK,) if self.look else ()), *self.to)
+    def lock(self) -> AbstractContextManager[None]:
+        """Make the job folder and hold it for this process. Raises UserError where that cannot be."""
+        return lock_folder(self.out)
 
-    def result(self, key: str) -> Path:
-        """Where a result goes: "bvh" to NAME.bvh, "bvh_take2" to NAME_take2.bvh, a motion to .npz."""
-        kind = kind_of(key)
-        take = key.removeprefix(kind)
-        if kind == LOOK:
-            return Path(self.out) / FOLDER / "looks" / f"{_key(self.name)}{take}.json"
-        return Path(self.out) / f"{self.name}{take}.{'npz' if kind == MOTION else kind}"
+    @contextlib.contextmanager
+    def place_probe(self) -> Iterator[str]:
+        """A file in the work folder by which a worker sees that it looks at the same job folder."""
+        probe = self.out / FOLDER / WORK / f"{uuid.uuid4().hex}.here"
+        probe.touch()
+        try:
+            yield str(probe)
+        finally:
+            probe.unlink(missing_ok=True)
 
+    def has_probe(self, probe: str) -> bool:
+        """Whether a probe is there."""
+        return Path(probe).exists()
 
-@dataclass(frozen=True)
-class Stamp:
-    """A file's content, and how to see without reading that it is still the same."""
+    def load_all(self) -> list[Record]:
+        """What is recorded of all clips that were ever converted into this folder."""
+        paths = sorted((self.out / FOLDER / CLIPS).glob("[!.]*.json"))
+        return [record for record in map(load_record, paths) if record]
 
-    bytes: int
-    modified_ns: int
-    sha256: str
+    def list_results(self) -> set[str]:
+        """Every file that runs into this folder have made, as absolute paths."""
+        out = self.out.absolute()
+        return {str(out / result.path) for record in self.load_all() for result in record.results.values()}
 
+    def record_path(self, task: Task) -> Path:
+        """Where a task's record is."""
+        return self.out / record_name(task.name)
 
-@dataclass(frozen=True)
-class Result:
-    """A file that was made. path: relative to `out`. made_of: fingerprint of its input and settings."""
+    def load(self, task: Task) -> Record:
+        """What is recorded of a task; a fresh record where nothing is, or nothing that can be believed."""
+        record = load_record(self.record_path(task))
+        return Record(task=task) if record is None or record.task.name != task.name else record
 
-    path: str
-    bytes: int
-    sha256: str
-    made_of: str
+    def save(self, record: Record) -> None:
+        """Write a record whole or not at all. Raises UserError."""
+        text = format_record(self.publicize(record))
+        write_bytes(self.record_path(record.task), text.encode("ascii"), work=self.out / FOLDER / WORK)
 
+    def publicize(self, record: Record) -> Record:
+        """The record with public names in place of those of copies."""
+        error, task = record.error, record.task
+        for name, public in self._public_names.items():
+            error = error.replace(name, public)
+        source, out = self._publicize_name(task.source), self._publicize_name(task.out)
+        return replace(record, task=replace(task, source=source, out=out), error=error)
 
-@dataclass(frozen=True)
-class Record:
-    """How a clip stands. state: waiting, running, done or failed.
+    def _publicize_name(self, name: str) -> str:
+        return self._public_names.get(name, name)
 
-    results: by kind, or by kind and take. asked: fingerprint of all that was asked for. passing: the failure was the
-    machine's (a full disk), not the clip's. started: seconds since 1970. seconds: it took. stages: the seconds of each
-    part. notes, seconds and stages are of all runs that made what stands.
-    """
+    def check_status(self, task: Task) -> Status:
+        """Whether a task has anything left to do. Reads an input that was touched."""
+        record = self.load(task)
+        if record.source is None or not self._is_same_source(task, record):
+            return Status(state="waiting")
+        if all(self._is_up_to_date(task, record, kind) for kind in task.kinds):
+            results = [result for key, result in record.results.items() if kind_of(key) in task.kinds]
+            changed = [result.path for result in results if compare_result(self.out / result.path, result) != "same"]
+            return Status(state="done", changed=tuple(changed))
+        request = fingerprint_request(task, record.source.sha256)
+        failed = record.state == "failed" and not record.transient and record.fingerprint == request
+        return Status(state="failed" if failed else "waiting")
 
-    clip: Clip
-    state: str = "waiting"
-    source: Stamp | None = None
-    asked: str = ""
-    results: Mapping[str, Result] = field(default_factory=dict)
-    error: str = ""
-    passing: bool = False
-    notes: tuple[Note, ...] = ()
-    started: float = 0.0
-    seconds: float = 0.0
-    stages: Mapping[str, float] = field(default_factory=dict)
+    def convert(self, task: Task, make: Make, report: Report) -> Record:
+        """Make what is not up to date, move it to its place, record it. The record says what failed.
 
+        Where that would replace a file that is not ours, the failure is returned and nothing is changed.
+        """
+        try:
+            return self.convert_or_refuse(task, make, report)
+        except Refusal as refusal:
+            return Record(task=task, state="failed", error=str(refusal).strip(), transient=True)
 
-Make = Callable[[Clip, Sequence[str], Path, Path, Report], dict[str, Path]]
-"""make(clip, kinds, motion, folder, report): make files of those kinds in the folder. motion: the motion file to make
-them of, unless the motion itself is asked for; then alone, and where the video has cuts there is one for every take,
-under "motion_take1" and so on. Raises UserError for what is the clip's fault."""
+    def convert_or_refuse(self, task: Task, make: Make, report: Report) -> Record:
+        """`convert`, but raises Refusal where nothing was changed."""
+        record = self.load(task)
+        log = RunLog(report, record)
+        try:
+            record = self._begin(task, record)
+        except Refusal:
+            raise
+        except (UserError, OSError, MemoryError) as error:
+            failed = log.add_to(_fail(replace(record, task=task, started=time.time()), error))
+            return failed if self.is_of_another(task, record) else self._save_or_fail(failed)
+        try:
+            if not self._has_current(task, record):
+                log.forget()
+            to_make = [kind for kind in task.kinds if not self._is_up_to_date(task, record, kind)]
+            for kinds in _group_steps(to_make):
+                record = log.add_to(self._make(record, kinds, make, log))
+                self.save(record)
+            record = replace(record, state="done")
+        except (UserError, OSError, MemoryError) as error:
+            record = _fail(record, error)
+        return self._save_or_fail(log.add_to(record))
 
+    def record_failure(self, task: Task, why: str) -> Record:
+        """Record that a task failed whose worker did not live to say so."""
+        record = self.load(task)
+        failed = replace(record, task=task, state="failed", error=why, transient=False)
+        return failed if self.is_of_another(task, record) else self._save_or_fail(failed)
 
-def kind_of(key: str) -> str:
-    """The kind of a result, whichever take it is of."""
-    return key.partition(_TAKE)[0]
+    def is_of_another(self, task: Task, record: Record) -> bool:
+        """Whether a record is of another clip of the same name, so that nothing of this task may be written to it."""
+        other_name = record.task.source != self._publicize_name(task.source)
+        return record.source is not None and other_name and not self._is_same_source(task, record)
 
+    def write_report(self, tasks: Sequence[Task], errors: Mapping[str, str], write: WriteReport) -> str:
+        """Have the page written over the tasks; returns its path. Raises UserError."""
+        return str(write(self, tasks, errors))
 
-def take_of(key: str) -> str:
-    """The number of the take that a result is of, "" where it is the only one."""
-    return key.partition(_TAKE)[2]
+    def _save_or_fail(self, record: Record) -> Record:
+        """The saved record; where even that fails, a failure: the next run then finds the clip as it was before."""
+        try:
+            self.save(record)
+        except UserError as error:
+            return replace(_fail(record, error), error=record.error or _explain(error))
+        return record
 
+    def _begin(self, task: Task, before: Record) -> Record:
+        """Look at the input and at what is there; the record of a clip that is being made.
 
-def to_plain(clip: Clip) -> dict[str, Any]:
-    """A clip as JSON-able values."""
-    return asdict(clip)
+        Raises Refusal, UserError where there is no input, and OSError.
+        """
+        if shutil.disk_usage(self.out).free < _MIN_FREE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.out))
+        source = Path(task.source)
+        known = before.source if before.source is not None and self._is_same_source(task, before) else None
+        state = touch_state(source, known) if known else hash_file(source)
+        if before.source is not None and before.source.sha256 != state.sha256:
+            self._check_same_clip(task, before)
+        published = {k: r for k, r in before.publishing.items() if has_content(self.out / r.path, r)}
+        record = replace(
+            before,
+            task=task,
+            state="running",
+            source=state,
+            fingerprint=fingerprint_request(task, state.sha256),
+            results={**before.results, **published},
+            publishing={},
+            error="",
+            transient=False,
+            started=time.time(),
+        )
+        self._check_targets(record)
+        self.save(record)
+        return record
 
+    def _check_same_clip(self, task: Task, before: Record) -> None:
+        """Refuse where the results of this name are of another input."""
+        there = [result.path for result in before.results.values() if (self.out / result.path).exists()]
+        if before.task.source != self._publicize_name(task.source) and there and not task.overwrite:
+            what = f"{self.out / there[0]} was made from {before.task.source}, not from {task.source}."
+            raise Refusal(what, "Choose another --out, or add --overwrite to replace it.")
 
-def from_plain(plain: Mapping[str, Any]) -> Clip:
-    return Clip(**{**plain, "to": tuple(plain["to"])})
+    def _check_targets(self, record: Record) -> None:
+        """Refuse, before the work, where a file that is not ours stands in the way; a damaged record says nothing."""
+        task = record.task
+        if self.record_path(task).exists() and load_record(self.record_path(task)) is None:
+            return
+        to_make = [kind for kind in task.kinds if not self._is_up_to_date(task, record, kind)]
+        for kind in to_make:
+            keys = [key for key in record.results if kind_of(key) == kind] or [kind]
+            for key in keys:
+                self._check_target(record, self.out / task.result_name(key), new_sha256="")
+        if to_make and MOTION in task.kinds and MOTION not in to_make:
+            for key, result in record.results.items():
+                if kind_of(key) == MOTION and not has_content(self.out / result.path, result):
+                    raise _refuse_changed(self.out / result.path)
 
+    def _check_target(self, record: Record, path: Path, new_sha256: str) -> None:
+        """Raise Refusal where a file that is not ours, or not as we made it, would be replaced by another content."""
+        if path.is_relative_to(self.out / FOLDER):
+            return  # summaries, which nobody edits
+        if not (path.exists() or path.is_symlink()):
+            return
+        if path.is_dir():
+            raise Refusal(f"{path} is a folder, where a result would go.", "Rename it, or choose another --out.")
+        if _is_one_file(path, Path(record.task.source)):
+            raise Refusal(f"{path} is the input itself.", "Choose another --out.")
+        found = hash_file(path)
+        name = path.relative_to(self.out).as_posix()
+        ours = [r for r in [*record.results.values(), *record.publishing.values()] if r.path == name]
+        if not found.bytes or found.sha256 in {new_sha256, *(result.sha256 for result in ours)}:
+            return
+        if ours and not record.task.overwrite:
+            raise _refuse_changed(path)
+        if not ours:
+            self._check_owner(record.task, path, name)
 
-@contextlib.contextmanager
-def opened(out: Path) -> Iterator[None]:
-    """Make the job folder of `out` and hold it for this process; clear what killed runs were making.
+    def _check_owner(self, task: Task, path: Path, name: str) -> None:
+        """Refuse to replace a file that this clip did not make; another clip's result even with `overwrite`."""
+        owners = [r for r in self.load_all() if name in {result.path for result in r.results.values()}]
+        for owner in owners:
+            if owner.task.name != task.name:
+                what = f"{task.source} and {owner.task.source} would both have results of one name."
+                raise Refusal(what, "Rename one, or convert them into two folders.")
+        if not task.overwrite:
+            what = f"{path} is there already, and no record says that it was made from {task.source}."
+            raise Refusal(what, "Move it away, choose another --out, or add --overwrite to replace it.")
 
-    Raises UserError where it cannot be made or written to, or another run holds it.
-    """
-    try:
-        lock = _prepared(out / FOLDER)
-    except OSError as error:
-        what = f"The folder {out} cannot be written to ({error.strerror})."
-        raise UserError(what, "Choose another --out.") from None
-    if lock is None:
-        raise UserError(f"Another run is converting into {out}.", "Wait for it, or choose another --out.")
-    with lock:
-        yield
+    def _make(self, record: Record, kinds: Sequence[str], make: Make, report: Report) -> Record:
+        """Make results of some kinds, of every take, and move them to their places; the record with them."""
+        task, source = record.task, record.source
+        assert source is not None
+        work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=self.out / FOLDER / WORK))
+        try:
+            files: dict[str, Path] = {}
+            for take in [""] if MOTION in kinds else _take_suffixes(record):
+                motion = Path(task.source) if task.settings is None else task.result_path(MOTION + take)
+                folder = Path(tempfile.mkdtemp(dir=work))
+                files |= {key + take: path for key, path in make(task, kinds, motion, folder, report).items()}
+            state = Path(task.source).stat()
+            if (state.st_size, state.st_mtime_ns) != (source.bytes, source.modified_ns):
+                raise UserError(f"{task.source} changed while it was read.", "Run the same again when it is whole.")
+            record = self._publish_textures(record, kinds[0], work)
+            return self._publish(record, kinds, files, report)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
+    def _publish(self, record: Record, kinds: Sequence[str], files: Mapping[str, Path], report: Report) -> Record:
+        """Move results to their places, then remove those of the same kinds that they replace."""
+        assert record.source is not None
+        new = {key: self._describe(record.task, key, file, record.source.sha256) for key, file in files.items()}
+        for result in new.values():
+            self._check_target(record, self.out / result.path, result.sha256)
+        self.save(replace(record, publishing=new))
+        for key, file in files.items():
+            _put(file, self.out / new[key].path)
+        old = {key: result for key, result in record.results.items() if kind_of(key) in kinds}
+        for path in {result.path for result in old.values()} - {result.path for result in new.values()}:
+            self._retire(next(result for result in old.values() if result.path == path), report)
+        others = {key: result for key, result in record.results.items() if key not in old}
+        order = list(record.task.kinds)
+        results = sorted({**others, **new}.items(), key=lambda item: _index(order, kind_of(item[0])))
+        return replace(record, results=dict(results), publishing={})
 
-def _prepared(folder: Path) -> IO[bytes] | None:
-    """The job folder's lock, or None where another process has it."""
-    for part in ("clips", WORK):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    lock = (folder / "lock").open("a+b")
-    if not _locked(lock.fileno()):
-        lock.close()
-        return None
-    for left in (folder / WORK).iterdir():
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-    return lock
+    def _describe(self, task: Task, key: str, file: Path, source_sha256: str) -> Result:
+        state = hash_file(file)
+        return Result(
+            path=task.result_name(key),
+            bytes=state.bytes,
+            sha256=state.sha256,
+            fingerprint=fingerprint_result(task, kind_of(key), source_sha256),
+            modified_ns=state.modified_ns,
+        )
 
-
-def _locked(descriptor: int) -> bool:
-    """Whether the lock is now ours; it goes with the process, however that ends."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    def _retire(self, old: Result, report: Report) -> None:
+        """Delete a result that has no successor of its name, as another take; keep it where it is not as we made it."""
+        path = self.out / old.path
+        if not path.exists():
+            return
+        if has_content(path, old) and path.resolve().is_relative_to(self.out.resolve()):
+            path.unlink()
         else:
-            import fcntl
+            report(Note(f"{path} belongs to an earlier result and was changed since; it is kept."))
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+    def _publish_textures(self, record: Record, kind: str, work: Path) -> Record:
+        """Move the pictures that results refer to beside them; all clips of a rig refer to the same."""
+        textures = dict(record.textures)
+        for picture in sorted(work.glob("*/textures/*")):
+            target = record.task.result_path(kind).parent / "textures" / picture.name
+            name, sha256 = target.relative_to(self.out).as_posix(), hash_file(picture).sha256
+            if target.is_symlink() or (target.exists() and hash_file(target).sha256 != sha256):
+                known = {r.textures.get(name) for r in [record, *self.load_all()]}
+                if not record.task.overwrite and (target.is_symlink() or hash_file(target).sha256 not in known):
+                    raise _refuse_changed(target)
+            _put(picture, target)
+            textures[name] = sha256
+        return replace(record, textures=textures)
+
+    def _is_up_to_date(self, task: Task, record: Record, kind: str) -> bool:
+        """Whether the results of a kind are up to date, of every take that there is."""
+        if record.source is None:
             return False
-        raise
-    return True
+        fingerprint = fingerprint_result(task, kind, record.source.sha256)
+        for take in _take_suffixes(record):
+            result = record.results.get(kind + take)
+            if result is None or result.fingerprint != fingerprint:
+                return False
+            change = compare_result(self.out / result.path, result)
+            if change == "gone" or (change == "changed" and (task.overwrite or kind == SUMMARY)):
+                return False
+        return True
+
+    def _is_same_source(self, task: Task, record: Record) -> bool:
+        """Whether a task's input is the recorded one; under another name it is read."""
+        assert record.source is not None
+        same_name = record.task.source == self._publicize_name(task.source)
+        known = record.source if same_name else replace(record.source, modified_ns=-1)
+        return is_same_file(Path(task.source), known)
+
+    def _has_current(self, task: Task, record: Record) -> bool:
+        """Whether anything that is recorded, requested or not, is up to date."""
+        return any(self._is_up_to_date(task, record, kind) for kind in {kind_of(key) for key in record.results})
 
 
-def records(out: Path) -> list[Record]:
-    """What is recorded of all clips that were ever converted into `out`."""
-    found = [_read(path) for path in sorted((out / FOLDER / "clips").glob("*.json"))]
-    return [record for record in found if record]
+def _is_one_file(path: Path, other: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return path.samefile(other)
+    return False
 
 
-def results(out: Path) -> set[Path]:
-    """Every file that runs into `out` have made."""
-    return {out / result.path for record in records(out) for result in record.results.values()}
+def _refuse_changed(path: Path) -> Refusal:
+    what = f"{path} was changed since it was made."
+    return Refusal(what, "Move it away to keep it, or add --overwrite to replace it.")
 
 
-def load(clip: Clip) -> Record:
-    """What is recorded of a clip; a fresh record where nothing is, or nothing that can be read."""
-    record = _read(record_path(clip))
-    return Record(clip) if record is None else record
-
-
-def save(record: Record) -> None:
-    """Write a record whole or not at all. Raises OSError."""
-    path = record_path(record.clip)
-    text = json.dumps({"format": _FORMAT, **asdict(record)}, indent=1)
-    handle, name = tempfile.mkstemp(".json", dir=path.parents[1] / WORK)
-    try:
-        with open(handle, "w", encoding="ascii") as file:
-            file.write(text)
-            _settle(file)
-        os.replace(name, path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def standing(clip: Clip) -> str:
-    """done, failed (and would in the same way again), or waiting to be done. Reads an input that was touched."""
-    record = load(clip)
-    if record.source is None or not _same(Path(clip.source), record.source):
-        return "waiting"
-    if all(_stands(clip, record, kind) for kind in clip.kinds):
-        return "done"
-    known = record.state == "failed" and not record.passing and record.asked == _asked(clip, record.source.sha256)
-    return "failed" if known else "waiting"
-
-
-def perform(clip: Clip, make: Make, report: Report) -> Record:
-    """Convert one clip: make what does not stand yet, put it in its place, record it. The record tells of failure."""
-    record = load(clip)
-    clock = _Clock(report, record)
-    record = replace(record, clip=clip, state="running", error="", passing=False, started=time.time())
-    try:
-        record = _begin(record)
-        if not record.results:
-            clock.forget()
-        done = {kind_of(key) for key in record.results}
-        for kinds in _steps([kind for kind in clip.kinds if kind not in done]):
-            results = {**record.results, **_made(record, kinds, make, clock)}
-            record = clock.told(replace(record, results=results))
-            save(record)
-        record = replace(record, state="done")
-    except UserError as error:
-        why, passing = _told_full(error.__context__) or str(error).strip(), isinstance(error.__context__, OSError)
-        record = replace(load(clip), state="failed", error=why, passing=passing)
-    except (OSError, MemoryError) as error:
-        record = replace(load(clip), state="failed", error=_told(error), passing=True)
-    return _recorded(clock.told(record))
-
-
-class _Clock:
-    """Passes events on and keeps what a record wants of them: the notes, and how long each stage took.
-
-    It goes on from an earlier record: where something of a clip stands, what was said of it stands too.
-    """
-
-    def __init__(self, report: Report, before: Record):
-        self._report, self._began = report, time.monotonic()
-        self._notes, self._seconds_before, self._stages_before = list(before.notes), before.seconds, before.stages
-        self._stages: dict[str, float] = {}
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Note):
-            self._notes.append(event)
-        elif isinstance(event, Progress):
-            self._stages.setdefault(event.stage, time.monotonic())
-        self._report(event)
-
-    def forget(self) -> None:
-        """Nothing made before stands."""
-        self._notes, self._seconds_before, self._stages_before = [], 0.0, {}
-
-    def told(self, record: Record) -> Record:
-        """The record with the notes, each once, and the times up to now."""
-        seconds = round(self._seconds_before + time.monotonic() - self._began, 2)
-        stages = {**self._stages_before, **self._stages_now()}
-        return replace(record, notes=tuple(dict.fromkeys(self._notes)), seconds=seconds, stages=stages)
-
-    def _stages_now(self) -> dict[str, float]:
-        ends = [*self._stages.values(), time.monotonic()][1:]
-        return {stage: round(end - at, 2) for (stage, at), end in zip(self._stages.items(), ends, strict=True)}
-
-
-def _steps(kinds: Sequence[str]) -> list[list[str]]:
+def _group_steps(kinds: Sequence[str]) -> list[list[str]]:
     """What is made together: a failure takes nothing with it that was made before."""
-    steps = [[kind] for kind in (MOTION, LOOK, "bvh") if kind in kinds]
-    others = [kind for kind in kinds if kind not in (MOTION, LOOK, "bvh")]
+    steps = [[kind] for kind in _ALONE if kind in kinds]
+    others = [kind for kind in kinds if kind not in _ALONE]
     return steps + ([others] if others else [])
 
 
-def gave_up(clip: Clip, why: str) -> Record:
-    """Record that a clip failed whose worker did not live to say so."""
-    return _recorded(replace(load(clip), clip=clip, state="failed", error=why, passing=False))
-
-
-def _recorded(record: Record) -> Record:
-    """The record, written; where even that fails, a failure: the next run then finds the clip as it was before."""
-    try:
-        save(record)
-    except OSError as error:
-        return replace(record, state="failed", error=record.error or _told(error), passing=True)
-    return record
-
-
-def _begin(record: Record) -> Record:
-    """Look at the input; throw away what was made of others, or by other settings."""
-    clip = record.clip
-    if shutil.disk_usage(clip.out).free < _LEAST_FREE_BYTES:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), clip.out)
-    source = Path(clip.source)
-    if not (record.source and _same(source, record.source)):
-        record = replace(record, source=stamp(source))
-    assert record.source is not None
-    record = replace(record, asked=_asked(clip, record.source.sha256), source=_touched(source, record.source))
-    standing = [kind for kind in {kind_of(key) for key in record.results} if _stands(clip, record, kind)]
-    for key, result in record.results.items():
-        if kind_of(key) not in standing:
-            (Path(clip.out) / result.path).unlink(missing_ok=True)
-    record = replace(record, results={k: r for k, r in record.results.items() if kind_of(k) in standing})
-    save(record)
-    return record
-
-
-def _made(record: Record, kinds: Sequence[str], make: Make, report: Report) -> dict[str, Result]:
-    """Make results of some kinds, of every take, and put them in their places."""
-    clip, source = record.clip, record.source
-    assert source is not None
-    work = Path(tempfile.mkdtemp(dir=Path(clip.out) / FOLDER / WORK))
-    try:
-        files: dict[str, Path] = {}
-        for take in [""] if MOTION in kinds else _takes(record):
-            motion = Path(clip.source) if clip.settings is None else clip.result(MOTION + take)
-            folder = Path(tempfile.mkdtemp(dir=work))
-            files |= {key + take: path for key, path in make(clip, kinds, motion, folder, report).items()}
-        state = Path(clip.source).stat()
-        if (state.st_size, state.st_mtime_ns) != (source.bytes, source.modified_ns):
-            raise UserError(f"{clip.source} changed while it was read.", "Run the same again when it is whole.")
-        for picture in work.glob("*/textures/*"):  # what a result refers to, all clips of a rig to the same
-            _put(picture, clip.result(kinds[0]).parent / "textures" / picture.name)
-        _check_takes(clip, files)
-        return {key: _published(clip, key, file, source.sha256) for key, file in files.items()}
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _check_takes(clip: Clip, keys: Iterable[str]) -> None:
-    """Raises UserError where a take would have the name of another clip's result, or the other way round."""
-    takes = {key.removeprefix(kind_of(key)) for key in keys} - {""}
-    base, _, number = clip.name.rpartition(_TAKE)
-    others = [clip.name + take for take in takes] + ([base] if base and number.isdecimal() else [])
-    for name in others:
-        record = load(replace(clip, name=name))
-        paths = {result.path for result in record.results.values()}
-        if record.clip.source != clip.source and any(
-            clip.result(key).relative_to(clip.out).as_posix() in paths for key in keys
-        ):
-            what = f"{clip.source} and {record.clip.source} would both have results of one name."
-            raise UserError(what, "Rename one, or convert them into two folders.")
-
-
-def _takes(record: Record) -> list[str]:
+def _take_suffixes(record: Record) -> list[str]:
     """What the takes' names have after the clip's; only "" where there was no cut, or no motion was made yet."""
     return [key.removeprefix(MOTION) for key in record.results if kind_of(key) == MOTION] or [""]
 
 
-def _published(clip: Clip, key: str, file: Path, sha256: str) -> Result:
-    content, target = stamp(file), clip.result(key)
-    _put(file, target)
-    path = target.relative_to(clip.out).as_posix()
-    return Result(path, content.bytes, content.sha256, _made_of(clip, kind_of(key), sha256))
+def _index(order: Sequence[str], kind: str) -> int:
+    return order.index(kind) if kind in order else len(order)
 
 
 def _put(path: Path, target: Path) -> None:
     """Bring a file to the disk, then to its place: there it appears whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("rb+") as file:
-        _settle(file)
+    sync_file(path)
     os.replace(path, target)
 
 
-def stamp(path: Path) -> Stamp:
-    """Raises OSError, and UserError where there is no file."""
-    try:
-        state = path.stat()
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"There is no file {path}.", "Check the path.") from None
-    return Stamp(state.st_size, state.st_mtime_ns, digest.hexdigest())
+def _fail(record: Record, error: UserError | OSError | MemoryError) -> Record:
+    cause = error.__cause__ or error.__context__
+    transient = isinstance(error, OSError | MemoryError | Refusal) or isinstance(cause, OSError)
+    return replace(record, state="failed", error=_explain(error), transient=transient)
 
 
-def _same(path: Path, known: Stamp) -> bool:
-    """Whether a file is still what it was; it is read only where its time says otherwise."""
-    try:
-        state = path.stat()
-        if state.st_size != known.bytes or state.st_mtime_ns == known.modified_ns:
-            return state.st_size == known.bytes
-        return stamp(path).sha256 == known.sha256
-    except (OSError, UserError):
-        return False
-
-
-def _touched(path: Path, known: Stamp) -> Stamp:
-    return replace(known, modified_ns=path.stat().st_mtime_ns)
-
-
-def _stands(clip: Clip, record: Record, kind: str) -> bool:
-    """Whether the results of a kind stand, of every take that there is."""
-    if record.source is None:
-        return False
-    made_of = _made_of(clip, kind, record.source.sha256)
-    results = [record.results.get(kind + take) for take in _takes(record)]
-    return all(result is not None and result.made_of == made_of and _is_whole(clip, result) for result in results)
-
-
-def _is_whole(clip: Clip, result: Result) -> bool:
-    path = Path(clip.out) / result.path
-    return path.is_file() and path.stat().st_size == result.bytes
-
-
-def _made_of(clip: Clip, kind: str, sha256: str) -> str:
-    """The fingerprint of all that decides a result's bytes."""
-    capture = [] if clip.settings is None else [clip.settings, clip.hashes.get("weights", "")]
-    motion = [__version__, sha256, *capture]
-    if kind == MOTION:
-        return _digest(motion)
-    if kind == LOOK:
-        return _digest([*motion, kind, clip.look])
-    rig = [clip.hashes.get("rig", ""), clip.hashes.get("bone_map", ""), clip.skeleton]
-    return _digest([*motion, kind] if kind == "bvh" else [*motion, kind, *rig])
-
-
-def _asked(clip: Clip, sha256: str) -> str:
-    return _digest([_made_of(clip, kind, sha256) for kind in clip.kinds])
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode("ascii")).hexdigest()
-
-
-def _told(error: OSError | MemoryError) -> str:
+def _explain(error: UserError | OSError | MemoryError) -> str:
+    if is_disk_full(error) or is_disk_full(error.__cause__ or error.__context__):
+        return "The disk is full. Make room and run the same again."
+    if isinstance(error, UserError):
+        return str(error).strip()
     if isinstance(error, MemoryError):
         return "The memory did not suffice. Use fewer --workers."
-    return _told_full(error) or f"{error.filename or 'A file'}: {error.strerror or error}."
-
-
-def _told_full(error: BaseException | None) -> str:
-    full = isinstance(error, OSError) and error.errno in _FULL
-    return "The disk is full. Make room and run the same again." if full else ""
-
-
-def record_path(clip: Clip) -> Path:
-    """Where a clip's record is."""
-    return Path(clip.out) / FOLDER / "clips" / f"{_key(clip.name)}.json"
-
-
-def _key(name: str) -> str:
-    """A file name that any system takes, readable, and another for every clip."""
-    readable = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[-40:]
-    return f"{readable}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
-
-
-def _read(path: Path) -> Record | None:
-    try:
-        plain = json.loads(path.read_text(encoding="ascii"))
-        if plain.pop("format") != _FORMAT:
-            return None
-        plain["clip"] = from_plain(plain["clip"])
-        plain["source"] = Stamp(**plain["source"]) if plain["source"] else None
-        plain["results"] = {kind: Result(**fields) for kind, fields in plain["results"].items()}
-        return Record(**{**plain, "notes": tuple(Note(**note) for note in plain["notes"])})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _settle(file: IO[Any]) -> None:
-    """Bring a file's bytes to the disk, so that its name never outlives them."""
-    file.flush()
-    os.fsync(file.fileno())
+    return f"{error.filename or 'A file'}: {error.strerror or error}."

@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 import pytest
 
 from stc_core.convert.report.page import write_report
-from stc_core.convert.store import local_store as jobs
+from stc_core.convert.store.local_store import LocalStore
 from tests.convert.report import sample_job_folder as shown
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
@@ -41,8 +41,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out, clips = shown.folder(tmp_path_factory.mktemp("shown"))
-    with jobs.opened(out):
-        return write_report(out, clips)
+    with LocalStore(out).lock():
+        return write_report(LocalStore(out), clips, {})
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def test_every_picture_decodes(page: Any) -> None:
     """
     widths = page.execute_async_script(script)
     assert isinstance(widths, list), widths
-    looks = len(shown.ORDER) - 2 + 1  # two have none, one has two takes
-    assert [kind for kind, _ in widths].count("loop") == [kind for kind, _ in widths].count("strip") == looks
+    pictures = len(shown.ORDER) - 2 + 1  # two have none, one has two takes
+    assert [kind for kind, _ in widths].count("loop") == [kind for kind, _ in widths].count("strip") == pictures
     assert all(width >= 180 for _, width in widths)
 
 
@@ -114,7 +114,7 @@ def test_a_click_sorts_and_another_turns_it_round(page: Any) -> None:
     assert names(page)[0] == "shaky" and names(page)[-3] == "fine"
     click(page, "[data-by=name] button")
     assert names(page) == ["bad", "cuts", "fine", "later", "shaky", "slides", shown.ODD]
-    click(page, "[data-by=badness] button")
+    click(page, "[data-by=severity] button")
     assert names(page) == shown.ORDER
 
 

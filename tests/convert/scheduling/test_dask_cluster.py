@@ -18,15 +18,17 @@ pytest.importorskip("distributed")
 
 from distributed import KilledWorker
 
-from stc_core.convert.scheduling import dask_cluster as cluster
-from stc_core.convert.scheduling.local_pool import RunConfig, Summary, Tally, run
-from stc_core.convert.store import local_store as jobs
-from stc_core.convert.store import url_store as remote
-from stc_core.convert.store.local_store import Clip
+from stc_core.convert.scheduling import dask_cluster, dask_worker
+from stc_core.convert.scheduling.dask_cluster import DaskCluster, connect_client
+from stc_core.convert.scheduling.policy import RunConfig, RunSummary, Tally
+from stc_core.convert.scheduling.run import convert_all
+from stc_core.convert.store.local_store import LocalStore
+from stc_core.convert.store.open_store import open_store
+from stc_core.convert.store.record import FOLDER, WORK, Task
 from stc_core.errors import UserError
 from stc_core.events import Event, Note, Progress
-from tests.convert import fake_conversion as making
-from tests.convert.fake_conversion import clips, convert
+from tests.convert import fake_conversion
+from tests.convert.fake_conversion import convert, make_tasks
 from tests.convert.scheduling.test_local_pool import ROOT, alive, folder_of, kill, results, wait_for
 from tests.test_boundaries import SOURCES, imports, within
 
@@ -68,7 +70,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         started("worker", where, "--nworkers", "2", *how),
         started("worker", where, "--resources", "GPU=1", *how),
     ):
-        with cluster._connected(where) as client:
+        with connect_client(RunConfig(scheduler=where)) as client:
             client.wait_for_workers(3, timeout=60)
         yield where
 
@@ -92,7 +94,7 @@ def pids(folder: Path) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def unlucky(address: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary, Told]:
+def unlucky(address: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunSummary, Told]:
     """Clips with and without mishaps; one more worker is killed over a clip that it has half made."""
     base = tmp_path_factory.mktemp("unlucky")
     texts = {f"clip{number}": f"text {number}" * number for number in range(5)}
@@ -101,7 +103,9 @@ def unlucky(address: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
     def end_it() -> None:
         assert wait_for((base / "met-killed.mp4").exists)
-        (record,) = [jobs.load(clip) for clip in clips(folder, base / "out") if clip.name == "killed"]
+        (record,) = [
+            LocalStore(clip.out).load(clip) for clip in make_tasks(folder, base / "out") if clip.name == "killed"
+        ]
         assert record.state == "running"
         hanging = [pid for pid in pids(base) if f"killed {pid} " in (base / "who").read_text()]
         kill(hanging[0])
@@ -113,23 +117,23 @@ def unlucky(address: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return base, summary, told
 
 
-def test_the_rest_goes_on_whatever_a_clip_does_to_its_worker(unlucky: tuple[Path, Summary, Told]) -> None:
+def test_the_rest_goes_on_whatever_a_clip_does_to_its_worker(unlucky: tuple[Path, RunSummary, Told]) -> None:
     base, summary, told = unlucky
     failed = dict(summary.failed)
     assert set(failed) == {"bad", "crash", "ours"} and summary.converted == 6
     assert failed["bad"] == "It shows nobody. Choose another."
     assert "It crashed the worker, 4 times" in failed["crash"]
     assert failed["ours"] == "ZeroDivisionError: our own mistake"
-    for clip in clips(base / "in", base / "out"):
-        assert jobs.load(clip).error == failed.get(clip.name, "")
-        assert jobs.load(clip).state == ("failed" if clip.name in failed else "done")
+    for clip in make_tasks(base / "in", base / "out"):
+        assert LocalStore(clip.out).load(clip).error == failed.get(clip.name, "")
+        assert LocalStore(clip.out).load(clip).state == ("failed" if clip.name in failed else "done")
     assert told.all[-1] == (0, "", Progress("clips", 9, 9))
     heard = {worker for worker, clip, event in told.all if clip == "clip1" and isinstance(event, Progress)}
     assert heard <= {1, 2, 3, 4} and heard
 
 
 def test_with_a_worker_killed_in_mid_job_the_bytes_are_those_of_an_undisturbed_run(
-    unlucky: tuple[Path, Summary, Told], tmp_path: Path
+    unlucky: tuple[Path, RunSummary, Told], tmp_path: Path
 ) -> None:
     base, *_ = unlucky
     fine = folder_of(tmp_path / "in", **{f"clip{number}": f"text {number}" * number for number in range(5)})
@@ -142,36 +146,36 @@ def test_with_a_worker_killed_in_mid_job_the_bytes_are_those_of_an_undisturbed_r
 def test_a_clip_that_waited_behind_one_that_crashes_workers_is_not_blamed(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "in", crash="crash", a="well")
     tally = Tally(Told(), 0, 2, [])
-    crash, well = sorted(clips(folder, tmp_path / "out"), key=lambda clip: clip.name, reverse=True)
-    work = cluster.Cluster([crash, well], RunConfig(), making.make, tally)
+    crash, well = sorted(make_tasks(folder, tmp_path / "out"), key=lambda clip: clip.name, reverse=True)
+    work = DaskCluster([crash, well], RunConfig(), fake_conversion.make, tally)
     for clip, key in ((crash, "1"), (well, "2")):
-        work._jobs[key] = cluster._Job(clip, Killed())  # type: ignore[arg-type]
+        work._jobs[key] = dask_cluster._Job(clip, Killed())  # type: ignore[arg-type]
     work._waiting.clear()
-    with jobs.opened(tmp_path / "out"):
+    with LocalStore(tmp_path / "out").lock():
         for worker in "abcd":
-            work._hear("1", worker, "")
+            work._handle_message("1", worker, "")
         for worker in "abc":  # it raised, and Dask tried it again
-            work._hear("2", worker, "")
-            work._hear("2", worker, "raised")
-        work._hear("2", "d", "")
-        work._settle("1")
-        work._settle("2")
+            work._handle_message("2", worker, "")
+            work._handle_message("2", worker, "raised")
+        work._handle_message("2", "d", "")
+        work._finish("1")
+        work._finish("2")
         assert [name for name, _ in tally.failed] == ["crash"] and list(work._waiting) == [well]
         for _ in range(2):  # what crashes so fast that it is never heard to begin ends too
-            work._jobs["2"] = cluster._Job(well, Killed())  # type: ignore[arg-type]
-            work._settle("2")
+            work._jobs["2"] = dask_cluster._Job(well, Killed())  # type: ignore[arg-type]
+            work._finish("2")
     assert [name for name, _ in tally.failed] == ["crash", "a"]
 
 
 def test_a_clip_whose_worker_went_waits_for_another_and_does_not_hang(tmp_path: Path) -> None:
     folder, told = folder_of(tmp_path / "in", a="well"), Told()
-    (clip,) = clips(folder, tmp_path / "out")
-    work = cluster.Cluster([clip], RunConfig(stall_s=0.0), making.make, Tally(told, 0, 1, []))
+    (clip,) = make_tasks(folder, tmp_path / "out")
+    work = DaskCluster([clip], RunConfig(stall_s=0.0), fake_conversion.make, Tally(told, 0, 1, []))
     work._client = type("Empty", (), {"status": "running", "nthreads": lambda: {}})
-    work._jobs["1"] = cluster._Job(clip, type("Pending", (), {"done": lambda: False}))  # type: ignore[arg-type]
-    work._hear("1", "tcp://gone", "")
+    work._jobs["1"] = dask_cluster._Job(clip, type("Pending", (), {"done": lambda: False}))  # type: ignore[arg-type]
+    work._handle_message("1", "tcp://gone", "")
     work._count_workers()
-    work._look()
+    work._poll()
     assert set(work._jobs) == {"1"} and told.notes() == "The cluster has no worker; the clips wait for one."
 
 
@@ -184,11 +188,11 @@ class Killed:
         return KilledWorker("key", None, 3)  # type: ignore[arg-type]
 
 
-def test_the_next_run_skips_what_stands(unlucky: tuple[Path, Summary, Told], address: str) -> None:
+def test_the_next_run_skips_what_stands(unlucky: tuple[Path, RunSummary, Told], address: str) -> None:
     base, *_ = unlucky
     before = len(pids(base))
     again = convert(base / "in", base / "out", RunConfig(scheduler=address))
-    assert (again.converted, again.before, len(again.failed)) == (0, 6, 3) and len(pids(base)) == before
+    assert (again.converted, again.done_before, len(again.failed)) == (0, 6, 3) and len(pids(base)) == before
     (base / "in" / "bad.mp4").write_text("well, it was mended")
     assert convert(base / "in", base / "out", RunConfig(scheduler=address)).converted == 1
 
@@ -205,7 +209,7 @@ def test_a_worker_without_a_nanny_that_hangs_is_let_go(tmp_path: Path) -> None:
     folder, told = folder_of(tmp_path / "in", a="well", b="well", once="hang once"), Told()
     bare = ["--no-nanny", "--no-dashboard"]
     with scheduler(tmp_path) as (where, _), started("worker", where, *bare), started("worker", where, *bare):
-        with cluster._connected(where) as client:
+        with connect_client(RunConfig(scheduler=where)) as client:
             client.wait_for_workers(2, timeout=60)
         summary = convert(folder, tmp_path / "out", RunConfig(scheduler=where, stall_s=1.0), told)
     assert summary.converted == 3 and "it has no nanny to replace it, and is let go" in told.notes()
@@ -220,7 +224,7 @@ def test_cancelling_lays_down_what_the_workers_are_at(address: str, tmp_path: Pa
 
     with pytest.raises(KeyboardInterrupt):
         convert(folder, tmp_path / "out", RunConfig(scheduler=address), cancel)
-    assert results(tmp_path / "out") == {} and not any((tmp_path / "out" / jobs.FOLDER / "work").iterdir())
+    assert results(tmp_path / "out") == {} and not any((tmp_path / "out" / FOLDER / "work").iterdir())
     for path in folder.iterdir():
         path.write_text("well")
     began = time.monotonic()
@@ -241,10 +245,10 @@ def test_urls_in_and_out(address: str, tmp_path: Path) -> None:
     (tmp_path / "met-d.mp4").touch()
     convert(folder, tmp_path / "out", RunConfig(workers=1))
     there = f"file://{tmp_path}/there"
-    asked = [replace(clip, source=f"file://{clip.source}", out=there) for clip in clips(folder, tmp_path / "out")]
+    asked = [replace(clip, source=f"file://{clip.source}", out=there) for clip in make_tasks(folder, tmp_path / "out")]
     asked = [clip for clip in asked if clip.name != "d"]
-    with remote.opened(there):
-        summary = run(asked, RunConfig(scheduler=address), making.make, lambda *_: None)
+    with open_store(there).lock():
+        summary = convert_all(asked, RunConfig(scheduler=address), fake_conversion.make, lambda *_: None)
     assert summary.converted == 2 and dict(summary.failed) == {"c": "It shows nobody. Choose another."}
     expected = {name: data for name, data in results(tmp_path / "out").items() if not name.startswith("d")}
     assert results(tmp_path / "there") == expected
@@ -254,15 +258,14 @@ def test_workers_that_see_another_folder_or_have_another_version_say_so(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = folder_of(tmp_path / "in", a="well")
-    monkeypatch.setattr(
-        cluster, "marked", lambda out: contextlib.nullcontext(f"{tmp_path}/elsewhere/{jobs.WORK}/1.here")
-    )
+    elsewhere = f"{tmp_path}/elsewhere/{WORK}/1.here"
+    monkeypatch.setattr(LocalStore, "place_probe", lambda _: contextlib.nullcontext(elsewhere))
     with pytest.raises(
         UserError, match=r"The worker tcp://.* does not see the job folder .*elsewhere, or sees another"
     ):
         convert(folder, tmp_path / "out", RunConfig(scheduler=address))
     monkeypatch.undo()
-    monkeypatch.setattr(cluster, "__version__", "99.0")
+    monkeypatch.setattr(dask_cluster, "__version__", "99.0")
     with pytest.raises(UserError, match=r"The worker tcp://.* has STC Mocap .*, and who started the run has 99\.0"):
         convert(folder, tmp_path / "out", RunConfig(scheduler=address))
     assert results(tmp_path / "out") == {} and not pids(tmp_path)
@@ -273,7 +276,7 @@ def test_a_worker_of_another_version_is_left_out_and_the_others_do_the_work(addr
     (tmp_path / "sitecustomize.py").write_text("import stc_core\nstc_core.__version__ = '0.0'\n")
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     with started("worker", address, "--nthreads", "1", "--no-dashboard", path=path):
-        with cluster._connected(address) as client:
+        with connect_client(RunConfig(scheduler=address)) as client:
             client.wait_for_workers(4, timeout=60)
         summary = convert(folder, tmp_path / "out", RunConfig(scheduler=address), told)
     assert summary.converted == 8 and told.notes().count("It is left out.") == 1
@@ -281,7 +284,7 @@ def test_a_worker_of_another_version_is_left_out_and_the_others_do_the_work(addr
 
 
 def test_without_a_scheduler_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
+    monkeypatch.setattr(dask_cluster, "_CONNECT_S", 0.5)
     folder = folder_of(tmp_path / "in", a="well")
     for nobody in ("tcp://127.0.0.1:1", "nonsense://127.0.0.1:1"):
         with pytest.raises(UserError, match=f"No Dask scheduler answers at {nobody}"):
@@ -291,7 +294,7 @@ def test_without_a_scheduler_it_is_said(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_cluster_without_workers_is_waited_for_and_a_scheduler_that_goes_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_CONNECT_S", 1.0)
+    monkeypatch.setattr(dask_cluster, "_CONNECT_S", 1.0)
     folder, notes = folder_of(tmp_path / "in", a="well"), []
 
     with scheduler(tmp_path) as (where, pid):
@@ -310,7 +313,7 @@ def test_one_clip_at_a_time_in_a_process() -> None:
     at_once, most = [0], [0]
 
     def work() -> None:
-        with cluster._alone("run"):
+        with dask_worker.take_turn("run"):
             at_once[0] += 1
             most[0] = max(most[0], at_once[0])
             time.sleep(0.02)
@@ -327,16 +330,16 @@ def test_one_clip_at_a_time_in_a_process() -> None:
 def test_one_room_knows_dask_and_one_knows_fsspec() -> None:
     names = {path.relative_to(ROOT).as_posix(): imports(path) for path in SOURCES}
     for library, room in {
-        "distributed": "scheduling/dask_cluster",
-        "dask": "scheduling/dask_cluster",
-        "fsspec": "store/url_store",
+        "distributed": "scheduling/dask_",
+        "dask": "scheduling/dask_",
+        "fsspec": "store/urls.py",
     }.items():
-        assert {path for path in names if within(names[path], library)} <= {f"stc_core/convert/{room}.py"}
+        assert all(path.startswith(f"stc_core/convert/{room}") for path in names if within(names[path], library))
 
 
 def test_without_dask_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "stc_core.convert.scheduling.dask_cluster", None)
     monkeypatch.delattr("stc_core.convert.scheduling.dask_cluster", raising=False)
-    clip = Clip(str(tmp_path / "a.mp4"), str(tmp_path), "a", ("bvh",))
+    clip = Task(source=str(tmp_path / "a.mp4"), out=str(tmp_path), name="a", to=("bvh",))
     with pytest.raises(UserError, match=r"--scheduler needs the library .* Run: pip install 'stc-mocap\[cluster\]'"):
-        run([clip], RunConfig(scheduler="tcp://127.0.0.1:1"), making.make, lambda *_: None)
+        convert_all([clip], RunConfig(scheduler="tcp://127.0.0.1:1"), fake_conversion.make, lambda *_: None)

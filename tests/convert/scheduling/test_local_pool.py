@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from stc_core.convert.scheduling import local_pool as run
-from stc_core.convert.scheduling.local_pool import RunConfig, Summary
-from stc_core.convert.store import local_store as jobs
+from stc_core.convert.scheduling import local_pool
+from stc_core.convert.scheduling.policy import RunConfig, RunSummary
+from stc_core.convert.store.local_store import LocalStore
+from stc_core.convert.store.record import FOLDER
 from stc_core.errors import UserError
-from tests.convert.fake_conversion import clips, convert
+from tests.convert.fake_conversion import convert, make_tasks
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = 10
@@ -32,16 +33,16 @@ def folder_of(folder: Path, **texts: str) -> Path:
 
 def results(out: Path) -> dict[str, bytes]:
     """Every file that a user would take for a result."""
-    files = [path for path in out.rglob("*") if path.is_file() and jobs.FOLDER not in path.parts]
+    files = [path for path in out.rglob("*") if path.is_file() and FOLDER not in path.parts]
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
 
 
 def states(folder: Path, out: Path) -> dict[str, str]:
-    return {clip.name: jobs.load(clip).state for clip in clips(folder, out)}
+    return {clip.name: LocalStore(clip.out).load(clip).state for clip in make_tasks(folder, out)}
 
 
 @pytest.fixture(scope="module")
-def unlucky(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Summary, dict[str, str]]:
+def unlucky(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, RunSummary, dict[str, str]]:
     """A folder with every mishap, converted by two workers."""
     base = tmp_path_factory.mktemp("unlucky")
     texts = {"bad": "bad", "crash": "crash", "exit": "exit", "full": "full once", "grow": "grow", "hang": "hang once"}
@@ -50,7 +51,7 @@ def unlucky(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Summa
     return folder, base / "out", summary, dict(summary.failed)
 
 
-def test_the_rest_goes_on(unlucky: tuple[Path, Path, Summary, dict[str, str]]) -> None:
+def test_the_rest_goes_on(unlucky: tuple[Path, Path, RunSummary, dict[str, str]]) -> None:
     folder, out, summary, failed = unlucky
     fine = {"hang", "once", "well", "whole"}
     assert set(failed) == {"bad", "crash", "exit", "full", "grow", "ours"} and summary.converted == len(fine)
@@ -70,25 +71,25 @@ def test_the_rest_goes_on(unlucky: tuple[Path, Path, Summary, dict[str, str]]) -
         ("ours", "ZeroDivisionError: our own mistake"),
     ],
 )
-def test_each_failure_says_why(unlucky: tuple[Path, Path, Summary, dict[str, str]], name: str, why: str) -> None:
+def test_each_failure_says_why(unlucky: tuple[Path, Path, RunSummary, dict[str, str]], name: str, why: str) -> None:
     folder, out, _, failed = unlucky
     assert why in failed[name]
-    (clip,) = [clip for clip in clips(folder, out) if clip.name == name]
-    assert jobs.load(clip).error == failed[name]
+    (clip,) = [clip for clip in make_tasks(folder, out) if clip.name == name]
+    assert LocalStore(clip.out).load(clip).error == failed[name]
 
 
 def test_the_next_run_finishes_what_the_machine_was_at_fault_for(
-    unlucky: tuple[Path, Path, Summary, dict[str, str]],
+    unlucky: tuple[Path, Path, RunSummary, dict[str, str]],
 ) -> None:
     folder, out, *_ = unlucky
     summary = convert(folder, out)
     assert {name for name, _ in summary.failed} == {"bad", "crash", "exit", "ours"}
-    assert (summary.converted, summary.before) == (2, 4)  # the disk has room, the file is whole
+    assert (summary.converted, summary.done_before) == (2, 4)  # the disk has room, the file is whole
     (folder / "bad.mp4").write_text("well, it was mended")
     summary = convert(folder, out)
     assert {name for name, _ in summary.failed} == {"crash", "exit", "ours"} and summary.converted == 1
     again = convert(folder, out, RunConfig(workers=1, retry=True))
-    assert {name for name, _ in again.failed} == {"crash", "exit", "ours"} and again.before == 7
+    assert {name for name, _ in again.failed} == {"crash", "exit", "ours"} and again.done_before == 7
 
 
 def test_a_hanging_worker_is_killed_twice_and_no_more(tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_killed_at_any_moment_the_next_run_ends_with_the_same_bytes(
     assert results(out).items() <= expected.items()
     finish(folder, out)
     assert results(out) == expected
-    assert not any((out / jobs.FOLDER / "work").iterdir())
+    assert not any((out / FOLDER / "work").iterdir())
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
@@ -194,7 +195,7 @@ def interruptible() -> Iterator[None]:
 def test_a_cancellation_waits_until_a_worker_has_started(interruptible: None) -> None:
     steps = []
     with pytest.raises(KeyboardInterrupt):
-        with run._uninterrupted():
+        with local_pool._defer_interrupts():
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)
             steps.append("started")
@@ -204,10 +205,10 @@ def test_a_cancellation_waits_until_a_worker_has_started(interruptible: None) ->
 
 def test_two_runs_do_not_mix(tmp_path: Path) -> None:
     with (
-        jobs.opened(tmp_path),
+        LocalStore(tmp_path).lock(),
         pytest.raises(UserError, match="Another run is converting into"),
-        jobs.opened(tmp_path),
+        LocalStore(tmp_path).lock(),
     ):
         pass
-    with jobs.opened(tmp_path):
+    with LocalStore(tmp_path).lock():
         pass
