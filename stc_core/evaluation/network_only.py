@@ -20,7 +20,7 @@ import torch
 import tyro
 from numpy.typing import NDArray
 
-from ..assets import shipped
+from ..assets import find_weights
 from ..capture.detect.config import DetectConfig, Network
 from ..capture.landmark_map import map_landmarks
 from ..capture.layout import BODY27, LAYOUTS
@@ -218,7 +218,7 @@ def evaluate(config: NetworkOnlyConfig) -> dict[str, dict[str, dict[str, Network
     folders = {folder.name: load_detected_clips(folder, config.model, config.cache) for folder in config.clips}
     how = LiftConfig(device="cpu", threads=config.threads)
     results = {}
-    for path in config.weights or (shipped(WEIGHTS),):
+    for path in config.weights or (find_weights(WEIGHTS),):
         model = load_checkpoint(path)
         results[str(path)] = {
             folder: {detected.clip.name: evaluate_network(model, detected, how) for detected in clips}
