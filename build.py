@@ -49,7 +49,7 @@ def manifest(wheel_name: str) -> str:
 
 
 def _contents(wheel: Path) -> dict[str, bytes]:
-    files = [(path.name, path) for path in ADDON.glob("*.py")]
+    files = [(path.relative_to(ADDON).as_posix(), path) for path in ADDON.rglob("*.py")]
     files += [(name, HERE / name) for name in ("LICENSE", "constraints.txt")]
     files += [(f"LICENSES/{path.name}", path) for path in (HERE / "LICENSES").glob("*.txt")]
     files += [("LICENSES/mediapipe-models.txt", HERE / "weights" / "LICENSE-mediapipe-models.txt")]

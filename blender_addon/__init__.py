@@ -8,7 +8,10 @@ from types import ModuleType
 
 def _rooms() -> tuple[ModuleType, ...]:
     """Imported when registered: the rooms that do without Blender can be used without it."""
-    from . import confidence, operators, panel, preferences, properties, watch
+    from . import properties
+    from .jobs import monitor as watch
+    from .rig import confidence
+    from .ui import operators, panel, preferences
 
     return preferences, properties, operators, panel, watch, confidence
 

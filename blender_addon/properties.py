@@ -18,13 +18,13 @@ from bpy.props import (
 )
 
 from stc_core.errors import UserError
-from stc_core.motion import bone_maps
-from stc_core.motion.retarget import BoneMap
+from stc_core.motion.retarget.retarget import BoneMap
+from stc_core.motion.rig_mapping import bone_map_io as bone_maps
 from stc_core.motion.skeleton import HUMANOID
 
-from . import armature
-from .apply import ApplyOptions
-from .worker import Request
+from .jobs.job import Request
+from .rig import armature
+from .rig.apply import ApplyOptions
 
 _CHOSEN = 1.0  # the confidence of what the user chose
 

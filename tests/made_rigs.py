@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stc_core.motion import rotation
-from stc_core.motion.retarget import BoneMap, RestPose
-from stc_core.motion.rotation import Array
+from stc_core.geometry import rotation
+from stc_core.geometry.rotation import Array
+from stc_core.motion.retarget.retarget import BoneMap, RestPose
 from stc_core.motion.skeleton import HUMANOID
 
 X, Y, Z = np.eye(3)

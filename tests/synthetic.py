@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from stc_core.capture.pose import BODY27, Layout, Pose2D, Pose3D
-from stc_core.motion import rotation
+from stc_core.capture.landmark_map import BODY27, Layout, Pose2D, Pose3D
+from stc_core.geometry import rotation
+from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera, Motion
-from stc_core.motion.rotation import Array
 from stc_core.motion.skeleton import HUMANOID, forward_kinematics
 
 SIDES = ("left", "right")

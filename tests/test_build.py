@@ -56,10 +56,11 @@ def test_the_wheel_and_the_extension_are_made(dist: Path) -> None:
 def test_the_extension_holds_the_addon_its_wheel_versions_and_licences(
     sources: Path, extension: zipfile.ZipFile
 ) -> None:
-    rooms = {path.name for path in (sources / "blender_addon").glob("*.py")}
+    addon = sources / "blender_addon"
+    rooms = {path.relative_to(addon).as_posix() for path in addon.rglob("*.py")}
     licences = {"LICENSE", "LICENSES/GPL-3.0-or-later.txt", "LICENSES/mediapipe-models.txt"}
     others = {"blender_manifest.toml", "constraints.txt", f"wheels/{WHEEL}"}
-    assert set(extension.namelist()) == rooms | licences | others and "__init__.py" in rooms
+    assert set(extension.namelist()) == rooms | licences | others and {"__init__.py", "ui/panel.py"} <= rooms
 
 
 def test_the_manifest_names_our_version_and_a_wheel_that_is_there(extension: zipfile.ZipFile) -> None:
@@ -78,7 +79,7 @@ def test_the_wheel_holds_the_core_the_addon_the_weights_and_the_models(sources: 
     names = zipfile.ZipFile(dist / WHEEL).namelist()
     core = {path.relative_to(sources).as_posix() for room in ROOMS for path in (sources / room).rglob("*.py")}
     weights = {f"stc_core/weights/{path.name}" for path in (sources / "weights").glob("*.*") if path.suffix != ".png"}
-    assert core | weights | {"stc_core/convert/report.html"} <= set(names)
+    assert core | weights | {"stc_core/convert/report/page.html"} <= set(names)
     assert not [name for name in names if name.startswith("tests")]
 
 

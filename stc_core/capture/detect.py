@@ -25,10 +25,10 @@ import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
+from ..assets import shipped
 from ..errors import UserError
 from ..events import Note, Progress, Report
-from ..shipped import shipped
-from .pose import Layout, Pose2D, runs
+from .landmark_map import Layout, Pose2D, runs
 
 Array = NDArray[np.float64]
 Frame = NDArray[np.uint8]

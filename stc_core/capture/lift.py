@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..events import Progress, Report, ignore
+from ..model.normalization import along_ray, in_image
 from ..model.stcformer import STCFormer, flipped_mean
-from ..model.view import along_ray, in_image
-from .pose import Array, Pose2D, Pose3D, between_frames
+from .landmark_map import Array, Pose2D, Pose3D, between_frames
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

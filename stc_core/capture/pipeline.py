@@ -17,22 +17,22 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from .. import __version__
+from ..assets import shipped
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report, ignore
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
-from ..shipped import shipped
-from .cut import CutConfig, takes
+from .camera_motion import Background, SteadyConfig
 from .detect import DetectConfig, Landmarks, Network, boxes, landmarks, landmarks_near, to_pose2d
-from .follow import FollowConfig, chosen, must_follow, tracks
-from .follow import check as check_person
-from .follow import tell as tell_people
-from .ground import GroundConfig, focal_px, ground
+from .ground.ground import GroundConfig, focal_px, ground
+from .ik.solve import SolveConfig, solve
+from .landmark_map import LAYOUTS, Layout, Pose2D, Pose3D, evenly_spaced
 from .lift import LiftConfig, lift
-from .pose import LAYOUTS, Layout, Pose2D, Pose3D, evenly_spaced
+from .shots import CutConfig, takes
 from .smooth import SmoothConfig, smooth
-from .solve import SolveConfig, solve
-from .steady import Background, SteadyConfig
+from .tracking import FollowConfig, chosen, must_follow, tracks
+from .tracking import check as check_person
+from .tracking import tell as tell_people
 from .video import Video, VideoConfig, open_video
 
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")

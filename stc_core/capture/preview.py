@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..events import Progress, Report
-from ..motion import rotation
+from ..geometry import rotation
 from ..motion.motion import Camera, Motion
 from ..motion.skeleton import forward_kinematics
-from .pose import LAYOUTS
+from .landmark_map import LAYOUTS
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]

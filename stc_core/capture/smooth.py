@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import solveh_banded
 
-from .pose import Array, Layout, Pose3D
+from .landmark_map import Array, Layout, Pose3D
 
 ORDER = 3
 _DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])

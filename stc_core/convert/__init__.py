@@ -1,1 +1,2 @@
-"""Many clips at once: what goes in (`inputs`), the job folder (`jobs`), one clip (`clip`), the workers (`run`)."""
+"""Many clips at once: what goes in (`inputs`), one clip (`convert_clip`), the job folder (`store`), the workers
+(`scheduling`) and the page that shows all (`report`)."""

@@ -1,1 +1,1 @@
-"""How good networks and captures are."""
+"""How good results are: metrics, predictions on test data, clips of known ground truth, reports."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..capture.detect import DetectConfig, Landmarks
-from ..training.known import Known, mediapipe
+from .ground_truth import Known, mediapipe
 
 CACHE = "detections"
 _CACHE_VERSION = 1

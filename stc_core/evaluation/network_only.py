@@ -20,20 +20,20 @@ import torch
 import tyro
 from numpy.typing import NDArray
 
+from ..assets import shipped
 from ..capture.detect import DetectConfig, Landmarks, Network, to_pose2d
+from ..capture.landmark_map import BODY27, LAYOUTS, Pose2D, evenly_spaced
 from ..capture.lift import LiftConfig, lift
 from ..capture.pipeline import WEIGHTS
-from ..capture.pose import BODY27, LAYOUTS, Pose2D, evenly_spaced
 from ..errors import UserError
 from ..events import ignore
 from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
-from ..shipped import shipped
-from ..training import metrics
-from ..training.bodies import body_height
-from ..training.judge import ANGLES, COMMON
-from ..training.known import Known, all_known
+from ..training.augment.windows import body_height
+from . import metrics
 from .cached_detections import CACHE, detect_cached
+from .end_to_end import ANGLES, COMMON
+from .ground_truth import Known, all_known
 
 Array = NDArray[np.float64]
 

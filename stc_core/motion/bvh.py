@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from . import rotation
+from ..geometry import rotation
+from ..geometry.rotation import Array
 from .motion import Motion
-from .rotation import Array
 from .skeleton import Skeleton
 
 _REMEDY = "Choose a whole BVH file, or export it again."

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from .rotation import Array
+from ..geometry.rotation import Array
 from .skeleton import Skeleton, forward_kinematics
 
 FORMAT_VERSION = 1

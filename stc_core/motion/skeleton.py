@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import rotation
-from .rotation import Array
+from ..geometry import rotation
+from ..geometry.rotation import Array
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,15 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
+from ..assets import shipped
+from ..datasets.corrections import prepare_captured
 from ..errors import UserError
 from ..events import Done, Event, Failed, Note, Progress, Report, to_line
 from ..model.checkpoint import load_checkpoint, save_checkpoint
 from ..model.stcformer import STCFormer
-from ..shipped import shipped
-from .bodies import BodyConfig, Motions, windows
-from .cameras import CameraConfig, NoiseConfig, look
-from .captured import prepare_captured
-from .feeds import BodyFeed, BodyFeedConfig, Pair, feed, measure
+from .augment.virtual_camera import CameraConfig, NoiseConfig, look
+from .augment.windows import BodyConfig, Motions, windows
+from .batches import BodyFeed, BodyFeedConfig, Pair, feed, measure
 from .recordings import Recordings, load_recordings, windows_around
 from .train import in_bfloat16, mean_distance
 

@@ -25,10 +25,10 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from ..errors import UserError
+from ..evaluation.plots import draw_curves
 from ..model.checkpoint import load_checkpoint, save_checkpoint
 from ..model.stcformer import STCFormer, STCFormerConfig
-from .feeds import BODY_NETWORK, BodyFeed, BodyFeedConfig, Feed, RecordedFeed, RecordedFeedConfig, measure
-from .plots import draw_curves
+from .batches import BODY_NETWORK, BodyFeed, BodyFeedConfig, Feed, RecordedFeed, RecordedFeedConfig, measure
 
 _WRITES = ("stc_att.proj.", "mlp.fc2.")  # what a block adds with
 

@@ -15,7 +15,7 @@ from mediapipe.tasks.python.vision import PoseLandmark
 
 from stc_core.capture import detect
 from stc_core.capture.detect import DetectConfig, Landmarks, landmarks, to_pose2d
-from stc_core.capture.pose import BODY27, H36M17
+from stc_core.capture.landmark_map import BODY27, H36M17
 from stc_core.errors import UserError
 from stc_core.events import Note, Progress, ignore
 

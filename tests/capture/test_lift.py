@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from stc_core.capture.landmark_map import BODY27, H36M17, Layout, Pose2D, evenly_spaced
 from stc_core.capture.lift import LiftConfig, choose_device, lift
-from stc_core.capture.pose import BODY27, H36M17, Layout, Pose2D, evenly_spaced
 from stc_core.errors import UserError
 from stc_core.events import Progress
 from stc_core.model.stcformer import STCFormer, STCFormerConfig

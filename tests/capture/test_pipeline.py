@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.cut import CutConfig
 from stc_core.capture.detect import DetectConfig
+from stc_core.capture.landmark_map import H36M17
 from stc_core.capture.pipeline import CaptureConfig, Quality, capture, captures, detector_of, weights_of
-from stc_core.capture.pose import H36M17
+from stc_core.capture.shots import CutConfig
 from stc_core.capture.video import VideoConfig, open_video
 from stc_core.errors import UserError
+from stc_core.evaluation.ground_truth import Known, read_known
+from stc_core.evaluation.metrics import p_mpjpe
 from stc_core.events import Event, Note, Progress
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
 from stc_core.motion.motion import Motion
-from stc_core.training.metrics import p_mpjpe
-from tests.truth.known import Known, read_known
 
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stc_core.capture import preview
-from stc_core.capture.pose import BODY27
+from stc_core.capture.landmark_map import BODY27
 from stc_core.capture.preview import PreviewConfig, write_contact_sheet, write_preview
 from stc_core.errors import UserError
 from stc_core.events import Progress, ignore

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stc_core.capture.pose import BODY27, H36M17, Pose3D
+from stc_core.capture.landmark_map import BODY27, H36M17, Pose3D
 from stc_core.capture.smooth import SmoothConfig, cutoffs_hz, lowpass, smooth
 from tests import synthetic
 

@@ -10,10 +10,10 @@ import pytest
 
 from stc_core.capture.detect import DetectConfig, Landmarks
 from stc_core.evaluation import cached_detections, network_only
+from stc_core.evaluation.end_to_end import COMMON
+from stc_core.evaluation.ground_truth import Known, read_known
+from stc_core.geometry.rotation import from_axis_angle, to_matrix
 from stc_core.motion.motion import Camera
-from stc_core.motion.rotation import from_axis_angle, to_matrix
-from stc_core.training.judge import COMMON
-from stc_core.training.known import Known, read_known
 
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.npz"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.pose import BODY27, H36M17
+from stc_core.capture.landmark_map import BODY27, H36M17
 from stc_core.model.stcformer import STCFormer, STCFormerConfig, flipped_mean
 
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stc_core.errors import UserError
-from stc_core.motion import rotation
+from stc_core.geometry import rotation
 from stc_core.motion.bvh import read_bvh, write_bvh
 from stc_core.motion.motion import Motion
 from stc_core.motion.skeleton import HUMANOID, Skeleton

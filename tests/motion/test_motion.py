@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from stc_core.errors import UserError
+from stc_core.geometry import rotation
 from stc_core.motion import motion as motion_module
-from stc_core.motion import rotation
 from stc_core.motion.motion import FORMAT_VERSION, Camera, Motion, load_motion, save_motion
 from stc_core.motion.skeleton import HUMANOID
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stc_core.motion import rotation
+from stc_core.geometry import rotation
 from stc_core.motion.skeleton import HUMANOID, Skeleton, forward_kinematics
 
 RNG = np.random.default_rng(1)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.pose import BODY27
+from stc_core.capture.landmark_map import BODY27
+from stc_core.datasets import shards
 from stc_core.errors import UserError
 from stc_core.events import Done, Failed, Note, from_line, ignore
 from stc_core.model.checkpoint import load_checkpoint, read_about, save_checkpoint
 from stc_core.model.stcformer import STCFormer
-from stc_core.training import shards
-from stc_core.training.feeds import BODY_NETWORK
+from stc_core.training.batches import BODY_NETWORK
 from stc_core.training.finetune import FinetuneConfig, finetune
 from tests import synthetic
 

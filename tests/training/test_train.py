@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from stc_core.capture.pose import BODY27, H36M17, mirrored
+from stc_core.capture.landmark_map import BODY27, H36M17, mirrored
+from stc_core.datasets import shards
 from stc_core.errors import UserError
 from stc_core.model.checkpoint import load_checkpoint, read_about
+from stc_core.model.normalization import in_image
 from stc_core.model.stcformer import STCFormer
-from stc_core.model.view import in_image
-from stc_core.training import shards
-from stc_core.training.bodies import BODY_HEIGHT_M, BodyConfig, body_height, load_motions, windows
-from stc_core.training.cameras import CameraConfig, NoiseConfig, look
-from stc_core.training.feeds import (
+from stc_core.training.augment.virtual_camera import CameraConfig, NoiseConfig, look
+from stc_core.training.augment.windows import BODY_HEIGHT_M, BodyConfig, body_height, load_motions, windows
+from stc_core.training.batches import (
     BODY_NETWORK,
     HELD_OUT,
     BodyFeed,

@@ -1,1 +1,1 @@
-"""Clips whose truth is known: a rendered body moves past a known camera; and the error table."""
+"""Clips whose truth is known: a rendered body moves past a known camera."""

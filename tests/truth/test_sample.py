@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
+from stc_core.capture.landmark_map import BODY27
 from stc_core.capture.pipeline import CaptureConfig
-from stc_core.capture.pose import BODY27
-from stc_core.motion import rotation
-from stc_core.motion.steadiness import foot_slide
+from stc_core.evaluation.ground_truth import read_known
+from stc_core.geometry import rotation
+from stc_core.motion.quality import foot_slide
 
-from . import acting, failures
-from .known import read_known
-from .table import COMMON, FEET, Points, figures, markdown, true_points
+from ..benchmarks import worst_frames as failures
+from ..benchmarks.accuracy_table import COMMON, FEET, Points, figures, markdown, true_points
+from ..benchmarks.ground_truth import pose_transfer as acting
 
 SAMPLE = Path(__file__).with_name("sample.npz")
 

@@ -1,0 +1,1 @@
+"""Inverse kinematics: landmark positions to a skeleton and its joint rotations."""

@@ -1,0 +1,1 @@
+"""Who converts which clip: worker processes on this machine, or a Dask cluster."""

@@ -1,0 +1,97 @@
+"""Rendered clips: videos of drawn people whose every landmark is known, with what the detector makes of them.
+
+A folder of NAME.mp4 beside NAME.npz, which holds landmark_names (K,), landmarks (T, K, 3) world metres z up, the
+camera's K, R, t and image_size, fps, and may hold subject and action. Knows that form and our detector; not who drew.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..capture.detect import DetectConfig, detect
+from ..capture.landmark_map import BODY27
+from ..capture.video import VideoConfig, open_video
+from ..errors import UserError
+from ..events import ignore
+from ..geometry.rotation import Array
+from ..motion.motion import Camera
+from .shards import Clip, Info, Plan, Take, Taken, lenient, stamp
+
+_REMEDY = "Render the clip again."
+
+
+@dataclass(frozen=True)
+class Truth:
+    """joints (T, 27, 3): world metres."""
+
+    joints: Array
+    camera: Camera
+    fps: float
+    subject: str
+    action: str
+
+
+def plans(folder: Path, config: DetectConfig | None = None) -> list[Plan]:
+    """The folder's clips as one source; damaged ones are left out and told. Raises UserError where there are none."""
+    config = config or DetectConfig()
+    pairs = [(path, path.with_suffix(".mp4")) for path in sorted(folder.glob("*.npz"))]
+    pairs = [(truth, video) for truth, video in pairs if video.is_file()]
+    if not pairs:
+        raise UserError(f"{folder} holds no NAME.mp4 beside a NAME.npz.", "Give a folder of rendered clips.")
+    info = Info("rendered", "our own", BODY27.name, "views", {"detector": f"MediaPipe {config.network}"})
+
+    def takes() -> list[Take]:
+        return [lenient(Take(t.stem, partial(_read, t, v, config), stamp(t, v))) for t, v in pairs]
+
+    return [Plan(info, takes)]
+
+
+def _read(truth_path: Path, video_path: Path, config: DetectConfig) -> Taken:
+    truth = read_truth(truth_path)
+    video = open_video(video_path, VideoConfig())
+    seen = detect(video, video.frames, video.image_size, video.fps, BODY27, config, ignore)
+    size = truth.camera.image_size
+    if len(seen.timestamps) != len(truth.joints) or tuple(seen.image_size) != size:
+        found = f"{len(seen.timestamps)} frames of {seen.image_size}"
+        raise UserError(f"{video_path} has {found}, its truth {len(truth.joints)} of {size}.", _REMEDY)
+    joints = truth.joints @ truth.camera.R.T + truth.camera.t
+    valid = seen.scores.any(-1) & (joints[..., 2] > 0.1).all(-1)
+    name = truth_path.stem
+    clip = Clip(
+        name,
+        truth.subject or name,
+        truth.fps,
+        joints,
+        truth.action,
+        "",
+        seen.keypoints,
+        seen.scores,
+        truth.camera.K,
+        size,
+        valid,
+    )
+    lost = f"{name}: nobody was found in {int((~valid).sum())} of {len(valid)} frames."
+    return Taken([clip], () if valid.all() else (lost,))
+
+
+def read_truth(path: Path) -> Truth:
+    """The truth of a clip. Raises UserError where the file is damaged or lacks something."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        names = list(map(str, arrays["landmark_names"]))
+        joints = arrays["landmarks"].astype(float)[:, [names.index(name) for name in BODY27.names]]
+        width, height = map(int, arrays["image_size"])
+        k, turn, place = (arrays[name].astype(float) for name in ("K", "R", "t"))
+        fps, words = float(arrays["fps"]), [str(arrays.get(name, "")) for name in ("subject", "action")]
+    except KeyError as error:
+        raise UserError(f"{path} lacks {error}.", _REMEDY) from None
+    except (OSError, ValueError, TypeError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} is damaged ({error}).", _REMEDY) from None
+    return Truth(joints, Camera(k, turn, place, (width, height)), fps, *words)

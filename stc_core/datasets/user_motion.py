@@ -1,0 +1,222 @@
+"""Motion of any skeleton as landmarks: a user's own folder of BVH files, ASF/AMC files or our motion.npz.
+
+Which bone is which joint is guessed as for a rig that is animated, or read from bones.json in the folder (a bone map
+saved in Blender). Joints that are landmarks are taken as they are; heels, toes, knuckles, ears, nose and crown stand
+rigidly on ankle, foot, hand and head, in the body's usual measures. Knows how a skeleton stands; not where it goes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UserError
+from ..geometry import rotation
+from ..geometry.rotation import Array
+from ..motion.bvh import read_bvh
+from ..motion.motion import Motion, load_motion
+from ..motion.retarget.reference_pose import Rig, rig_of
+from ..motion.retarget.rest_pose import BoneMap, RestPose
+from ..motion.rig_mapping.bone_map_io import check, guess, load_map
+from ..motion.skeleton import HUMANOID, Skeleton, forward_kinematics
+from .asf import read_amc
+from .cmu import CMU_UNIT_M, ON_JOINT, Carriers, Clip, Place, carry, head_of, sound_parts
+
+_READERS: dict[str, Callable[[Path], Motion]] = {
+    ".bvh": partial(read_bvh, unit_m=1.0),
+    ".amc": read_amc,
+    ".npz": load_motion,
+}
+MAP_FILE = "bones.json"
+_UNITS_M = (1.0, 0.01, 0.001, 0.0254, CMU_UNIT_M)  # metre, centimetre, millimetre, inch, an ASF file's
+_LEG_M = 0.82
+_SKULL_BASE = 0.145  # above the shoulders, by leg length: 0.13 to 0.155 where skeletons agree
+_STANDS = np.cos(np.radians(40.0))  # a trunk nearer than this to its legs' line, and a whole leg below it
+_ON_JOINTS = {
+    "hip": "upper_leg",
+    "knee": "lower_leg",
+    "ankle": "foot",
+    "shoulder": "upper_arm",
+    "elbow": "lower_arm",
+    "wrist": "hand",
+}
+_NEEDED = tuple(_ON_JOINTS.values())
+_REMEDY = f"Save a bone map for this skeleton in Blender, as {MAP_FILE} beside the files."
+
+
+def files(folder: Path) -> list[Path]:
+    """The motion files under a folder. Raises UserError where there are none."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _READERS and path.is_file())
+    if not found:
+        raise UserError(f"{folder} holds no motion.", "Give a folder with BVH, ASF/AMC or motion.npz files.")
+    return found
+
+
+def clips(path: Path, folder: Path) -> Iterator[Clip]:
+    """The sound parts of a motion file under `folder`; its own folder's name is who moved.
+
+    Raises UserError where the file is damaged or its skeleton is not understood.
+    """
+    motion = read(path)
+    name = path.relative_to(folder).with_suffix("").as_posix()
+    landmarks = to_landmarks(motion, path, bone_map_beside(path, folder))
+    yield from sound_parts(name, path.resolve().parent.name, motion.fps, landmarks)
+
+
+def read(path: Path) -> Motion:
+    """A motion whose lengths may still be in any unit."""
+    return _READERS[path.suffix.lower()](path)
+
+
+def bone_map_beside(path: Path, folder: Path) -> BoneMap | None:
+    """The bone map nearest to a file, in its folder or one above up to `folder`; None where there is none."""
+    for place in path.parents:
+        if (place / MAP_FILE).is_file():
+            return load_map(place / MAP_FILE)
+        if place == folder:
+            break
+    return None
+
+
+def to_landmarks(motion: Motion, path: Path, bone_map: BoneMap | None = None) -> Array:
+    """Landmarks (T, 27, 3) in BODY27's order, world metres. `path` is for the error.
+
+    Raises UserError where a joint that is needed is not found.
+    """
+    rest = _own_rest(motion.skeleton)
+    bone_map = check(bone_map, rest) if bone_map else guess(rest)
+    needed = [f"{side}_{part}" for side in ("left", "right") for part in _NEEDED] + ["hips", "head"]
+    if missing := [joint for joint in needed if not bone_map.bones.get(joint)]:
+        raise UserError(f"{path}: no bone is known for {missing[0].replace('_', ' ')}.", _REMEDY)
+    if _stands(rest, bone_map):
+        motion = _upright(motion, rest, bone_map)
+    else:
+        rest = _tallest(motion, bone_map)
+    rig = rig_of(rest, bone_map, HUMANOID)
+    scale = _metres(rig)
+    motion = _scaled(_renamed(motion, rig), scale)
+    still = np.tile(rotation.IDENTITY, (len(rest.bones), 1))
+    for joint, bones in rig.bones.items():
+        still[bones[0]] = rig.q_reference(joint, bones[0])
+    return carry(motion, still, _carriers(rig, motion.skeleton.joint_names, scale), path)
+
+
+def _renamed(motion: Motion, rig: Rig) -> Motion:
+    """Its joints called as the humanoid's, each by its first bone; what is none gets another name."""
+    joints = {bones[0]: joint for joint, bones in rig.bones.items()}
+    names = tuple(joints.get(bone, f"other {name}") for bone, name in enumerate(motion.skeleton.joint_names))
+    return replace(motion, skeleton=replace(motion.skeleton, joint_names=names))
+
+
+def _own_rest(skeleton: Skeleton) -> RestPose:
+    places = skeleton.rest_positions()
+    return _rest_pose(skeleton, places, np.tile(rotation.IDENTITY, (len(places), 1)))
+
+
+def _rest_pose(skeleton: Skeleton, places: Array, turns: Array) -> RestPose:
+    """The skeleton in a pose, as an armature: joints at places (J, 3) whose axes are turns (J, 4)."""
+    tails = places + rotation.rotate(turns, skeleton.tips)
+    for joint, parent in reversed(list(enumerate(skeleton.parents))):
+        if parent >= 0:
+            tails[parent] = places[joint]
+    return RestPose(skeleton.joint_names, skeleton.parents, places, tails, turns, np.ones(len(places), bool))
+
+
+def _heads(rest: RestPose, bone_map: BoneMap) -> dict[str, Array]:
+    return {joint: rest.heads[rest.index(bones[0])] for joint, bones in bone_map.bones.items() if bones}
+
+
+def _stands(rest: RestPose, bone_map: BoneMap) -> bool:
+    """Whether the file's zero pose is a standing figure: trunk over legs, legs straight and alike."""
+    at = _heads(rest, bone_map)
+    hips, ankles = (at[f"left_{p}"] + at[f"right_{p}"] for p in ("upper_leg", "foot"))
+    trunk, legs = at["head"] - hips / 2, (hips - ankles) / 2
+    lengths = sum(np.linalg.norm(at[f"left_{a}"] - at[f"left_{b}"]) for a, b in itertools.pairwise(_NEEDED[:3]))
+    aligned = rotation.normalise(trunk) @ rotation.normalise(legs) > _STANDS
+    return bool(aligned and np.linalg.norm(legs) > 0.85 * lengths and np.linalg.norm(trunk) > 0.3 * lengths)
+
+
+def _upright(motion: Motion, rest: RestPose, bone_map: BoneMap) -> Motion:
+    """The motion with z up. Some programs write files whose own z is up: there both rest and movement lie down."""
+    at = _heads(rest, bone_map)
+    trunk = at["head"] - at["hips"]
+    up = np.where(np.abs(trunk) == np.abs(trunk).max(), np.sign(trunk), 0.0)
+    places = motion.positions()
+    head, hips = (places[:, motion.skeleton.index(bone_map.bones[joint][0])] for joint in ("head", "hips"))
+    moving = rotation.normalise(head - hips).mean(0)
+    if moving @ up <= moving[2]:
+        return motion
+    turn = rotation.between(up, [0.0, 0.0, 1.0])
+    q = motion.q_parent_joint.copy()
+    q[:, 0] = rotation.mul(turn, q[:, 0])
+    return replace(motion, t_world_root=rotation.rotate(turn, motion.t_world_root), q_parent_joint=q)
+
+
+def _tallest(motion: Motion, bone_map: BoneMap) -> RestPose:
+    """The pose of the frame in which the figure stands tallest."""
+    places, turns = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)
+    head, left, right = (
+        places[:, motion.skeleton.index(bone_map.bones[joint][0])] for joint in ("head", "left_foot", "right_foot")
+    )
+    frame = int((2 * head - left - right)[:, 2].argmax())
+    return _rest_pose(motion.skeleton, places[frame], turns[frame])
+
+
+def _metres(rig: Rig) -> float:
+    """Metres a unit of the file: the usual unit that makes the leg nearest to a person's."""
+    leg = rig.figure.leg() or 1.0
+    return min(_UNITS_M, key=lambda unit: abs(np.log(leg * unit / _LEG_M)))
+
+
+def _scaled(motion: Motion, scale: float) -> Motion:
+    skeleton = motion.skeleton
+    skeleton = replace(skeleton, offsets=skeleton.offsets * scale, tips=skeleton.tips * scale)
+    return replace(motion, skeleton=skeleton, t_world_root=motion.t_world_root * scale)
+
+
+def _carriers(rig: Rig, names: tuple[str, ...], scale: float) -> Carriers:
+    """Which joint carries what, by its size against a usual person; `names` are the joints', `scale` metres a unit."""
+    size = (rig.figure.leg() or 1.0) * scale / _LEG_M
+
+    def at(joint: str, x: float, y: float, z: float) -> Place:
+        return joint, (x * size, y * size, z * size)
+
+    toes = all(f"{side}_toes" in rig.bones for side in ("left", "right"))
+    ear, on_head = head_of(_skull(rig), (0.0, -0.01, 0.065))
+    side = {
+        **{name: (f"{{s}}_{joint}", ON_JOINT) for name, joint in _ON_JOINTS.items()},
+        "heel": at("{s}_foot", 0.0, 0.055, -0.045),
+        "toe": at("{s}_toes", 0.0, -0.06, -0.01) if toes else at("{s}_foot", 0.005, -0.18, -0.04),
+        "index": at("{s}_hand", 0.085, -0.028, 0.0),
+        "pinky": at("{s}_hand", 0.078, 0.028, 0.0),
+        "ear": at(ear[0], *ear[1]),
+    }
+    middle = {name: at(joint, *offset) for name, (joint, offset) in on_head.items()}
+    return Carriers(("left", "right"), side, middle, _spine(rig, names), {})
+
+
+def _skull(rig: Rig) -> str:
+    """The joint at the base of the skull: some skeletons' head begins at the forehead, and their neck there."""
+    at = rig.figure.joints
+    shoulders = (at["left_upper_arm"] + at["right_upper_arm"])[2] / 2
+    wanted = shoulders + _SKULL_BASE * (rig.figure.leg() or 1.0)
+    return min((joint for joint in ("head", "neck") if joint in at), key=lambda joint: abs(at[joint][2] - wanted))
+
+
+def _spine(rig: Rig, names: tuple[str, ...]) -> tuple[str, str, float]:
+    """The two neighbours along the spine, at rest, between which lies the height half way from hips to shoulders."""
+    chain = [rig.bones[joint][0] for joint in ("hips",)] + [*rig.spine]
+    chain += [rig.bones["neck" if "neck" in rig.bones else "head"][0]]
+    heights = np.maximum.accumulate([rig.head(bone)[2] for bone in chain])
+    low, high = (
+        np.mean([rig.figure.joints[f"{side}_{part}"][2] for side in ("left", "right")])
+        for part in ("upper_leg", "upper_arm")
+    )
+    place = float(np.interp((low + high) / 2, heights, np.arange(len(chain))))
+    below = min(int(place), len(chain) - 2)
+    return names[chain[below]], names[chain[below + 1]], place - below

@@ -1,0 +1,281 @@
+"""How good weights are: `python -m stc_core.evaluation.evaluate --data SHARDS --clips DIR --weights FILE --out DIR`.
+
+Sources of Human3.6M and MPI-INF-3DHP are judged as published, other views as `capture` would lift them, bodies before
+our own fixed cameras, and rendered clips the whole way from video to motion. Prints a table, writes OUT/report.json,
+OUT/report.md and plots. Knows who is tested by which protocol; not how the network is asked (answers), nor how its
+errors are grouped (figures).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from tqdm import tqdm
+
+from ..assets import shipped
+from ..capture.detect import DetectConfig, Network
+from ..capture.lift import LiftConfig
+from ..capture.pipeline import WEIGHTS, CaptureConfig
+from ..datasets.shards import Row, Shards, open_shards
+from ..errors import UserError
+from ..events import Event, Note, Progress, Report
+from ..model.checkpoint import load_checkpoint, read_about
+from ..model.stcformer import STCFormer
+from ..training.batches import HELD_OUT
+from . import aggregate as figures
+from . import end_to_end as judge
+from . import plots
+from . import predict as answers
+from .ground_truth import all_known
+from .predict import Answers, AskConfig
+
+Plain = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What counts in a data set. prefix: of the source's name. subjects: who is tested. mean_of: what the mean line is
+    the mean of: actions (each as heavy as another) or frames."""
+
+    name: str
+    prefix: str
+    subjects: tuple[str, ...]
+    mean_of: Literal["actions", "frames"]
+
+
+PROTOCOLS = (
+    Protocol("Human3.6M", "h36m", ("S9", "S11"), "actions"),
+    Protocol("MPI-INF-3DHP", "mpi_inf_3dhp", tuple(f"TS{number}" for number in range(1, 7)), "frames"),
+)
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """What is judged, and how."""
+
+    out: Path
+    """folder for report.json, report.md and the plots"""
+    weights: Path | None = None
+    """ours, or a published STCFormer checkpoint; those that came with STC Mocap by default"""
+    data: Path | None = None
+    """folder that `prepare` made"""
+    clips: Path | None = None
+    """folder of rendered NAME.mp4 and NAME.npz: judge the whole way"""
+    sources: tuple[str, ...] = ()
+    """of the data; by default all that have someone to judge"""
+    subjects: tuple[str, ...] = ()
+    """who is judged; by default the test subjects of the data set's protocol, or who was held out of our training"""
+    way: Literal["auto", "centre", "blended"] = "auto"
+    """views: `centre`, a window around every frame, as published; `blended`, as `capture` lifts, many times faster"""
+    ask: AskConfig = field(default_factory=AskConfig)
+    detector: Network = "full"
+    """MediaPipe's network, for clips"""
+    true_focal: bool = False
+    """tell the pipeline the lens of the clips"""
+    plots: bool = True
+
+
+def evaluate(config: EvaluateConfig, report: Report) -> Plain:
+    """The report, JSON-able. Raises UserError where there is nothing to judge, or the weights do not fit the data."""
+    if config.data is None and config.clips is None:
+        raise UserError("There is nothing to judge.", "Give --data SHARDS, --clips DIR, or both.")
+    path = config.weights or shipped(WEIGHTS)
+    model = load_checkpoint(path)
+    result: Plain = {"weights": path.name, "about": read_about(path), "settings": _plain(config), "sources": {}}
+    for source in _chosen(config, model, report):
+        protocol = _protocol(source)
+        for asked in _asked(source, _tested(source, config), protocol, model, config, report):
+            result["sources"][asked.source] = _judged(asked, protocol)
+    if config.clips is not None:
+        walks = _walks(config, config.clips, report)
+        rows_of = {walk.clip.name: judge.judge(walk) for walk in walks}
+        result["clips"] = {"clips": rows_of, "mean": judge.mean_row(rows_of)["figures"]}
+        for asked in answers.of_walks(walks).values():
+            result["sources"][asked.source] = _judged(asked, None)
+    return result
+
+
+def _chosen(config: EvaluateConfig, model: STCFormer, report: Report) -> list[Shards]:
+    """The sources named, or all that can be judged. Raises UserError where one named cannot, or none can."""
+    found = open_shards(config.data) if config.data else []
+    names = [source.source for source in found]
+    if unknown := sorted(set(config.sources) - set(names)):
+        raise UserError(f"{config.data} holds no source {unknown[0]}.", f"It has {', '.join(names) or 'none'}.")
+    wanted = [source for source in found if source.source in (config.sources or names)]
+    why_not = [answers.misfit(source, model) or _nobody(source, config) for source in wanted]
+    fitting = [source for source, why in zip(wanted, why_not, strict=True) if not why]
+    if reasons := [why for why in why_not if why]:
+        if config.sources or not fitting:
+            raise UserError(reasons[0], "Choose other weights, --subjects, or data.")
+        for why in reasons:
+            report(Note(f"Left out: {why}"))
+    return fitting
+
+
+def _protocol(source: Shards) -> Protocol | None:
+    return next((known for known in PROTOCOLS if source.source.startswith(known.prefix)), None)
+
+
+def _nobody(source: Shards, config: EvaluateConfig) -> str:
+    """That nobody of a source is to be judged, where that is so."""
+    if _tested(source, config):
+        return ""
+    protocol = _protocol(source)
+    if not config.subjects and protocol is None:
+        return f"{source.source} has nobody who was held out of training. (--sources {source.source} judges all of it.)"
+    return f"{source.source} has nobody of {', '.join(config.subjects or (protocol.subjects if protocol else ()))}."
+
+
+def _tested(source: Shards, config: EvaluateConfig) -> list[Row]:
+    """The clips that count. Where nobody was held out and the source is named, it was held out as a whole."""
+    protocol = _protocol(source)
+    rows = [row for row in source.clips if row.frames]
+    wanted = config.subjects or (protocol.subjects if protocol else HELD_OUT)
+    chosen = [row for row in rows if row.subject in wanted]
+    whole = not config.subjects and protocol is None and source.source in config.sources
+    return chosen or (rows if whole else [])
+
+
+def _asked(
+    source: Shards,
+    rows: list[Row],
+    protocol: Protocol | None,
+    model: STCFormer,
+    config: EvaluateConfig,
+    report: Report,
+) -> Iterable[Answers]:
+    if source.kind == "bodies":
+        return answers.virtual(source, rows, model, config.ask, report).values()
+    centre = config.way == "centre" or (config.way == "auto" and protocol is not None)
+    return [(answers.centre if centre else answers.blended)(source, rows, model, config.ask, report)]
+
+
+def _walks(config: EvaluateConfig, folder: Path, report: Report) -> list[judge.Walk]:
+    lift = LiftConfig(config.ask.device, config.ask.precision, flip=config.ask.flip, window_frames=config.ask.frames)
+    capture = CaptureConfig(weights=config.weights, detect=DetectConfig(model=config.detector), lift=lift)
+    walks: list[judge.Walk] = []
+    clips = all_known(folder)
+    for clip in clips:
+        report(Progress("clips", len(walks), len(clips)))
+        walks.append(judge.walk(clip, capture, config.true_focal))
+    report(Progress("clips", len(walks), len(clips)))
+    return walks
+
+
+def _judged(asked: Answers, protocol: Protocol | None) -> Plain:
+    found = figures.grouped(asked, protocol is not None and protocol.mean_of == "actions")
+    return {"protocol": protocol.name if protocol else None, **found}
+
+
+_COLUMNS = (
+    ("P1 mm", "p1_mm", 1),
+    ("P2 mm", "p2_mm", 1),
+    ("N mm", "n_mm", 1),
+    ("velocity mm/s", "velocity_mm_s", 0),
+    ("acceleration m/s²", "acceleration_m_s2", 2),
+    ("PCK150 %", "pck150", 1),
+    ("AUC %", "auc", 1),
+    ("knee °", "knee_deg", 1),
+    ("elbow °", "elbow_deg", 1),
+    ("frames", "frames", 0),
+)
+
+
+def markdown(result: Plain) -> str:
+    """The tables: every source's mean, then by action and by joint, then the whole way."""
+    parts = [f"Weights: {result['weights']}"]
+    parts += [_table("source", {name: source["mean"] for name, source in result["sources"].items()})]
+    for name, source in result["sources"].items():
+        what = next(kind for kind in ("actions", "clips", "subjects") if source[kind])
+        groups = source[what]
+        mean = f"**mean of {source['mean_of']}**"
+        parts += [f"### {name}", _table(what.removesuffix("s"), groups | {mean: source["mean"]})]
+    parts += ["### Error by joint, mm", _joint_table(result["sources"])]
+    if "clips" in result:
+        parts += ["### The whole way, from video to motion", judge.markdown(result["clips"]["clips"])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(what: str, rows: Mapping[str, Plain]) -> str:
+    lines = [f"| {what} | " + " | ".join(title for title, _, _ in _COLUMNS) + " |", "|---|" + "---|" * len(_COLUMNS)]
+    for name, row in rows.items():
+        lines.append(f"| {name} | " + " | ".join(_cell(row[key], digits) for _, key, digits in _COLUMNS) + " |")
+    return "\n".join(lines)
+
+
+def _joint_table(sources: Mapping[str, Plain]) -> str:
+    names = list(dict.fromkeys(name for source in sources.values() for name in source["joints"]))
+    lines = ["| joint | " + " | ".join(sources) + " |", "|---|" + "---|" * len(sources)]
+    for name in names:
+        lines.append(f"| {name} | " + " | ".join(_cell(s["joints"].get(name), 1) for s in sources.values()) + " |")
+    return "\n".join(lines)
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _plain(config: EvaluateConfig) -> Plain:
+    """The settings, folders by their last name."""
+    paths = {key: value.name for key, value in vars(config).items() if isinstance(value, Path)}
+    return asdict(config) | paths
+
+
+def write(result: Plain, config: EvaluateConfig) -> None:
+    """The report's files, each whole or not at all."""
+    config.out.mkdir(parents=True, exist_ok=True)
+    for name, text in (("report.json", json.dumps(result, indent=1)), ("report.md", markdown(result))):
+        partial = config.out / f"{name}.partial"
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, config.out / name)
+    if config.plots:
+        plots.draw(result, config.out)
+
+
+class _Bars:
+    """A progress bar for each stage, on standard error."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._stage = ""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Note):
+            tqdm.write(event.message, file=sys.stderr)
+        if not isinstance(event, Progress):
+            return
+        if self._bar is None or self._stage != event.stage:
+            self.close()
+            self._stage = event.stage
+            self._bar = tqdm(total=event.total, desc=event.stage, leave=False)
+        self._bar.update(event.done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def main() -> None:
+    """The command; a mistake that its user can mend is one line."""
+    bars = _Bars()
+    try:
+        config = tyro.cli(EvaluateConfig, description=__doc__)
+        result = evaluate(config, bars)
+        bars.close()
+        write(result, config)
+    except UserError as error:
+        bars.close()
+        sys.exit(f"error: {error}")
+    print(markdown(result))
+    print(f"Written to {config.out}.")
+
+
+if __name__ == "__main__":
+    main()

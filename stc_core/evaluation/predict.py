@@ -1,0 +1,355 @@
+"""What a network answers on prepared data, beside the truth: the frames that are scored, and how each was asked.
+
+Three ways to ask. "centre": a window around every frame, its middle answer kept, as Human3.6M and MPI-INF-3DHP figures
+are published. "blended": overlapping windows, every answer used, as `capture` does. "virtual": bodies before fixed
+cameras of our own, true projections and with the detector's errors. Knows shards, windows and devices; not figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..capture.landmark_map import LAYOUTS, Pose2D, between_frames
+from ..capture.lift import LiftConfig, choose_device, lift
+from ..datasets.shards import Row, Shards
+from ..events import Progress, Report
+from ..model.normalization import along_ray, in_image
+from ..model.stcformer import STCFormer, flipped_mean
+from ..training.augment.virtual_camera import CameraConfig, NoiseConfig, Views, look
+from ..training.augment.windows import body_height
+from .end_to_end import Walk
+
+Array = NDArray[np.float64]
+_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_GOLDEN = np.pi * (3.0 - np.sqrt(5.0))
+
+
+@dataclass(frozen=True)
+class AskConfig:
+    """How the network is asked."""
+
+    frames: int = 0
+    """frames of a window; 0 as the checkpoint says. Published checkpoints do not tell: 81 is taken"""
+    rate_hz: float = 0.0
+    """frames a second within a window; 0 as the checkpoint says. Published: 16.667 for 27 and 81 frames, 25 for 243"""
+    flip: bool = True
+    """mean with the mirrored person, as published"""
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    batch: int = 0
+    """windows at a time; 0 as suits the device"""
+    windows: int = 96
+    """of each source of bodies: windows evenly spaced over its motion"""
+
+
+@dataclass(frozen=True)
+class About:
+    """One clip, or one window of virtual views."""
+
+    name: str
+    subject: str
+    action: str
+    fps: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """N scored frames of one source. estimate, truth (N, K, 3): metres, camera axes, pelvis at 0. scores (N, K).
+    rays (N, 3): from the camera to the pelvis. clip (N,): place in `clips`. frame (N,): number within its clip."""
+
+    source: str
+    names: tuple[str, ...]
+    estimate: Array
+    truth: Array
+    scores: Array
+    rays: Array
+    clip: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    clips: tuple[About, ...]
+
+    def __post_init__(self) -> None:
+        shape = (len(self.clip), len(self.names))
+        assert self.estimate.shape == self.truth.shape == (*shape, 3) and self.scores.shape == shape
+        assert self.rays.shape == (len(self.clip), 3) and self.frame.shape == self.clip.shape
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One clip's share of the answers."""
+
+    about: About
+    estimate: Array
+    truth: Array
+    scores: Array
+    rays: Array
+    frame: NDArray[np.int64]
+
+
+def _joined(source: str, names: tuple[str, ...], parts: Sequence[_Part]) -> Answers:
+    def whole(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    clip = np.repeat(np.arange(len(parts)), [len(part.frame) for part in parts])
+    abouts = tuple(part.about for part in parts)
+    estimate, truth, scores, rays, frame = map(whole, ("estimate", "truth", "scores", "rays", "frame"))
+    return Answers(source, names, estimate, truth, scores, rays, clip, frame, abouts)
+
+
+def misfit(source: Shards, model: STCFormer) -> str:
+    """Why the network cannot be asked about a source; nothing where it can.
+
+    Virtual cameras have no picture: bodies are for networks that look along the ray.
+    """
+    wants = LAYOUTS[model.config.layout].names
+    lacking = [name for name in wants if name not in LAYOUTS[source.layout].names]
+    if lacking:
+        return f"{source.source} has the landmarks “{source.layout}”, without {lacking[0]}."
+    if source.kind == "bodies" and (model.config.view != "ray" or source.layout != model.config.layout):
+        return f"{source.source} holds bodies of {source.layout}, for networks of these that look along the ray."
+    return ""
+
+
+def centre(source: Shards, rows: Sequence[Row], model: STCFormer, config: AskConfig, report: Report) -> Answers:
+    """A window around every valid frame of the views, the middle answer kept; the predicted root is set to 0.
+
+    Frames within a window are 1 / rate_hz apart; the clip's first and last are repeated beyond its ends.
+    """
+    model, columns, done = _ready(model, config), _columns(source, model), 0
+    names, parts, total = LAYOUTS[model.config.layout].names, [], sum(row.frames for row in rows)
+    for row in rows:
+        view = _View.read(source, row, columns)
+        frame = np.flatnonzero(view.valid)
+        estimate = np.zeros((len(frame), len(names), 3))
+        for some, answer in _around(view, frame, model, config):
+            estimate[some] = answer
+            report(Progress(source.source, done + int(frame[some][-1]) + 1, total))
+        done += row.frames
+        estimate[:, names.index("pelvis")] = 0.0
+        parts.append(_part(view, row, frame, estimate, model))
+    return _joined(source.source, names, parts)
+
+
+def blended(source: Shards, rows: Sequence[Row], model: STCFormer, config: AskConfig, report: Report) -> Answers:
+    """The views lifted as `capture` lifts a video: overlapping windows, every answer used, the lens known."""
+    columns, done = _columns(source, model), 0
+    layout, parts, total = LAYOUTS[model.config.layout], [], sum(row.frames for row in rows)
+    how = LiftConfig(config.device, config.precision, 0, config.flip, config.frames, batch=config.batch)
+    for row in rows:
+        view = _View.read(source, row, columns)
+        times = np.arange(row.frames) / row.fps
+        pose = Pose2D(layout, view.keypoints, view.scores, times, view.image_size, row.fps)
+        joints = lift(pose, model, float(view.K[0, 0]), how).joints
+        frame = np.flatnonzero(view.valid)
+        parts.append(_part(view, row, frame, joints[frame], model))
+        report(Progress(source.source, done := done + row.frames, total))
+    return _joined(source.source, layout.names, parts)
+
+
+def virtual(
+    source: Shards, rows: Sequence[Row], model: STCFormer, config: AskConfig, report: Report
+) -> dict[str, Answers]:
+    """Bodies before random but fixed cameras, all around: with true projections ("exact") and detected ("noisy")."""
+    model = _ready(model, config)
+    frames, rate_hz = config.frames or model.config.frames, config.rate_hz or model.config.rate_hz
+    bodies, abouts = _windows_of(source, rows, config.windows, frames, rate_hz)
+    if model.config.body_height_m:
+        bodies = bodies * (model.config.body_height_m / body_height(bodies))[:, None, None, None]
+    bodies = bodies.to(_device(model))
+    exact, noisy = (_looked(bodies, noise) for noise in (NoiseConfig(scale=0.0), NoiseConfig(rate_hz=rate_hz)))
+    return {
+        name: _seen(f"{source.source} {name}", views, exact, abouts, model, config, report)
+        for name, views in (("exact", exact), ("noisy", noisy))
+    }
+
+
+def of_walks(walks: Sequence[Walk]) -> dict[str, Answers]:
+    """The whole way from videos to motions, ours and MediaPipe's own 3D, in the axes of each one's camera."""
+    parts: dict[str, list[_Part]] = {"clips": [], "clips MediaPipe": []}
+    names = tuple(name for name in walks[0].motion.landmark_names if name in walks[0].clip.landmark_names)
+    for walk in walks:
+        camera, ours = walk.clip.camera, walk.motion.camera
+        assert ours is not None
+        at = [walk.motion.landmark_names.index(name) for name in names]
+        seen = walk.clip.rows(names) @ camera.R.T + camera.t
+        estimate = walk.motion.landmarks["landmarks_3d"][:, at] @ ours.R.T
+        own = walk.own[:, [LAYOUTS["body27"].index(name) for name in names]]
+        about = About(walk.clip.name, "", walk.clip.name, walk.clip.fps)
+        scores = walk.motion.landmarks["landmark_scores"][:, at]
+        for source, joints in (("clips", estimate), ("clips MediaPipe", own)):
+            rooted = joints - joints[:, :1]
+            number = np.arange(len(joints))
+            parts[source].append(_Part(about, rooted, seen - seen[:, :1], scores, seen[:, 0], number))
+    return {source: _joined(source, names, some) for source, some in parts.items()}
+
+
+@dataclass(frozen=True)
+class _View:
+    """One clip of views, columns in the network's order."""
+
+    keypoints: Array
+    scores: Array
+    joints: Array
+    valid: NDArray[np.bool_]
+    K: Array
+    image_size: tuple[int, int]
+    fps: float
+
+    @staticmethod
+    def read(source: Shards, row: Row, columns: list[int]) -> _View:
+        span = slice(row.start, row.start + row.frames)
+        assert source.keypoints is not None and source.scores is not None
+        assert row.K is not None and row.image_size is not None
+        keypoints, scores, joints = (
+            np.asarray(values[span][:, columns], float) for values in (source.keypoints, source.scores, source.joints)
+        )
+        k = np.array(row.K).reshape(3, 3)
+        return _View(keypoints, scores, joints, np.array(source.valid[span], bool), k, row.image_size, row.fps)
+
+
+def _part(view: _View, row: Row, frame: NDArray[np.int64], estimate: Array, model: STCFormer) -> _Part:
+    """The clip's scored frames; its truth as tall as the network answers."""
+    root = LAYOUTS[model.config.layout].index("pelvis")
+    truth = view.joints - view.joints[:, root : root + 1]
+    if model.config.body_height_m and model.config.layout == "body27":
+        height = float(body_height(torch.tensor(view.joints[None])))
+        truth = truth * (model.config.body_height_m / height)
+    about = About(row.name, row.subject, row.action, row.fps)
+    return _Part(about, estimate, truth[frame], view.scores[frame], view.joints[frame, root], frame)
+
+
+def _columns(source: Shards, model: STCFormer) -> list[int]:
+    """Where the network's landmarks stand in the source's."""
+    return [LAYOUTS[source.layout].index(name) for name in LAYOUTS[model.config.layout].names]
+
+
+def _ready(model: STCFormer, config: AskConfig) -> STCFormer:
+    return model.to(choose_device(config.device), _PRECISIONS[config.precision]).eval()
+
+
+def _device(model: STCFormer) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _batch(model: STCFormer, config: AskConfig) -> int:
+    return config.batch or (8 if _device(model).type == "cpu" else 256)
+
+
+def _steps(fps: float, rate_hz: float) -> float:
+    """Frames of a clip from one of the window's to the next; whole where it nearly is."""
+    apart = fps / rate_hz
+    return float(round(apart)) if abs(apart - round(apart)) < 0.01 * apart and round(apart) else apart
+
+
+def _around(
+    view: _View, middles: NDArray[np.int64], model: STCFormer, config: AskConfig
+) -> Iterator[tuple[slice, Array]]:
+    """Slices of the middles, and the network's answers (B, K, 3) there in camera axes."""
+    frames, device = config.frames or model.config.frames, _device(model)
+    apart = _steps(view.fps, config.rate_hz or model.config.rate_hz)
+    steps = (torch.arange(frames, device=device) - frames // 2) * apart
+    seen = torch.tensor(np.concatenate([view.keypoints, view.scores[..., None]], -1), dtype=torch.float32).to(device)
+    for start in range(0, len(middles), _batch(model, config)):
+        some = slice(start, start + _batch(model, config))
+        at = torch.tensor(middles[some], device=device)[:, None] + steps
+        answer = _answer(_between(seen, at.clamp(0, len(seen) - 1)), view, model, config.flip)
+        yield some, answer[:, frames // 2].double().cpu().numpy()
+
+
+def _between(values: Tensor, at: Tensor) -> Tensor:
+    """Values (T, ...) read at frames (B, F), straight between neighbours: (B, F, ...)."""
+    low = at.floor().long()
+    part = (at - low).view(*at.shape, *[1] * (values.dim() - 1)).to(values.dtype)
+    return values[low] * (1 - part) + values[(low + 1).clamp(max=len(values) - 1)] * part
+
+
+@torch.inference_mode()
+def _answer(seen: Tensor, view: _View, model: STCFormer, flip: bool) -> Tensor:
+    """Joints (B, F, K, 3) in camera axes for windows (B, F, K, 3) of pixels and scores."""
+    keypoints, scores = seen[..., :2], seen[..., 2]
+    if model.config.view == "image":
+        inputs = torch.cat([in_image(keypoints, *view.image_size), scores[..., None]], -1)
+        return _ask(inputs, model, flip)
+    k = torch.tensor(view.K, dtype=torch.float32, device=seen.device).expand(len(seen), 3, 3)
+    inputs, turn = along_ray(keypoints, scores, k[:, 0, 0], k[:, :2, 2])
+    return _ask(inputs, model, flip) @ turn
+
+
+def _ask(inputs: Tensor, model: STCFormer, flip: bool) -> Tensor:
+    inputs = inputs[..., : model.config.channels].to(next(model.parameters()).dtype)
+    return (flipped_mean(model, inputs) if flip else model(inputs)).float()
+
+
+def _windows_of(
+    source: Shards, rows: Sequence[Row], count: int, frames: int, rate_hz: float
+) -> tuple[Tensor, tuple[About, ...]]:
+    """Windows (count, frames, K, 3) around evenly spaced frames of the clips, turned to all sides, and of whom."""
+    ends = np.cumsum([row.frames for row in rows])
+    bodies, abouts = [], []
+    for number, place in enumerate(((np.arange(count) + 0.5) / count * ends[-1]).astype(int)):
+        chosen = int(np.searchsorted(ends, place, side="right"))
+        row, middle = rows[chosen], int(place - ends[chosen]) + rows[chosen].frames
+        at = middle + (np.arange(frames) - frames // 2) * _steps(row.fps, rate_hz)
+        joints = np.asarray(source.joints[row.start : row.start + row.frames], float)
+        cut = between_frames(joints, np.arange(float(row.frames)), np.clip(at, 0, row.frames - 1))
+        bodies.append(cut @ _about_z(number * _GOLDEN).T)
+        abouts.append(About(f"{row.name} {middle}", row.subject, row.action, rate_hz))
+    return torch.tensor(np.stack(bodies), dtype=torch.float32), tuple(abouts)
+
+
+def _about_z(angle: float) -> Array:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _looked(bodies: Tensor, noise: NoiseConfig) -> Views:
+    """The same cameras in every run, whatever the noise."""
+    with torch.random.fork_rng():
+        torch.manual_seed(8)
+        return look(bodies, CameraConfig(), noise)
+
+
+def _seen(
+    source: str,
+    views: Views,
+    exact: Views,
+    abouts: tuple[About, ...],
+    model: STCFormer,
+    config: AskConfig,
+    report: Report,
+) -> Answers:
+    """The answers at every frame of windows of views; `exact` tells where the pelvis is."""
+    count, frames, landmarks = views.scores.shape
+    estimates, size = [], _batch(model, config)
+    for start in range(0, count, size):
+        some = slice(start, start + size)
+        ones = torch.ones(len(views.scores[some]), device=views.scores.device)
+        inputs, turn = along_ray(
+            views.keypoints[some], views.scores[some], ones, torch.zeros_like(ones).expand(2, -1).T
+        )
+        with torch.inference_mode():
+            estimates.append((_ask(inputs, model, config.flip) @ turn).cpu())
+        report(Progress(source, min(start + size, count) * frames, count * frames))
+    estimate = torch.cat(estimates)
+    rays = torch.nn.functional.pad(exact.keypoints[:, :, 0], (0, 1), value=1.0)
+
+    def flat(values: Tensor, *shape: int) -> Array:
+        return values.double().cpu().numpy().reshape(count * frames, *shape)
+
+    return Answers(
+        source,
+        LAYOUTS[model.config.layout].names,
+        flat(estimate - estimate[:, :, :1], landmarks, 3),
+        flat(views.joints, landmarks, 3),
+        flat(views.scores, landmarks),
+        flat(rays, 3),
+        np.repeat(np.arange(count), frames),
+        np.tile(np.arange(frames), count),
+        abouts,
+    )

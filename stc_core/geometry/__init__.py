@@ -1,0 +1,1 @@
+"""Rotations and other geometry on whole arrays: numpy only."""

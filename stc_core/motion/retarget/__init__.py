@@ -1,0 +1,1 @@
+"""A motion put on another armature."""

@@ -1,0 +1,1 @@
+"""Training samples from motion: windows, virtual cameras, the detector's errors."""

@@ -1,0 +1,293 @@
+"""Windows of motion as the network will be shown them: cut, warped in time, in other proportions, mirrored.
+
+Knows the free motion packed by `prepare` and the body's tree of landmarks (BODY27); not cameras, noise or networks.
+Everything is batched on one device.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...capture.landmark_map import BODY27
+from ...datasets.shards import open_shards
+from ...errors import UserError
+
+BODY_HEIGHT_M = 1.70
+# a landmark hangs on its parent by a segment; segments of one group are stretched alike, left as right
+_TREE = {
+    "hip": ("pelvis", "hips"),
+    "knee": ("hip", "thigh"),
+    "ankle": ("knee", "shin"),
+    "heel": ("ankle", "foot"),
+    "toe": ("ankle", "foot"),
+    "spine": ("pelvis", "trunk"),
+    "thorax": ("spine", "trunk"),
+    "shoulder": ("thorax", "shoulders"),
+    "elbow": ("shoulder", "upper arm"),
+    "wrist": ("elbow", "forearm"),
+    "pinky": ("wrist", "hand"),
+    "index": ("wrist", "hand"),
+    "ear": ("thorax", "head"),
+    "nose": ("thorax", "head"),
+    "head": ("thorax", "head"),
+}
+_GROUPS = sorted({group for _, group in _TREE.values()})
+
+
+def _parent(name: str) -> str:
+    side, _, kind = name.rpartition("_")
+    parent = _TREE[kind][0]
+    return f"{side}_{parent}" if side and f"{side}_{parent}" in BODY27.names else parent
+
+
+_ORDER = [n for kind in _TREE for n in BODY27.names if n.rpartition("_")[2] == kind]
+_PARENTS = {name: BODY27.index(_parent(name)) for name in _ORDER}
+
+
+def _hanging(joint: str) -> frozenset[str]:
+    """The landmarks that move when a joint turns, and the joint."""
+    names = {joint}
+    for name in _ORDER:
+        if BODY27.names[_PARENTS[name]] in names:
+            names.add(name)
+    return frozenset(names)
+
+
+_SIDES = ("left", "right")
+_HEAD = frozenset(("head", "nose", "left_ear", "right_ear"))
+_ABOVE = {name: _hanging(name) for name in BODY27.names}
+# what turns about a joint, and how far against the others
+_TURNED = (
+    ("pelvis", _ABOVE["spine"], 0.8),
+    ("thorax", _ABOVE["thorax"], 0.5),
+    ("thorax", _HEAD, 0.7),
+    *((f"{side}_{name}", _ABOVE[f"{side}_{name}"], 1.0) for side in _SIDES for name in ("hip", "wrist")),
+    *((f"{side}_shoulder", _ABOVE[f"{side}_shoulder"], 1.6) for side in _SIDES),
+    *((f"{side}_ankle", _ABOVE[f"{side}_ankle"], 0.6) for side in _SIDES),
+)
+_HINGES = tuple(
+    (f"{side}_{name}", f"{side}_{end}") for side in _SIDES for name, end in (("elbow", "wrist"), ("knee", "ankle"))
+)
+_FOLDED = 2.5  # radians: an elbow or knee folds no further
+
+
+@dataclass(frozen=True)
+class Motions:
+    """Clips of one source end to end. landmarks (N, 27, 3) metres z up at `fps`; first, last (N,): the clip of each."""
+
+    source: str
+    landmarks: Tensor
+    first: Tensor
+    last: Tensor
+    fps: float
+
+
+@dataclass(frozen=True)
+class BodyConfig:
+    """How far a window may stray from what was recorded."""
+
+    warp: float = 0.25  # time runs up to this fraction slower or faster
+    stretch: float = 0.10  # standard deviation of a segment group's length
+    swap_arms: float = 0.25  # probability that both arms come from another window
+    swap_upper: float = 0.15  # probability that all above the pelvis comes from another window
+    bend: float = 0.5  # probability that joints are turned further than recorded
+    bend_deg: float = 14.0  # standard deviation of those turns
+    topple: float = 0.05  # probability that the whole body lies or leans anyhow
+
+    @classmethod
+    def plain(cls) -> BodyConfig:
+        """As recorded."""
+        return cls(warp=0.0, stretch=0.0, swap_arms=0.0, swap_upper=0.0, bend=0.0, topple=0.0)
+
+
+def load_motions(folder: Path, subjects: Collection[str], held_out: bool, device: str = "cpu") -> list[Motions]:
+    """Every source in a folder made by `prepare`: the clips of `subjects` where held_out, else all the others."""
+    motions = []
+    for source in open_shards(folder):
+        rows = [row for row in source.clips if (row.subject in subjects) == held_out and row.frames > 3]
+        if source.kind != "bodies" or not rows:
+            continue
+        lengths = np.array([row.frames for row in rows])
+        ends = np.cumsum(lengths)
+        parts = [source.joints[row.start : row.start + row.frames] for row in rows]
+        cut = torch.tensor(np.concatenate(parts), dtype=torch.float32, device=device)
+        first = torch.tensor(np.repeat(ends - lengths, lengths), device=device)
+        last = torch.tensor(np.repeat(ends - 1, lengths), device=device)
+        motions.append(Motions(source.source, cut, first, last, rows[0].fps))
+    if not motions:
+        raise UserError(f"{folder} holds no motion.", "Run `python -m stc_core.datasets.prepare` first.")
+    return motions
+
+
+def windows(
+    motions: list[Motions], weights: dict[str, float], count: int, frames: int, rate_hz: float, config: BodyConfig
+) -> Tensor:
+    """Random windows (count, frames, 27, 3), metres z up, of bodies BODY_HEIGHT_M tall, facing anywhere."""
+    shares = torch.tensor([weights.get(m.source, 1.0) for m in motions])
+    chosen = torch.multinomial(shares, count, replacement=True)
+    cut = torch.cat([_cut(m, int((chosen == i).sum()), frames, rate_hz, config) for i, m in enumerate(motions)])
+    cut = cut[torch.randperm(count, device=cut.device)]
+    if config.swap_upper:
+        cut = _swap_upper(cut, _some(cut, config.swap_upper))
+    if config.swap_arms:
+        cut = _swap_arms(cut, _some(cut, config.swap_arms))
+    if config.bend:
+        cut = _bend(cut, _some(cut, config.bend), config.bend_deg, rate_hz)
+    if config.topple:
+        cut = _topple(cut, _some(cut, config.topple))
+    mirror = torch.rand(count, device=cut.device) < 0.5
+    sign = torch.tensor([-1.0, 1.0, 1.0], device=cut.device)
+    cut = torch.where(mirror[:, None, None, None], cut[:, :, list(BODY27.mirror)] * sign, cut)
+    return _reshape(_turn(cut), config.stretch)
+
+
+def _cut(motions: Motions, count: int, frames: int, rate_hz: float, config: BodyConfig) -> Tensor:
+    """Windows at rate_hz, time warped, each around a random frame and held at the clip's ends."""
+    device = motions.landmarks.device
+    middle = torch.randint(len(motions.landmarks), (count,), device=device)
+    pace = 1.0 + config.warp * (2.0 * torch.rand(count, 1, device=device) - 1.0)
+    steps = (torch.arange(frames, device=device) - (frames - 1) / 2.0) * motions.fps / rate_hz
+    at = torch.clamp(middle[:, None] + steps * pace, motions.first[middle, None], motions.last[middle, None])
+    low = at.floor().long()
+    high = torch.minimum(low + 1, motions.last[middle, None])
+    part = (at - low)[..., None, None]
+    return motions.landmarks[low] * (1 - part) + motions.landmarks[high] * part
+
+
+def _turn(landmarks: Tensor) -> Tensor:
+    """Each window turned about z by a random angle."""
+    angle = 2.0 * torch.pi * torch.rand(len(landmarks), device=landmarks.device)
+    c, s, o = angle.cos(), angle.sin(), torch.zeros_like(angle)
+    turn = torch.stack([c, -s, o, s, c, o, o, o, o + 1.0], -1).view(-1, 1, 3, 3)
+    return landmarks @ turn.transpose(-1, -2)
+
+
+def _frame(landmarks: Tensor) -> Tensor:
+    """Axes of the chest (..., 3, 3) as columns: to the left, forward, up along the trunk."""
+    at = {
+        name: landmarks[..., BODY27.index(name), :] for name in ("left_shoulder", "right_shoulder", "thorax", "spine")
+    }
+    up = torch.nn.functional.normalize(at["thorax"] - at["spine"], dim=-1)
+    left = at["left_shoulder"] - at["right_shoulder"]
+    left = torch.nn.functional.normalize(left - (left * up).sum(-1, keepdim=True) * up, dim=-1)
+    return torch.stack([left, torch.cross(up, left, dim=-1), up], -1)
+
+
+def _swap_arms(landmarks: Tensor, where: Tensor) -> Tensor:
+    """Give some windows the arms of the next one, carried over in the chest's axes (Li et al., CVPR 2020)."""
+    donor = landmarks.roll(1, 0)
+    turn = _frame(landmarks) @ _frame(donor).transpose(-1, -2)
+    swapped = landmarks.clone()
+    for side in ("left", "right"):
+        arm = [BODY27.index(f"{side}_{name}") for name in ("elbow", "wrist", "pinky", "index")]
+        shoulder = BODY27.index(f"{side}_shoulder")
+        carried = (donor[:, :, arm] - donor[:, :, shoulder, None]) @ turn.transpose(-1, -2)
+        swapped[:, :, arm] = landmarks[:, :, shoulder, None] + carried
+    return torch.where(where[:, None, None, None], swapped, landmarks)
+
+
+def _some(windows: Tensor, probability: float) -> Tensor:
+    """Which of the windows (B,), each with that probability."""
+    return torch.rand(len(windows), device=windows.device) < probability
+
+
+def _pelvis_frame(landmarks: Tensor) -> Tensor:
+    """Axes of the pelvis, turned about z only (..., 3, 3) as columns: to the left, forward, up."""
+    left = landmarks[..., BODY27.index("left_hip"), :] - landmarks[..., BODY27.index("right_hip"), :]
+    left = torch.nn.functional.normalize(left * torch.tensor([1.0, 1.0, 0.0], device=left.device), dim=-1)
+    up = torch.zeros_like(left)
+    up[..., 2] = 1.0
+    return torch.stack([left, torch.cross(up, left, dim=-1), up], -1)
+
+
+def _swap_upper(landmarks: Tensor, where: Tensor) -> Tensor:
+    """Give some windows all above the pelvis of the next one, facing as their pelvis does (Li et al., CVPR 2020)."""
+    donor = landmarks.roll(1, 0)
+    turn = _pelvis_frame(landmarks) @ _pelvis_frame(donor).transpose(-1, -2)
+    carried = (donor - donor[:, :, :1]) @ turn.transpose(-1, -2) + landmarks[:, :, :1]
+    upper = torch.tensor([name in _ABOVE["spine"] for name in BODY27.names], device=landmarks.device)
+    return torch.where(where[:, None, None, None] & upper[:, None], carried, landmarks)
+
+
+def _wave(windows: Tensor, rate_hz: float) -> Tensor:
+    """Slow random curves (B, T, 3) of about deviation 1: a constant, and waves of 0.1 to 0.8 hertz."""
+    count, frames, device = *windows.shape[:2], windows.device
+    time = torch.arange(frames, device=device)[:, None] / rate_hz
+    size, speed, shift = torch.randn(2, count, 1, 3, device=device), *torch.rand(2, count, 1, 3, device=device)
+    return 0.8 * size[0] + 0.85 * size[1] * torch.sin(2 * torch.pi * (shift + time * (0.1 + 0.7 * speed)))
+
+
+def _bend(landmarks: Tensor, where: Tensor, deviation_deg: float, rate_hz: float) -> Tensor:
+    """Turn some windows' trunk, head, limbs and feet further, slowly changing; elbows and knees only fold, in their
+    limits (Gong et al., PoseAug, CVPR 2021)."""
+    new, scale = landmarks, deviation_deg * torch.pi / 180.0 * where[:, None, None]
+    for joint, hanging, amount in _TURNED:
+        new = _turned(new, joint, hanging, _turns(_wave(landmarks, rate_hz) * scale * amount))
+    for joint, end in _HINGES:
+        wave = _wave(landmarks, rate_hz)[..., 0] * scale[..., 0]
+        new = _folded(new, joint, end, 1.5 * wave)
+    return new
+
+
+def _turns(vector: Tensor) -> Tensor:
+    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3)."""
+    x, y, z = vector.unbind(-1)
+    o = torch.zeros_like(x)
+    return torch.linalg.matrix_exp(torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3)))
+
+
+def _turned(landmarks: Tensor, joint: str, hanging: frozenset[str], turn: Tensor) -> Tensor:
+    """The landmarks that hang on a joint turned about it by matrices (B, T, 3, 3)."""
+    moved = torch.tensor([name in hanging for name in BODY27.names], device=landmarks.device)
+    at = landmarks[:, :, BODY27.index(joint), None]
+    return torch.where(moved[:, None], at + (landmarks - at) @ turn.transpose(-1, -2), landmarks)
+
+
+def _folded(landmarks: Tensor, joint: str, end: str, angle: Tensor) -> Tensor:
+    """A hinge folded further by angles (B, T), to between straight and _FOLDED; a straight one is left as it is."""
+    root, middle, tip = (landmarks[:, :, BODY27.index(name)] for name in (_parent(joint), joint, end))
+    first, second = (torch.nn.functional.normalize(v, dim=-1) for v in (middle - root, tip - middle))
+    axis = torch.cross(first, second, dim=-1)
+    sine = axis.norm(dim=-1)
+    folded = torch.atan2(sine, (first * second).sum(-1))
+    angle = (folded + angle).clamp(0.03, _FOLDED) - folded
+    angle = torch.where((sine > 0.15) & (folded < _FOLDED), angle, torch.zeros_like(angle))
+    turn = _turns(torch.nn.functional.normalize(axis, dim=-1) * angle[..., None])
+    return _turned(landmarks, joint, _ABOVE[joint], turn)
+
+
+def _topple(landmarks: Tensor, where: Tensor) -> Tensor:
+    """Turn some windows as a whole, anyhow: people lie, crawl and tumble, and little of that was recorded."""
+    axis = torch.nn.functional.normalize(torch.randn(len(landmarks), 1, 3, device=landmarks.device), dim=-1)
+    angle = torch.pi * torch.rand(len(landmarks), 1, 1, device=landmarks.device) * where[:, None, None]
+    turn, middle = _turns(axis * angle), landmarks[:, :, :1].mean(1, keepdim=True)
+    return (landmarks - middle) @ turn.transpose(-1, -2) + middle
+
+
+def _reshape(landmarks: Tensor, stretch: float) -> Tensor:
+    """Other proportions: every segment group longer or shorter; then the whole body BODY_HEIGHT_M tall."""
+    factors = torch.exp(stretch * torch.randn(len(landmarks), len(_GROUPS), device=landmarks.device))
+    new = landmarks.clone()
+    for name in _ORDER:
+        point, parent = BODY27.index(name), _PARENTS[name]
+        factor = factors[:, _GROUPS.index(_TREE[name.rpartition("_")[2]][1]), None, None]
+        new[:, :, point] = new[:, :, parent] + factor * (landmarks[:, :, point] - landmarks[:, :, parent])
+    return new * (BODY_HEIGHT_M / body_height(new))[:, None, None, None]
+
+
+def body_height(landmarks: Tensor) -> Tensor:
+    """Standing height (B,) by segment lengths of windows (B, T, 27, 3): foot, leg, trunk, and neck with head."""
+
+    def length(a: str, b: str) -> Tensor:
+        return (landmarks[:, :, BODY27.index(a)] - landmarks[:, :, BODY27.index(b)]).norm(dim=-1).mean(-1)
+
+    chain = ("heel", "ankle", "knee", "hip")
+    leg = sum(length(f"{s}_{a}", f"{s}_{b}") for s in ("left", "right") for a, b in itertools.pairwise(chain))
+    return leg / 2.0 + length("pelvis", "spine") + length("spine", "thorax") + length("thorax", "head")

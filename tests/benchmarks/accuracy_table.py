@@ -1,0 +1,59 @@
+"""The error table: `python -m tests.benchmarks.accuracy_table --clips DIR [--cache DIR] [--weights FILE]`.
+
+Runs the whole way from video to motion on clips of known truth and prints, as Markdown, how far our result and
+MediaPipe's own world landmarks are from the truth; `stc_core/evaluation/end_to_end.py` says what each figure is.
+`python -m stc_core.evaluation.evaluate --clips DIR` does the same among all else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+
+from stc_core.capture.detect import DetectConfig
+from stc_core.capture.pipeline import CaptureConfig
+from stc_core.evaluation.cached_detections import detect_cached
+from stc_core.evaluation.end_to_end import COMMON, FEET, Points, figures, judge, markdown, mean_row, true_points, walk
+from stc_core.evaluation.ground_truth import all_known, mediapipe
+
+__all__ = ["COMMON", "FEET", "Points", "figures", "markdown", "true_points"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
+    parser.add_argument(
+        "--clips", type=Path, nargs="+", default=[Path("tests/truth")], help="folders of NAME.mp4 and NAME.npz"
+    )
+    parser.add_argument("--cache", type=Path, help="where MediaPipe's landmarks are kept for the next time")
+    parser.add_argument("--quality", choices=["fast", "good", "best"], default="good", help="which networks")
+    parser.add_argument("--weights", type=Path, help="the lifter's; those of the quality where absent")
+    parser.add_argument("--model", choices=["lite", "full", "heavy"], help="MediaPipe's network; that of the quality")
+    parser.add_argument("--true-focal", action="store_true", help="tell us the camera's focal length")
+    parser.add_argument("--json", type=Path)
+    flags = parser.parse_args()
+    config = CaptureConfig(flags.weights, flags.quality, detect=DetectConfig(model=flags.model))
+    find = partial(detect_cached, cache=flags.cache) if flags.cache else mediapipe
+    folders = {
+        folder.name: {clip.name: judge(walk(clip, config, flags.true_focal, find)) for clip in all_known(folder)}
+        for folder in flags.clips
+    }
+    rows = {name: row for folder in folders.values() for name, row in folder.items()}
+    for name, some in folders.items() if len(folders) > 1 else ():
+        print(f"## {name}\n\n{markdown(some)}\n")
+    print(markdown(rows))
+    for name, row in rows.items():
+        print(
+            f"\n{name}: {row['frames']} frames, 2D {row['median_2d_px']:.1f} px, contacts F1 {row['contact_f1']:.2f}",
+            end="",
+        )
+    print()
+    if flags.json:
+        means = {name: mean_row(some)["figures"] for name, some in folders.items()}
+        everything = {"clips": rows, "folders": means, "mean": mean_row(rows)["figures"]}
+        flags.json.write_text(json.dumps(everything, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What the whole way costs: `python -m tests.benchmarks.capture_speed [VIDEO]`.
+
+Prints frames a second of every stage and of the whole way for each quality, beside the detection alone of MediaPipe's
+full model, all in one run (lift: the network over the whole clip, mirrored and overlapping windows included), and the
+peak memory of `stc-mocap capture` for a short clip and for a long one made by repeating it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+
+from stc_core.capture.detect import DetectConfig, landmarks
+from stc_core.capture.lift import LiftConfig
+from stc_core.capture.pipeline import QUALITIES, CaptureConfig, Quality, capture
+from stc_core.capture.video import VideoConfig, open_video
+from stc_core.events import Event, Progress, ignore
+
+SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
+
+
+def alone_s(path: Path) -> float:
+    """Seconds of detection by MediaPipe's full model, and nothing else."""
+    video = open_video(path, VideoConfig())
+    began = time.perf_counter()
+    landmarks(video, video.frames, DetectConfig(), ignore)
+    return time.perf_counter() - began
+
+
+def stages(path: Path, threads: int, quality: Quality, alone: float) -> None:
+    """Frames a second of each stage, by the times at which it reports its first and last frame."""
+    seen: dict[str, list[float]] = {}
+
+    def note(event: Event) -> None:
+        if isinstance(event, Progress):
+            seen.setdefault(event.stage, []).append(time.perf_counter())
+
+    config = CaptureConfig(quality=quality, lift=LiftConfig(threads=threads))
+    video = open_video(path, VideoConfig())
+    began = time.perf_counter()
+    capture(path, config, note)
+    whole = time.perf_counter() - began
+    rows = [(stage, times[-1] - times[0]) for stage, times in seen.items()]
+    print(f"{quality}:")
+    for stage, seconds in [*rows, ("whole way", whole)]:
+        rate = video.frames / max(seconds, 1e-9)
+        print(f"  {stage:<16} {rate:10.1f} frames/s   {seconds / alone:6.3f} x detection alone")
+
+
+def repeated(path: Path, seconds: float, folder: Path) -> Path:
+    """The clip played forwards and backwards until it is `seconds` long."""
+    video = open_video(path, VideoConfig())
+    frames = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for _, frame in video]
+    there_and_back = frames + frames[-2:0:-1]
+    out = folder / f"{seconds:g}s.mp4"
+    writer = cv2.VideoWriter(str(out), cv2.VideoWriter.fourcc(*"mp4v"), video.fps, video.image_size)
+    for index in range(round(seconds * video.fps)):
+        writer.write(there_and_back[index % len(there_and_back)])
+    writer.release()
+    return out
+
+
+def peak_mib(path: Path, folder: Path) -> float:
+    """Peak resident memory of one capture, in MiB."""
+    command = [sys.executable, "-m", "stc_core", "capture", str(path), "--out", str(folder / "out"), "--events"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0, f"capturing {path} failed"
+    return usage.ru_maxrss / 1024
+
+
+def memory(path: Path, short_s: float, long_s: float) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        peaks = [peak_mib(repeated(path, seconds, Path(name)), Path(name)) for seconds in (short_s, long_s)]
+    short, long = peaks
+    print(f"peak memory: {short:.0f} MiB for {short_s:g} s, {long:.0f} MiB for {long_s:g} s: x {long / short:.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("video", nargs="?", type=Path, default=SAMPLE)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--memory", type=float, nargs=2, default=(10.0, 300.0), metavar=("SHORT_S", "LONG_S"))
+    asked = parser.parse_args()
+    capture(asked.video, CaptureConfig())  # libraries loaded, files in memory
+    alone = alone_s(asked.video)
+    width, height = open_video(asked.video, VideoConfig()).image_size
+    print(f"{asked.video.name}: {width}x{height}, {asked.threads} thread(s); full model alone {alone:.2f} s")
+    for quality in QUALITIES:
+        stages(asked.video, asked.threads, quality, alone)
+    if asked.memory[1]:
+        memory(asked.video, *asked.memory)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs in the windowed Blender: installs the extension, sets the scene, measures how free Blender stays, and answers
+what hands.py asks by a file in their folder. It presses no button: the hands do.
+
+    blender --python stage.py -- FOLDER ZIP ENGINE VIDEO RIG       (RIG may be empty: an armature is created)
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy_extras.object_utils import world_to_camera_view
+
+MODULE = "bl_ext.user_default.stc_mocap"
+LANDMARKS = {"upper_arm": "shoulder", "lower_arm": "elbow", "hand": "wrist", "lower_leg": "knee", "foot": "ankle"}
+_EVERY_S = 0.01
+
+folder, archive, engine, video, rig = (sys.argv[sys.argv.index("--") + 1 :] + [""])[:5]
+gaps = {"last": 0.0, "longest": 0.0, "until_import": 0.0}
+longest: dict[str, float] = {}
+"""seconds that each of the add-on's doors took at most"""
+alone: list[type] = []
+"""panels that were made to be shown alone"""
+
+
+def room(name: str) -> Any:
+    return sys.modules[f"{MODULE}.{name}"]
+
+
+# Before
+
+
+def prepare() -> None:
+    bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
+    for cls in room("ui.operators")._CLASSES:
+        if hasattr(cls, "work"):
+            cls.work = method(timed(cls.bl_idname, cls.work))
+    for cls in room("ui.panel")._CLASSES:
+        if issubclass(cls, bpy.types.Panel):
+            cls.draw = method(timed(cls.bl_label, cls.draw))
+    room("jobs.monitor")._tick = timed("timer", room("jobs.monitor")._tick)
+    room("jobs.monitor").import_entry = timed("import", noting_gap(room("jobs.monitor").import_entry))
+    scene_of_the_play()
+
+
+def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, with its longest time noted down."""
+
+    def measured(*words: Any, **named: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return function(*words, **named)
+        finally:
+            longest[name] = max(longest.get(name, 0.0), time.perf_counter() - started)
+
+    return measured
+
+
+def noting_gap(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, with the longest gap until then noted down."""
+
+    def noted(*words: Any) -> Any:
+        gaps["until_import"] = gaps["longest"]
+        return function(*words)
+
+    return noted
+
+
+def method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Blender counts a method's parameters."""
+
+    def counted(self: Any, context: bpy.types.Context) -> Any:
+        return function(self, context)
+
+    return counted
+
+
+def scene_of_the_play() -> None:
+    """An empty scene at 24 frames a second, with the rig and its body, the video chosen."""
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    settings = bpy.context.scene.stc_mocap
+    settings.video, settings.target = video, "CREATE"
+    if rig:
+        with bpy.data.libraries.load(rig) as (found, chosen):
+            chosen.objects = found.objects
+        for obj in chosen.objects:
+            bpy.context.scene.collection.objects.link(obj)
+        settings.target = "ARMATURE"
+        settings.armature = next(obj for obj in chosen.objects if obj.type == "ARMATURE")
+
+
+# What the hands ask
+
+
+def view() -> tuple[bpy.types.Area, bpy.types.Region]:
+    area = max((a for a in bpy.context.window_manager.windows[0].screen.areas if a.type == "VIEW_3D"), key=area_size)
+    return area, next(region for region in area.regions if region.type == "UI")
+
+
+def area_size(area: bpy.types.Area) -> int:
+    return area.width * area.height
+
+
+def sidebar() -> list[int]:
+    """Open it; its left, top, width and height in pixels of the screen, from the top left."""
+    area, region = view()
+    area.spaces.active.show_region_ui = True
+    window = bpy.context.window_manager.windows[0]
+    return [region.x, window.height - region.y - region.height, region.width, region.height]
+
+
+def tab() -> str:
+    """The sidebar's tab that is open."""
+    return str(view()[1].active_panel_category)
+
+
+def choose_engine() -> None:
+    bpy.context.preferences.addons[MODULE].preferences.engine_path = engine
+    view()[0].tag_redraw()
+
+
+def look(location: list[float], distance: float) -> None:
+    """From the front, a little from the side and above."""
+    seen = view()[0].spaces.active.region_3d
+    seen.view_perspective, seen.view_location, seen.view_distance = "PERSP", location, distance
+    seen.view_rotation = (0.7933, 0.5334, 0.1602, 0.2467)
+
+
+def frame(number: int) -> None:
+    bpy.context.scene.frame_set(number)
+
+
+def clipboard() -> str:
+    """What was copied since the last time."""
+    text = bpy.context.window_manager.clipboard
+    bpy.context.window_manager.clipboard = "-"
+    return "" if text == "-" else text
+
+
+def redraw() -> None:
+    view()[0].tag_redraw()
+
+
+def free() -> dict[str, Any]:
+    """The longest time that Blender was not free since the last time (also until the import), of it the longest call
+    of each of the add-on's doors, and how long one drawing of the window takes without any of this; seconds."""
+    told = {"longest_gap": gaps["longest"], "longest_gap_until_import": gaps["until_import"]}
+    told |= {"own": {name: round(took, 4) for name, took in longest.items()}, "one_drawing": drawing_s()}
+    gaps["longest"] = gaps["until_import"] = 0.0
+    longest.clear()
+    return told
+
+
+def drawing_s() -> float:
+    started = time.perf_counter()
+    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
+    return time.perf_counter() - started
+
+
+def state() -> dict[str, Any]:
+    """How the capture and the rig stand."""
+    scene, watch, take = bpy.context.scene, room("jobs.monitor"), room("rig.provenance")
+    obj = scene.stc_mocap.armature
+    action, running = take.current(obj), watch.running()
+    curves = room("rig.confidence")._played(obj) if action else []
+    return {
+        "running": [running.status.stage, running.status.fraction] if running else None,
+        "states": [entry.status.state for entry in watch.entries()],
+        "message": watch.message(),
+        "action": action.name if action else "",
+        "kind": take.of(action).kind if action else "",
+        "keys": {curve.data_path: len(curve.keyframe_points) for curve in curves},
+        "rate": scene.render.fps / scene.render.fps_base,
+        "frame": scene.frame_current,
+        "doubts": [round(d.start) for d in room("rig.confidence").doubts(obj, room("rig.keyframes").scene_fps(scene))]
+        if action
+        else [],
+        "camera": scene.camera.name if scene.camera else "",
+        "background": [b.image.name for b in scene.camera.data.background_images] if scene.camera else [],
+        "through_camera": view()[0].spaces.active.region_3d.view_perspective,
+    }
+
+
+def over_the_video() -> float:
+    """How far the rig's joints are from where the person's were seen, the median over joints and frames, in heights of
+    the person in the picture. The rig has other proportions: some per cent are its own."""
+    scene, motion = bpy.context.scene, room("rig.provenance").played(bpy.context.scene.stc_mocap.armature)[1].load()
+    size = np.array([scene.render.resolution_x, scene.render.resolution_y])
+    far = []
+    for index in range(0, len(motion.t_world_root), 10):
+        scene.frame_set(scene.stc_mocap.start_frame + index)
+        points = motion.landmarks["landmarks_2d"][index]
+        for landmark, head in joint_heads():
+            x, y, _ = world_to_camera_view(scene, scene.camera, head)
+            seen = points[motion.landmark_names.index(landmark)]
+            far.append(np.linalg.norm(np.array([x, 1.0 - y]) * size - seen) / np.ptp(points[:, 1]))
+    return float(np.median(far))
+
+
+def joint_heads() -> list[tuple[str, Any]]:
+    """The landmark and the world position of the rig's arms and legs as they are posed."""
+    obj = bpy.context.scene.stc_mocap.armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    bones = room("rig.provenance").played(bpy.context.scene.stc_mocap.armature)[1].bones
+    return [
+        (f"{side}_{landmark}", obj.matrix_world @ obj.pose.bones[bones[f"{side}_{joint}"][0]].head)
+        for side in ("left", "right")
+        for joint, landmark in LANDMARKS.items()
+    ]
+
+
+def see_through() -> None:
+    """The bones before a translucent body, so that the person in the video is seen."""
+    shading = view()[0].spaces.active.shading
+    shading.show_xray, shading.xray_alpha = True, 0.4
+    obj = bpy.context.scene.stc_mocap.armature
+    obj.show_in_front, obj.data.display_type = True, "STICK"
+
+
+def show_alone(label: str) -> None:
+    """One panel open, at the top of our tab and without the others: no script can open one that is closed."""
+    known = [cls for cls in room("ui.panel")._CLASSES if issubclass(cls, bpy.types.Panel)]
+    for cls in [*reversed(known), *alone]:
+        if cls.is_registered:
+            bpy.utils.unregister_class(cls)
+    chosen = next(cls for cls in known if cls.bl_label == label)
+    own = {name: value for name, value in vars(chosen).items() if name in ("bl_label", "poll", "draw")}
+    own |= {"bl_space_type": "VIEW_3D", "bl_region_type": "UI", "bl_category": "STC Mocap"}
+    alone.append(type(f"STC_WINDOW_PT_{len(alone)}", (bpy.types.Panel,), own))
+    bpy.utils.register_class(alone[-1])
+    view()[0].tag_redraw()
+
+
+QUESTIONS = (
+    sidebar,
+    tab,
+    choose_engine,
+    look,
+    frame,
+    clipboard,
+    redraw,
+    free,
+    state,
+    over_the_video,
+    see_through,
+    show_alone,
+)
+
+
+# By the clock
+
+
+def tick() -> float:
+    now = time.perf_counter()
+    gaps["longest"] = max(gaps["longest"], now - gaps["last"] - _EVERY_S)
+    gaps["last"] = now
+    asked = Path(folder, "ask.json")
+    if asked.exists():
+        question = json.loads(asked.read_text())
+        asked.unlink()
+        answer(question)
+    return _EVERY_S
+
+
+def answer(question: dict[str, Any]) -> None:
+    known = {function.__name__: function for function in QUESTIONS}
+    try:
+        told = {"number": question["number"], "answer": known[question["what"]](*question["words"])}
+    except Exception:  # noqa: BLE001 - whatever it is, the hands shall hear it and fail
+        told = {"number": question["number"], "error": traceback.format_exc()}
+    tell(told)
+    gaps["last"] = time.perf_counter()
+
+
+def tell(told: dict[str, Any]) -> None:
+    partial = Path(folder, "answer.partial")
+    partial.write_text(json.dumps(told))
+    partial.rename(Path(folder, "answer.json"))
+
+
+def begin() -> None:
+    try:
+        prepare()
+    except Exception:  # noqa: BLE001 - as above
+        tell({"number": 0, "error": traceback.format_exc()})
+        return
+    tell({"number": 0, "answer": bpy.app.version_string})
+    gaps["last"] = time.perf_counter()
+    bpy.app.timers.register(tick, persistent=True)
+
+
+bpy.context.preferences.view.show_splash = False
+bpy.app.timers.register(begin, first_interval=2.0)

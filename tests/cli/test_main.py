@@ -1,0 +1,329 @@
+"""The command line as a person and as Blender use it: files, events, sentences, exit codes, Ctrl-C."""
+
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stc_core.capture.video import VideoConfig, open_video
+from stc_core.cli.main import main
+from stc_core.events import Done, Failed, Note, Progress, from_line
+from stc_core.motion.bvh import read_bvh
+from stc_core.motion.motion import load_motion, save_motion
+from tests import synthetic
+
+SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stc_core", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    out = tmp_path_factory.mktemp("out") / "new" / "folder"
+    return out, run("capture", SAMPLE, "--out", out, "--events", "--preview", "--raw", "--end", "2", "--height", "1.8")
+
+
+def test_one_command_leaves_motion_bvh_raw_and_preview(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, process = captured
+    assert process.returncode == 0, process.stderr
+    names = {path.name for path in out.iterdir()}
+    assert names == {"sample.npz", "sample.bvh", "sample_raw.npz", "sample_preview.mp4", "sample_preview.png"}
+    motion, bvh = load_motion(out / "sample.npz"), read_bvh(out / "sample.bvh")
+    assert len(motion.t_world_root) == len(bvh.t_world_root) == 60
+    assert motion.settings["ground"]["height_m"] == 1.8 and motion.settings["versions"]["stc_mocap"]
+    order = [bvh.skeleton.index(name) for name in motion.skeleton.joint_names]
+    assert np.abs(motion.positions() - bvh.positions()[:, order]).max() < 1e-4
+
+
+def test_the_raw_motion_is_the_same_one_unsmoothed(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    smooth, raw = load_motion(captured[0] / "sample.npz"), load_motion(captured[0] / "sample_raw.npz")
+    assert raw.settings["smooth"]["strength"] == 0.0 and raw.settings["ground"] == smooth.settings["ground"]
+    assert raw.q_parent_joint.shape == smooth.q_parent_joint.shape and raw.start_s == smooth.start_s
+    shaking = [np.abs(np.diff(motion.positions(), n=3, axis=0)).mean() for motion in (raw, smooth)]
+    assert shaking[0] > 1.05 * shaking[1]
+    assert np.linalg.norm(raw.positions() - smooth.positions(), axis=-1).mean() < 0.03
+
+
+def test_the_motion_file_has_what_the_readme_promises(
+    captured: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    with np.load(captured[0] / "sample.npz", allow_pickle=False) as file:
+        shapes = {key: file[key].shape for key in file.files}
+    frames, joints, landmarks = 60, shapes["parents"][0], 27
+    expected = {
+        "positions": (frames, joints, 3),
+        "q_parent_joint": (frames, joints, 4),
+        "t_world_root": (frames, 3),
+        "contacts": (frames, 2),
+        "scores": (frames, joints),
+        "landmark_names": (landmarks,),
+        "landmarks_2d": (frames, landmarks, 2),
+        "landmarks_3d": (frames, landmarks, 3),
+        "landmarks_raw": (frames, landmarks, 3),
+        "landmark_scores": (frames, landmarks),
+        "K": (3, 3),
+        "R": (3, 3),
+        "t": (3,),
+    }
+    assert {key: shapes[key] for key in expected} == expected
+
+
+def test_standard_output_is_events_and_nothing_else(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    events = [from_line(line) for line in captured[1].stdout.splitlines()]
+    assert None not in events
+    stages = [event.stage for event in events if isinstance(event, Progress)]
+    assert list(dict.fromkeys(stages)) == ["detect", "lift", "smooth", "ground", "solve", "preview"]
+    assert any(isinstance(event, Note) and "assumed" in event.message for event in events)
+    assert isinstance(events[-1], Done) and all(Path(path).is_file() for path in events[-1].files.values())
+
+
+def test_what_the_user_can_mend_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+    (tmp_path / "notes.mp4").write_text("not a video")
+    process = run("capture", tmp_path / "notes.mp4", "--out", tmp_path / "out", "--events")
+    assert process.returncode == 1
+    assert "notes.mp4" in process.stderr and "Traceback" not in process.stderr
+    failed = from_line(process.stdout.splitlines()[-1])
+    assert isinstance(failed, Failed) and "notes.mp4" in failed.message
+
+
+def test_an_output_that_cannot_be_is_said_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    process = run("capture", SAMPLE, "--out", tmp_path / "file" / "folder")
+    assert process.returncode == 1 and "--out" in process.stderr and "detect" not in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["lost.mp4"], "There is no file lost.mp4"),
+        (["歩" * 84 + ".mp4"], "is too long for the files to be made. Name one: --out"),
+        ([SAMPLE, "--person", "top"], "“top” is no position of a person. Choose left, middle, right"),
+        ([SAMPLE.parent], "is a folder. Choose a video file in it"),
+    ],
+)
+def test_what_capture_cannot_do_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: list[str], why: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["stc-mocap", "capture", *map(str, words), "--out", str(tmp_path)])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 1 and why in capfd.readouterr().err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "歩" * 60, 'it\'s "a" walk'], ids=["long", "Japanese", "quotes"])
+def test_names_of_any_kind_keep_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    shutil.copy(SAMPLE, tmp_path / f"{name}.mp4")
+    words = [tmp_path / f"{name}.mp4", "--out", tmp_path / "out", "--end", "0.1", "--raw", "--preview"]
+    monkeypatch.setattr(sys, "argv", ["stc-mocap", "capture", *map(str, words)])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 0
+    endings = (".npz", ".bvh", "_raw.npz", "_preview.mp4", "_preview.png")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {name + ending for ending in endings}
+
+
+def test_a_rig_without_an_armature_is_a_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("bpy")
+    node = b'{"asset":{"version":"2.0"},"scene":0,"scenes":[{"nodes":[0]}],"nodes":[{"name":"stone"}]}'
+    node += b" " * (-len(node) % 4)
+    head = struct.pack("<4sII", b"glTF", 2, 20 + len(node)) + struct.pack("<I4s", len(node), b"JSON")
+    (tmp_path / "stone.glb").write_bytes(head + node)
+    save_motion(synthetic.walk(seconds=0.5), tmp_path / "walk.npz")
+    words = [tmp_path / "walk.npz", "--to", "fbx", "--rig", tmp_path / "stone.glb", "--out", tmp_path / "out"]
+    process = run("convert", *words)
+    assert process.returncode == 1 and "Traceback" not in process.stderr
+    assert "stone.glb" in process.stderr and "armature" in process.stderr
+
+
+def test_wrong_flags_are_exit_code_2(tmp_path: Path) -> None:
+    assert run("capture", SAMPLE, "--out", tmp_path, "--no-such-flag").returncode == 2
+    assert run("dance").returncode == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_cancelling_leaves_no_file_behind(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "stc_core", "capture", str(SAMPLE), "--out", str(tmp_path), "--events"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # a program started in the background, or after nohup, ignores SIGINT
+    heed = signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN
+    started = {"env": ENVIRONMENT, "preexec_fn": lambda: signal.signal(signal.SIGINT, heed)}
+    with subprocess.Popen(command, text=True, **pipes, **started) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            event = from_line(line)
+            if isinstance(event, Progress) and event.done > 5:
+                break
+        child.send_signal(number)
+        output, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert "Traceback" not in errors and isinstance(from_line(output.splitlines()[-1]), Failed)
+    assert list(tmp_path.iterdir()) == []
+
+
+ODD = 'it\'s a "walk" 歩く ' + "x" * 120
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One good video under a difficult name, and bad ones."""
+    folder = tmp_path_factory.mktemp("folder") / "the takes"
+    folder.mkdir()
+    shutil.copy(SAMPLE, folder / f"{ODD}.mp4")
+    (folder / "notes.mp4").write_text("not a video")
+    (folder / "zero.mp4").touch()
+    for name, frames in (("dark", 8), ("short", 1), ("none", 0)):
+        writer = cv2.VideoWriter(str(folder / f"{name}.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (64, 64))
+        for _ in range(frames):
+            writer.write(np.zeros((64, 64, 3), np.uint8))
+        writer.release()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def converted(folder: Path) -> subprocess.CompletedProcess[str]:
+    return run("convert", folder, "--to", "bvh", "--out", folder, "--end", "0.2", "--workers", "1")
+
+
+def test_a_folder_becomes_bvh_and_each_failure_is_listed(
+    folder: Path, converted: subprocess.CompletedProcess[str]
+) -> None:
+    assert converted.returncode == 1 and "Traceback" not in converted.stderr
+    assert "1 converted, 0 done before, 5 failed" in converted.stdout
+    assert converted.stdout.splitlines()[-1] == f"report: {folder / 'report.html'}"
+    failed = [line for line in converted.stderr.splitlines() if line.startswith("failed: ")]
+    why = {line.split(": ")[1]: line for line in failed}
+    assert set(why) == {"dark", "none", "notes", "short", "zero"}
+    assert "nobody was found" in why["dark"] or "beyond the end" in why["dark"], why
+    assert "cannot be read as a video" in why["notes"] and "is empty" in why["zero"]
+    assert (
+        len(load_motion(folder / f"{ODD}.npz").t_world_root) == len(read_bvh(folder / f"{ODD}.bvh").t_world_root) == 6
+    )
+
+
+def test_the_report_shows_all_clips_with_pictures_of_the_good_one(
+    folder: Path, converted: subprocess.CompletedProcess[str]
+) -> None:
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert text.count("<tbody") == 6 and text.count('data-state="failed"') == 5
+    assert text.count("data:image/webp") == 2 and "No pictures could be drawn" not in text
+    assert "notes.mp4 cannot be read as a video" in text
+
+
+def test_without_a_report_nothing_is_drawn(tmp_path: Path) -> None:
+    process = run("convert", SAMPLE, "--no-report", "--out", tmp_path, "--end", "0.2")
+    assert process.returncode == 0 and "report:" not in process.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {".stc-mocap", "sample.npz", "sample.bvh"}
+    assert not (tmp_path / ".stc-mocap" / "looks").exists()
+
+
+def test_convert_makes_the_bytes_that_capture_makes_and_the_next_run_skips_them(
+    folder: Path, converted: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    (video,) = [path for path in folder.glob("*.mp4") if path.stem == ODD]
+    assert run("capture", video, "--out", tmp_path, "--end", "0.2").returncode == 0
+    for suffix in (".npz", ".bvh"):
+        assert (folder / (ODD + suffix)).read_bytes() == (tmp_path / (ODD + suffix)).read_bytes()
+    again = run("convert", folder, "--out", folder, "--end", "0.2", "--events")
+    last = from_line(again.stdout.splitlines()[-1])
+    assert again.returncode == 1 and isinstance(last, Failed)
+    assert last.message.startswith("0 converted, 1 done before, 5 failed")
+
+
+@pytest.fixture(scope="module")
+def clip_with_cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's first second, then twenty frames of its mirror image."""
+    path = tmp_path_factory.mktemp("cut") / "shots.mp4"
+    pictures = [cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for _, frame in open_video(SAMPLE, VideoConfig(end_s=1.0))]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, pictures[0].shape[1::-1])
+    for picture in pictures + [picture[:, ::-1] for picture in pictures[:20]]:
+        writer.write(np.ascontiguousarray(picture))
+    writer.release()
+    return path
+
+
+def test_capture_writes_every_take_the_longest_first(clip_with_cut: Path, tmp_path: Path) -> None:
+    process = run("capture", clip_with_cut, "--out", tmp_path / "x.npz", "--preview", "--raw", "--events")
+    assert process.returncode == 0, process.stderr
+    endings = (".npz", ".bvh", "_raw.npz", "_preview.mp4", "_preview.png")
+    assert {path.name for path in tmp_path.iterdir()} == {f"x_take{n}{ending}" for n in (1, 2) for ending in endings}
+    done = from_line(process.stdout.splitlines()[-1])
+    assert isinstance(done, Done) and done.files["motion"] == str(tmp_path / "x_take1.npz")
+    assert done.files["bvh_take2"] == str(tmp_path / "x_take2.bvh")
+    video = cv2.VideoCapture(str(tmp_path / "x_take2_preview.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 20
+    notes = [from_line(line) for line in process.stdout.splitlines()]
+    assert any(isinstance(note, Note) and note.kind == "cut" and "1.00 s" in note.message for note in notes)
+
+
+def test_convert_writes_every_take_and_skips_them_the_next_time(clip_with_cut: Path, tmp_path: Path) -> None:
+    shutil.copy(clip_with_cut, tmp_path)
+    words = ["convert", tmp_path, "--out", tmp_path, "--to", "bvh"]
+    assert "1 converted" in run(*words).stdout
+    names = {path.name for path in tmp_path.iterdir()} - {".stc-mocap", "report.html", "shots.mp4"}
+    assert names == {f"shots_take{n}.{suffix}" for n in (1, 2) for suffix in ("npz", "bvh")}
+    assert [len(read_bvh(tmp_path / f"shots_take{n}.bvh").t_world_root) for n in (1, 2)] == [30, 20]
+    assert "0 converted, 1 done before" in run(*words).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["lost.mp4", "--out", "OUT"], "There is no file or folder lost.mp4"),
+        ([], "--out"),
+        (["--out", "OUT"], "No input was named"),
+        ([SAMPLE, "--out", "OUT", "--to", "bvh,c3d"], "“c3d” is no format that we write"),
+        ([SAMPLE, "OUT/sample.mov", "--out", "OUT"], "would both become “sample”"),
+        (["OUT/empty", "--out", "OUT"], "holds no video and no motion file"),
+        ([SAMPLE, "--out", "OUT/file/folder"], "cannot be written to"),
+        ([SAMPLE, "--out", "OUT", "--to", "fbx", "--blender", "/lost/blender"], "no program /lost/blender"),
+    ],
+)
+def test_what_convert_cannot_do_is_said_before_the_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    words: list[str | Path],
+    why: str,
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "sample.mov").touch()
+    (tmp_path / "empty").mkdir()
+    flags = [str(word).replace("OUT", str(tmp_path)) for word in words]
+    monkeypatch.setattr(sys, "argv", ["stc-mocap", "convert", *flags])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == (1 if words else 2) and why in capfd.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_a_cancelled_convert_leaves_nothing_half_made(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stc_core", "convert", str(SAMPLE), "--out", str(tmp_path), "--events"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as child:
+        assert child.stdout is not None and isinstance(from_line(child.stdout.readline()), Progress)
+        child.send_signal(signal.SIGTERM)
+        output, errors = child.communicate(timeout=60)
+    assert child.returncode == 130 and "Traceback" not in errors, errors
+    assert isinstance(from_line(output.splitlines()[-1]), Failed)
+    assert {path.name for path in tmp_path.iterdir()} == {".stc-mocap", "report.html"}
+    assert "Not done yet" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_doctor_finds_this_environment_fit() -> None:
+    process = run("doctor")
+    assert process.returncode == 0, process.stdout
+    assert "All is ready." in process.stdout

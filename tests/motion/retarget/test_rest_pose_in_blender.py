@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`pose` says what Blender evaluates, on made rigs: units, turned objects, bones that inherit no rotation, any root."""
+
+import numpy as np
+import pytest
+
+from stc_core.geometry import rotation
+from stc_core.motion.retarget.rest_pose import Clip, RestPose, pose
+from tests.made_rigs import Make, make
+
+bpy = pytest.importorskip("bpy")
+
+from mathutils import Matrix, Quaternion, Vector  # noqa: E402
+
+FREED = ("left_lower_arm", "right_upper_leg", "spine", "head")
+RIGS = {
+    "centimetres": Make(seed=1, unit_m=0.01, freed=FREED, root=True),
+    "turned": Make(
+        seed=2, q_object=rotation.normalise(np.array([1.0, -2.0, 0.5, 0.3])), t_object=np.ones(3), freed=FREED
+    ),
+    "large, many bones": Make(seed=3, unit_m=8.5, chain=2, twists=2, spine=7, extras=True, freed=FREED),
+}
+
+
+def built(rest: RestPose):
+    """The rest pose as an armature object."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    data = bpy.data.armatures.new("made")
+    obj = bpy.data.objects.new("made", data)
+    bpy.context.scene.collection.objects.link(obj)
+    bpy.context.view_layer.objects.active = obj
+    bpy.ops.object.mode_set(mode="EDIT")
+    for i, name in enumerate(rest.bones):
+        bone = data.edit_bones.new(name)
+        turn = Quaternion(rest.q_armature_bone[i]).to_matrix().to_4x4()
+        bone.tail = Vector((0.0, float(np.linalg.norm(rest.tails[i] - rest.heads[i])), 0.0))
+        bone.matrix = Matrix.Translation(rest.heads[i]) @ turn
+        bone.parent = data.edit_bones[rest.parents[i]] if rest.parents[i] >= 0 else None
+        bone.use_inherit_rotation = bool(rest.inherits_rotation[i])
+    bpy.ops.object.mode_set(mode="OBJECT")
+    obj.matrix_world = Matrix.LocRotScale(rest.t_world_armature, Quaternion(rest.q_world_armature), (rest.unit_m,) * 3)
+    return obj
+
+
+@pytest.mark.parametrize("want", RIGS.values(), ids=RIGS.keys())
+@pytest.mark.parametrize("root", ["hips", "left_lower_arm", "right_upper_leg"])
+def test_pose_is_what_blender_evaluates(want, root):
+    rest, bone_map = make(want)
+    root = bone_map.bones[root][0]
+    obj, rng = built(rest), np.random.default_rng(want.seed)
+    place = rng.normal(size=(1, 3)) / want.unit_m
+    clip = Clip(rest.bones, rotation.normalise(rng.normal(size=(1, len(rest.bones), 4))), root, place, 30.0)
+    for bone, turn in zip(clip.bones, clip.rotations[0], strict=True):
+        obj.pose.bones[bone].rotation_quaternion = turn
+    obj.pose.bones[root].location = place[0]
+    bpy.context.view_layer.update()
+    heads, turns = pose(rest, clip)
+    seen = [obj.matrix_world @ obj.pose.bones[bone].matrix for bone in rest.bones]
+    assert np.abs(heads[0] - np.array([matrix.translation for matrix in seen])).max() < 1e-4
+    seen_turns = np.array([matrix.to_quaternion() for matrix in seen])
+    assert np.degrees(rotation.angle(rotation.mul(rotation.inv(turns[0]), seen_turns))).max() < 0.01
