@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws the clips of held-out sources: `python -m tests.benchmarks.ground_truth.render_held_out --data SHARDS --out DIR`.
+"""Draws held-out clips: `python -m tests.benchmarks.ground_truth.render_held_out --data SHARDS --out DIR`.
 
 SHARDS is what `python -m stc_core.datasets.prepare --archives DIR --out SHARDS` makes. Files and needs are those of
 render.py; each NAME.npz also holds its `subject` and, as `action`, the clip's kind. `--truth-only` draws nothing,
