@@ -17,12 +17,16 @@ from ..capture.detect.config import DetectConfig
 from ..capture.pose import Landmarks
 from .ground_truth import Known, mediapipe
 
-CACHE = "detections"
+_CACHE = "detections"
 _CACHE_VERSION = 1
 
 
-def detect_cached(clip: Known, config: DetectConfig, cache: Path) -> Landmarks:
-    """MediaPipe's landmarks of a clip, from the cache where it holds those of this very video and these settings."""
+def detect_cached(clip: Known, config: DetectConfig, cache: Path | None = None) -> Landmarks:
+    """MediaPipe's landmarks of a clip, from the cache where it holds those of this very video and these settings.
+
+    cache: a folder; by default `detections` beside the clip.
+    """
+    cache = cache or clip.video.parent / _CACHE
     fingerprint = _fingerprint(clip.video, config)
     settings = hashlib.sha256(fingerprint[1].encode()).hexdigest()[:8]
     path = cache / f"{clip.name}.{config.network}.{settings}.npz"

@@ -32,7 +32,7 @@ from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
 from ..training.augment.windows import body_height
 from . import metrics
-from .cached_detections import CACHE, detect_cached
+from .cached_detections import detect_cached
 from .end_to_end import ANGLES, COMMON
 from .ground_truth import Known, all_known
 
@@ -87,7 +87,6 @@ def load_detected_clips(folder: Path, model: Network = "full", cache: Path | Non
 
     Raises UserError where the folder holds no clip.
     """
-    cache = cache or folder / CACHE
     return [DetectedClip(clip, detect_cached(clip, DetectConfig(model=model), cache)) for clip in all_known(folder)]
 
 

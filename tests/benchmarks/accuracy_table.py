@@ -1,4 +1,4 @@
-"""The error table: `python -m tests.benchmarks.accuracy_table --clips DIR [--cache DIR] [--weights FILE]`.
+"""The error table: `python -m tests.benchmarks.accuracy_table --clips DIR [--cached] [--weights FILE]`.
 
 Runs the whole way from video to motion on clips of known truth and prints, as Markdown, how far our result and
 MediaPipe's own world landmarks are from the truth; `stc_core/evaluation/end_to_end.py` says what each figure is.
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from functools import partial
 from pathlib import Path
 
 from stc_core.capture.detect.config import DetectConfig
@@ -26,7 +25,9 @@ def main() -> None:
     parser.add_argument(
         "--clips", type=Path, nargs="+", default=[Path("tests/truth")], help="folders of NAME.mp4 and NAME.npz"
     )
-    parser.add_argument("--cache", type=Path, help="where MediaPipe's landmarks are kept for the next time")
+    parser.add_argument(
+        "--cached", action="store_true", help="keep MediaPipe's landmarks beside the clips, or take them"
+    )
     parser.add_argument("--quality", choices=["fast", "good", "best"], default="good", help="which networks")
     parser.add_argument("--weights", type=Path, help="the lifter's; those of the quality where absent")
     parser.add_argument("--model", choices=["lite", "full", "heavy"], help="MediaPipe's network; that of the quality")
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     flags = parser.parse_args()
     config = CaptureConfig(weights=flags.weights, quality=flags.quality, detect=DetectConfig(model=flags.model))
-    find = partial(detect_cached, cache=flags.cache) if flags.cache else mediapipe
+    find = detect_cached if flags.cached else mediapipe
     folders = {
         folder.name: {clip.name: judge(walk(clip, config, flags.true_focal, find)) for clip in all_known(folder)}
         for folder in flags.clips

@@ -129,7 +129,7 @@ def test_without_a_word_of_precision_joints_are_those_of_single_precision() -> N
     pose = waving(2.0, 30.0)
     model = STCFormer(plate().config).eval()
     joints = {
-        precision: lift(pose, copy.deepcopy(model), 1000.0, LiftConfig(device="cpu", precision=precision)).joints
+        precision: lift(pose, copy.deepcopy(model), lens(1000.0), LiftConfig(device="cpu", precision=precision)).joints
         for precision in ("auto", "float32", "bfloat16")
     }
     assert np.array_equal(joints["auto"], joints["float32"])

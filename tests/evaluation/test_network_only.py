@@ -95,7 +95,14 @@ def test_a_video_is_detected_once_for_each_setting_and_again_when_it_changes(tmp
         asked.append(config)
         zeros = np.zeros((3, 33))
         points = np.full((3, 33, 2), float(len(asked)))
-        return Landmarks(points, np.zeros((3, 33, 3)), zeros, zeros, np.ones(3, bool), np.arange(3) / 30.0)
+        return Landmarks(
+            image=points,
+            world=np.zeros((3, 33, 3)),
+            visibility=zeros,
+            presence=zeros,
+            found=np.ones(3, bool),
+            timestamps=np.arange(3) / 30.0,
+        )
 
     monkeypatch.setattr(cached_detections, "mediapipe", find)
     clip, cache = read_known(tmp_path / "clip.npz"), tmp_path / "cache"

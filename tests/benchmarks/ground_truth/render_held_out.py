@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws the clips of held-out sources.
-
-    python -m tests.benchmarks.ground_truth.render_held_out --data SHARDS --out DIR [--clips NAME]
+"""Draws held-out clips: `python -m tests.benchmarks.ground_truth.render_held_out --data SHARDS --out DIR`.
 
 SHARDS is what `python -m stc_core.datasets.prepare --archives DIR --out SHARDS` makes. Files and needs are those of
 render.py; each NAME.npz also holds its `subject` and, as `action`, the clip's kind. `--truth-only` draws nothing,
@@ -22,8 +20,7 @@ from stc_core.datasets.shards import Row, Shards, open_shards
 from stc_core.geometry.rotation import IDENTITY as NO_ROTATION
 from stc_core.geometry.rotation import Array, mul, normalise
 
-from . import humanoid_transfer
-from . import pose_transfer as acting
+from . import humanoid_transfer, pose_transfer
 from .clips import Colour, Room
 from .held_out_clips import HELD_OUT_CLIPS, HELD_OUT_SUBJECTS, HeldOutClip
 from .render import (
@@ -85,7 +82,7 @@ def act(rig: bpy.types.Object, clip: HeldOutClip, landmarks: Array) -> tuple[Arr
     path = humanoid_transfer.pelvis_path(motion, heads)
     key_bones(rig, {bone: role for role, bone in bones.items()}, world)
     travel(rig, clip.person, path)
-    return path, acting.facing(world["pelvis"])
+    return path, pose_transfer.facing(world["pelvis"])
 
 
 def set_on_floor(
