@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from ..events import Progress, Report, ignore
 from ..geometry.intervals import interpolate
 from ..model.normalization import along_ray, in_image
 from ..model.stcformer import STCFormer, flipped_mean
+from ..ranges import Range
 from .layout import Array
 from .pose import CameraIntrinsics, Pose2D, Pose3D
 
@@ -34,16 +35,16 @@ class LiftConfig:
     """where the network runs; auto takes CUDA, then MPS, then the processor"""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """the network's number format"""
-    threads: int = 0
-    """0 and up: processor threads for the network, 0 as PyTorch likes"""
+    threads: Annotated[int, Range(0, 256)] = 0
+    """processor threads for the network, 0 as PyTorch likes"""
     flip: bool = True
     """average with the mirrored person: twice the work, steadier depth"""
-    window_frames: int = 0
-    """0 and up: frames in a window, 0 as the checkpoint was trained"""
-    overlap: float = 0.33
-    """0 to below 1: the fraction of a window that the next one covers again"""
-    batch: int = 0
-    """0 and up: windows at a time, 0 as suits the device: few keep memory flat on a processor, many keep a GPU busy"""
+    window_frames: Annotated[int, Range(0, 100000)] = 0
+    """frames in a window, 0 as the checkpoint was trained"""
+    overlap: Annotated[float, Range(0.0, 0.99)] = 0.33
+    """the fraction of a window that the next one covers again"""
+    batch: Annotated[int, Range(0, 4096)] = 0
+    """windows at a time, 0 as suits the device: few keep memory flat on a processor, many keep a GPU busy"""
 
 
 def lift(
