@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, get_args, get_origin
 
+_HUGE = 1e6
+"""a bound that only keeps absurd numbers out is not worth a word to the reader"""
+
 
 @dataclass(frozen=True)
 class Range:
-    """From `low` to `high`; open_low: without `low` itself. Never NaN; infinite only where `high` is."""
+    """From `low` to `high`; open_low: without `low` itself. Neither NaN nor infinity is ever in it."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -25,9 +28,9 @@ class Range:
         return above and value <= self.high and math.isfinite(value)
 
     def __str__(self) -> str:
-        if self.low == -math.inf:
-            return f"at most {self.high:g}" if self.high < math.inf else "a finite number"
-        if self.high == math.inf:
+        if self.low <= -_HUGE:
+            return f"at most {self.high:g}" if self.high < _HUGE else "a finite number"
+        if self.high >= _HUGE:
             return f"more than {self.low:g}" if self.open_low else f"{self.low:g} or more"
         return f"{'more than ' if self.open_low else ''}{self.low:g} to {self.high:g}"
 

@@ -184,6 +184,14 @@ def test_documents_do_not_speak_of_one_machine(path):
     assert not re.findall(r"\.\./shared|/home/|/work\b|/tmp/", read(path))
 
 
+def test_the_animators_guide_uses_the_labels_of_the_add_on():
+    text = prose(read(ROOT / "docs/blender.md")).replace("***", "*")
+    italic = set(re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", text))
+    labels = {label for label in italic if not re.search("[>…]", label)}  # Blender's own menus, and labels with a name
+    shown = "".join(read(path) for path in (ROOT / "blender_addon").rglob("*.py"))
+    assert {"Capture", "Match Camera"} <= labels and not {label for label in labels if f'"{label}"' not in shown}
+
+
 # README
 
 

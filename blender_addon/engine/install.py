@@ -40,6 +40,9 @@ PYTORCH_INDEXES = {
 }
 """where PyTorch keeps its builds; a version that is not there comes from the package index, as that has it"""
 
+_CRASH_FRAME = re.compile(r'File ".*[/\\]site-packages[/\\](\w+)')
+"""a line of faulthandler's, whose first is the innermost"""
+_WINDOWS_CRASH = 0xC0000000
 _EXPECTED_MB = {"cpu": 420.0, "cuda": 3500.0}
 _UNITS = {"bytes": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3}
 _SIZE = re.compile(r"(?:Downloading|Using cached) \S+ \(([\d.]+) (bytes|kB|MB|GB)\)")
@@ -103,8 +106,7 @@ def check_engine(python: Path, wanted: str, build: str = "cpu") -> str:
     report(Progress("check", 1, 2))
     doctor = _run_command([str(python), "-m", "stc_core", "doctor"])
     if doctor.returncode:
-        missing = [line.split(maxsplit=1)[1] for line in doctor.stdout.splitlines() if line.startswith("MISSING")]
-        raise InstallError(missing[0] if missing else f"The engine cannot be checked. {_get_last_line(doctor.stdout)}")
+        raise InstallError(explain_check(doctor.returncode, doctor.stdout))
     report(Progress("check", 2, 2))
     found = version.stdout.split()[-1]
     if wanted and found != wanted:
@@ -116,6 +118,22 @@ def check_engine(python: Path, wanted: str, build: str = "cpu") -> str:
         report(Note("PyTorch finds no NVIDIA card here, or has no CUDA build for this system."))
     report(Note(f"The engine is ready: version {found}, {device}."))
     return found
+
+
+def explain_check(code: int, output: str) -> str:
+    """What is wrong with an engine whose doctor ended with an exit code, in one sentence with a remedy."""
+    lines = output.splitlines()
+    missing = [line.split(maxsplit=1)[1] for line in lines if line.startswith("MISSING")]
+    if missing:
+        return missing[0]
+    if code < 0 or code >= _WINDOWS_CRASH:  # a signal, or an exception code of Windows
+        frames = [found[1] for line in lines if (found := _CRASH_FRAME.search(line))]
+        passed = [line.split(maxsplit=1)[1] for line in lines if line.startswith("ok ")]
+        where = f"in {frames[0]}" if frames else f"after: {passed[-1]}" if passed else "at its start"
+        return (
+            f"The engine crashes {where}. Set up the engine again; if it still crashes, choose another Python for it."
+        )
+    return f"The engine cannot be checked: {_get_last_line(output)} Set up the engine again."
 
 
 def make_pip_args(source: Path, build: str, constraints: Path, wheels: Path | None) -> list[str]:
@@ -233,6 +251,7 @@ def _run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; its output goes to the log too."""
     done = subprocess.run(
         command,
+        env=os.environ | {"PYTHONFAULTHANDLER": "1"},  # where a crash happened
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

@@ -29,6 +29,11 @@ if __name__ == "__main__" and not __package__:  # run by its path, as Blender do
     __package__ = ".".join(Path(__file__).resolve().parts[-3:-1])
     importlib.import_module(__package__)
 
+from . import supervise
+
+if __name__ == "__main__" and supervise.is_needed(sys.argv):  # before anything large is imported
+    supervise.run_and_exit(sys.argv)
+
 from stc_core.errors import UserError
 from stc_core.events import Done, Event, Failed, Note, Progress, Report, to_line
 from stc_core.motion.motion import Motion, load_motion
@@ -136,8 +141,9 @@ def _prepare_scene(
     """Put the motion on the rig or a new armature, select it, at its own frame rate, its first frame at time 0; returns
     notes.
     """
+    notes: tuple[str, ...] = ()
     if options.rig:
-        obj = rig_file.open_rig(options.rig)
+        obj, notes = rig_file.open_rig(options.rig)
     else:
         obj, bone_map = _create_armature(motion, options.skeleton, unit_m)
     scene = bpy.context.scene
@@ -146,7 +152,7 @@ def _prepare_scene(
     apply_options = apply.ApplyOptions(
         name=name, start_frame=0.0, set_scene_range=True, lock_feet=options.rig is not None
     )
-    notes = apply.apply_motion(obj, motion, bone_map, apply_options, scene).notes
+    notes += apply.apply_motion(obj, motion, bone_map, apply_options, scene).notes
     rig_file.select_character(obj)
     scene.frame_set(scene.frame_start)
     return notes
@@ -293,6 +299,7 @@ def _make_reporter(events: bool) -> Report:
 def _run_and_exit(arguments: list[str]) -> NoReturn:
     """Run and exit at once: Blender would exit with 0 after our mistakes, and may crash (4.2) or hang (4.5) later."""
     code = 1
+    supervise.die_with_parent()
     try:
         code = main(arguments)
     except SystemExit as wrong_flags:

@@ -7,8 +7,10 @@ animation is removed. Does not know motions or what is written.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import bpy
 from mathutils import Matrix
@@ -17,31 +19,45 @@ from stc_core.errors import UserError
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 from ..rig import armature
+from .supervise import limit_resources
 
 SUFFIXES = (".blend", ".fbx", ".glb", ".gltf", ".vrm")  # a .vrm is a .glb
+_REASONS = {
+    "RecursionError": "it is nested too deeply, or its parts refer to each other in a circle",
+    "MemoryError": "it needs more memory than there is",
+    "_ArrayMemoryError": "it needs more memory than there is",
+    "KeyError": "it refers to a part that it does not have",
+    "IndexError": "it refers to a part that it does not have",
+    "UnicodeDecodeError": "its text is damaged",
+    "error": "it is cut off or damaged",
+}
+"""what the exceptions at which Blender's importers stop mean for the user; `error` is struct's and zlib's"""
 _BODY_JOINTS = {"hips", *(f"{side}_{part}" for side in ("left", "right") for part in ("upper_arm", "upper_leg"))}
 
 
-def open_rig(path: Path) -> bpy.types.Object:
-    """Open a rig's file in place of what was open, in metres and without its own animation; returns the body's
-    armature.
+def open_rig(path: Path) -> tuple[bpy.types.Object, tuple[str, ...]]:
+    """Open a rig's file in place of what was open, in metres and without its own animation.
 
-    Raises UserError where the file cannot be read, or has no armature or several that may be meant.
+    Returns the body's armature and notes on what was left out: images that lie outside the rig's file and folder, which
+    whoever gets the export may not be meant to see. Raises UserError where the file cannot be read, or has no armature
+    or several that may be meant.
     """
     if not path.is_file():
         raise UserError(f"There is no file {path}.", "Check the path.")
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path} is no rig's file.", f"Choose one of these: {', '.join(SUFFIXES)}.")
     bpy.ops.wm.read_factory_settings(use_empty=True)
+    _check_references(path)
     try:
-        _import_file(path)
+        with limit_resources():
+            _import_file(path)
     except RuntimeError as error:
         raise UserError(
             f"{path} cannot be opened: {extract_reason(error)}", "Open it in Blender and save it anew."
         ) from None
     _remove_animation()
     _convert_to_metres(bpy.context.scene)
-    return _find_body_armature(path)
+    return _find_body_armature(path), _remove_outside_images(path.parent)
 
 
 def _import_file(path: Path) -> None:
@@ -51,13 +67,60 @@ def _import_file(path: Path) -> None:
     elif kind == ".fbx":
         bpy.ops.import_scene.fbx(filepath=where, use_anim=False)
     else:
-        bpy.ops.import_scene.gltf(filepath=where)
+        bpy.ops.import_scene.gltf(filepath=where, import_pack_images=False)  # packed, an outside one looks like ours
 
 
 def extract_reason(error: RuntimeError) -> str:
-    """The last line of what an operator says, which is its sentence; a traceback may stand before it."""
-    line = str(error).strip().splitlines()[-1].removeprefix("Error: ").strip()
-    return line if line.endswith(".") else f"{line}."
+    """Why an operator failed, in the words of the one who knows: its own sentence, or what its importer stopped at."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if not line.startswith("Location:")]
+    last = lines[-1].removeprefix("Error: ").strip() if lines else "it cannot be read"
+    kind, _, detail = last.partition(": ")
+    name = kind.rpartition(".")[2]
+    if name in _REASONS:
+        last = _REASONS[name]
+    elif len(lines) > 1 and name.endswith(("Error", "Exception", "error")):
+        last = f"the importer stopped ({name}: {detail})" if detail else f"the importer stopped ({name})"
+    return last if last.endswith(".") else f"{last}."
+
+
+def _check_references(path: Path) -> None:
+    """Raises UserError where a glTF's data lies outside its folder, or is no file: it would be read into the export."""
+    if path.suffix.lower() != ".gltf":
+        return
+    try:
+        buffers = json.loads(path.read_text(encoding="utf-8"))["buffers"]
+        uris = [buffer["uri"] for buffer in buffers if not buffer["uri"].startswith("data:")]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return  # the importer says what is wrong with it
+    for uri in uris:
+        file = path.parent / unquote(uri)
+        if not (_is_inside(file, path.parent) and file.is_file()):
+            remedy = "Put it into the rig's folder, or save the rig as one file (.glb)."
+            raise UserError(f"{path} needs the file {uri}, which is not in its folder.", remedy)
+
+
+def _remove_outside_images(folder: Path) -> tuple[str, ...]:
+    """Remove the images that lie neither in the rig's file nor in its folder; returns the notes."""
+    outside = [image for image in bpy.data.images if not _is_own(image, folder)]
+    names = ", ".join(sorted(image.name for image in outside))
+    for image in outside:
+        bpy.data.images.remove(image)
+    remedy = "To export them, pack them into the rig's file or put them into its folder."
+    return (f"Images outside the rig's folder were left out: {names}. {remedy}",) if outside else ()
+
+
+def _is_own(image: bpy.types.Image, folder: Path) -> bool:
+    """Whether an image is made by Blender, packed into the rig's file, or all its files lie in the rig's folder."""
+    if image.source in ("GENERATED", "VIEWER") or image.packed_file or not image.filepath:
+        return True
+    where = bpy.path.abspath(image.filepath, library=image.library)
+    numbers = [str(tile.number) for tile in image.tiles] if image.source == "TILED" else [""]
+    return all(_is_inside(Path(where.replace("<UDIM>", number)), folder) for number in numbers)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path lies in the folder, links followed."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _remove_animation() -> None:

@@ -107,7 +107,7 @@ def _check_motion(motion: Motion, path: Path) -> Motion:
     """Raises UserError where a motion cannot be keyed: no frames, no length, numbers that are none or out of range."""
     arrays = (motion.t_world_root, motion.q_parent_joint, motion.scores, motion.skeleton.offsets, motion.skeleton.tips)
     is_finite = all(np.isfinite(array).all() and np.abs(array).max(initial=0.0) < _MAX_NUMBER for array in arrays)
-    sizes = np.linalg.norm(motion.skeleton.offsets[1:], axis=-1)
+    sizes = np.abs(motion.skeleton.offsets[1:])
     if not (is_finite and len(motion.t_world_root) and 0.0 < motion.fps < _MAX_FPS and sizes.max(initial=0.0) > 0.0):
         raise UserError(f"{path} is damaged: its numbers are out of range.", "Capture the video again.")
     if not set(motion.skeleton.joint_names) & set(HUMANOID.joint_names):

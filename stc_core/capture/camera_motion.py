@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..events import Note, Report
+from ..ranges import Range
 from .layout import Array
 from .pose import Frame, TimedFrame
 
@@ -38,12 +39,12 @@ class CameraMotionConfig:
     hand that trembles stays below 2 %.
     """
 
-    look_every_s: float = 0.4
-    """seconds, 0 and up: how often the background is sampled; 0 for never"""
-    camera_moves_share: float = 0.03
-    """0 and up: the camera moves if the picture drifts by more than this fraction of its longer side"""
-    camera_zooms_share: float = 0.05
-    """0 and up: or if it grows or shrinks by more than this fraction"""
+    look_every_s: Annotated[float, Range(0.0, 1e6)] = 0.4
+    """seconds: how often the background is sampled; 0 for never"""
+    camera_moves_share: Annotated[float, Range(0.0, 1e6)] = 0.03
+    """the camera moves if the picture drifts by more than this fraction of its longer side"""
+    camera_zooms_share: Annotated[float, Range(0.0, 1e6)] = 0.05
+    """or if it grows or shrinks by more than this fraction"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
 from ..errors import UserError
 from ..events import Note, Report, ignore
+from ..ranges import Range
 from .pose import CameraIntrinsics
 from .quicktime import find_number, read_moov
 
@@ -25,10 +27,10 @@ _FOCAL_RANGE_MM = (5.0, 500.0)  # chosen: shorter and longer lenses are not on p
 class CameraConfig:
     """The lens that took the video."""
 
-    focal_px: float | None = None
-    """pixels, above 0: the focal length; None takes what the file tells, else assumes a field of view"""
-    assumed_fov_deg: float = 55.0
-    """degrees, 1 to 170: the field of view assumed across the longer side of the picture"""
+    focal_px: Annotated[float, Range(0.0, 1e6, open_low=True)] | None = None
+    """pixels: the focal length; None takes what the file tells, else assumes a field of view"""
+    assumed_fov_deg: Annotated[float, Range(1.0, 170.0)] = 55.0
+    """degrees: the field of view assumed across the longer side of the picture"""
 
 
 def resolve_intrinsics(

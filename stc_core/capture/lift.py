@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from ..geometry.intervals import interpolate
 from ..geometry.rotation import normalise
 from ..model.normalization import along_ray, in_image
 from ..model.stcformer import STCFormer, flipped_mean
+from ..ranges import Range
 from .layout import Array
 from .pose import CameraIntrinsics, Pose2D, Pose3D
 
@@ -43,16 +44,16 @@ class LiftConfig:
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """the network's number format; auto: the fastest that moves joints by less than 0.2 mm, which is float32 so far;
     bfloat16 is twice as fast on processors that multiply it and moves them by 2 mm"""
-    threads: int = 0
-    """0 and up: processor threads for the network, 0 as PyTorch likes"""
+    threads: Annotated[int, Range(0, 256)] = 0
+    """processor threads for the network, 0 as PyTorch likes"""
     flip: bool = True
     """average with the mirrored person: twice the work, steadier depth"""
-    window_frames: int = 0
-    """0 and up: frames in a window, 0 as the checkpoint was trained"""
-    overlap: float = 0.33
-    """0 to below 1: the fraction of a window that the next one covers again"""
-    batch: int = 0
-    """0 and up: windows at a time, 0 as suits the device: few keep memory flat on a processor, many keep a GPU busy"""
+    window_frames: Annotated[int, Range(0, 100000)] = 0
+    """frames in a window, 0 as the checkpoint was trained"""
+    overlap: Annotated[float, Range(0.0, 0.99)] = 0.33
+    """the fraction of a window that the next one covers again"""
+    batch: Annotated[int, Range(0, 4096)] = 0
+    """windows at a time, 0 as suits the device: few keep memory flat on a processor, many keep a GPU busy"""
 
 
 def lift(

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ranges import Range
 from .pose import Frame, TimedFrame
 
 _Thumbnail = NDArray[np.float32]
@@ -44,8 +46,8 @@ class ShotConfig:
 
     takes: bool = True
     """make each take between cuts a motion of its own"""
-    least_take_s: float = 0.5
-    """seconds, 0 and up: a shorter take is left out"""
+    least_take_s: Annotated[float, Range(0.0, 1e6)] = 0.5
+    """seconds: a shorter take is left out"""
 
 
 def split_at_cuts(frames: Iterable[TimedFrame], config: ShotConfig) -> Generator[Iterator[TimedFrame]]:

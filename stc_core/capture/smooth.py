@@ -12,11 +12,13 @@ The ends are natural (no padding). A weight below one lowers the cutoff there by
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
+from ..ranges import Range
 from .layout import Array, Layout
 from .pose import Pose3D
 
@@ -36,26 +38,26 @@ _GROUPS = {
 class SmoothConfig:
     """What is too fast to be motion, and what is too far off to be right. Cutoffs are where a wave is 3 dB down."""
 
-    strength: float = 1.0
-    """0 and up: divides every cutoff; 0 is exactly off, 2 halves them"""
-    torso_cutoff_hz: float = 5.0
-    """hertz, above 0: for hips, spine and shoulders"""
-    head_cutoff_hz: float = 5.0
-    """hertz, above 0: for head, nose and ears"""
-    limb_cutoff_hz: float = 6.0
-    """hertz, above 0: for knees and elbows"""
-    hand_cutoff_hz: float = 7.0
-    """hertz, above 0: for wrists and fingers"""
-    foot_cutoff_hz: float = 7.0
-    """hertz, above 0: for ankles, heels and toes"""
-    outlier_window_s: float = 0.15
-    """seconds, above 0: what lasts less than half of this is no motion"""
-    outlier_sigmas: float = 4.0
-    """0 and up: an outlier is farther from its window's median than this many standard deviations"""
-    outlier_floor_m: float = 0.04
-    """metres, 0 and up: and farther than this"""
-    score_floor: float = 0.02
-    """above 0 to 1: the weight that an unobserved landmark's interpolated position keeps"""
+    strength: Annotated[float, Range(0.0, 100.0)] = 1.0
+    """divides every cutoff; 0 is exactly off, 2 halves them"""
+    torso_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 5.0
+    """hertz: for hips, spine and shoulders"""
+    head_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 5.0
+    """hertz: for head, nose and ears"""
+    limb_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 6.0
+    """hertz: for knees and elbows"""
+    hand_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 7.0
+    """hertz: for wrists and fingers"""
+    foot_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 7.0
+    """hertz: for ankles, heels and toes"""
+    outlier_window_s: Annotated[float, Range(0.0, 1e6, open_low=True)] = 0.15
+    """seconds: what lasts less than half of this is no motion"""
+    outlier_sigmas: Annotated[float, Range(0.0, 1000.0)] = 4.0
+    """an outlier is farther from its window's median than this many standard deviations"""
+    outlier_floor_m: Annotated[float, Range(0.0, 1e6)] = 0.04
+    """metres: and farther than this"""
+    score_floor: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.02
+    """the weight that an unobserved landmark's interpolated position keeps"""
 
 
 def smooth(pose: Pose3D, config: SmoothConfig) -> Pose3D:

@@ -11,12 +11,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..ranges import Range
 from .layout import Array
 from .pose import Frame, TimedFrame
 from .video_codec import open_decoder
@@ -38,12 +40,12 @@ _SQUARE_PIXELS = 0.01  # pixels less oblong than this are shown as square; chose
 class VideoConfig:
     """Which part of the file is used, in seconds of the file's own time, and how slow it shows life."""
 
-    start_s: float = 0.0
-    """seconds, 0 and up: where the used part begins"""
-    end_s: float | None = None
+    start_s: Annotated[float, Range(0.0, 1e6)] = 0.0
+    """seconds: where the used part begins"""
+    end_s: Annotated[float, Range(0.0, 1e6, open_low=True)] | None = None
     """seconds, after the start: where it ends; None, or beyond the video's end, is the video's end"""
-    slow_motion: float = 1.0
-    """above 0: 4 means that the video shows life four times slower than it was"""
+    slow_motion: Annotated[float, Range(0.0, 1000.0, open_low=True)] = 1.0
+    """4 means that the video shows life four times slower than it was"""
 
 
 @dataclass(frozen=True, kw_only=True)

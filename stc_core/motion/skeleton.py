@@ -29,6 +29,7 @@ class Skeleton:
 
     def __post_init__(self) -> None:
         assert self.offsets.shape == self.tips.shape == (len(self.joint_names), 3)
+        assert np.isfinite(self.offsets).all() and np.isfinite(self.tips).all()
         assert len(self.parents) == len(self.joint_names) and self.parents[0] == -1
         assert all(0 <= parent < joint for joint, parent in enumerate(self.parents) if joint)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,12 @@ def recorded_clips() -> list[shards.Clip]:
     return clips
 
 
+def repeat_epochs(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[Sequence[Tensor]]:
+    """Yield batches without end: a fast machine passes over all windows before its time is up."""
+    while True:
+        yield from loader
+
+
 def rate(draw: Callable[[], tuple[Tensor, Tensor]], seconds: float = 6.0) -> float:
     """Windows a second."""
     draw()
@@ -87,7 +93,7 @@ def main() -> None:
     flags = parser.parse_args()
     torch.set_num_threads(1)
     device, clips = torch.device(flags.device), recorded_clips()
-    loader = iter(DataLoader(OneAtATime(clips, flags.frames), BATCH, shuffle=True))
+    loader = repeat_epochs(DataLoader(OneAtATime(clips, flags.frames), BATCH, shuffle=True))
     with tempfile.TemporaryDirectory() as folder:
         shards.write(Path(folder) / "views", shards.Info("views", "made", H36M17.name, "views"), clips)
         walk = synthetic.body27(synthetic.walk(fps=30.0, seconds=20.0)).astype(np.float32)

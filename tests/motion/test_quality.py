@@ -11,7 +11,7 @@ from stc_core.motion.skeleton import HUMANOID, Skeleton
 from tests import synthetic
 
 
-def test_foot_slide_counts_horizontal_movement_in_contact_only():
+def test_foot_slide_counts_horizontal_movement_in_contact_only() -> None:
     feet = np.zeros((10, 2, 3, 3))
     feet[:, 0, :, 0] = np.arange(10)[:, None] * 0.004
     feet[:, 0, :, 2] = np.arange(10)[:, None] * 0.1
@@ -23,13 +23,13 @@ def test_foot_slide_counts_horizontal_movement_in_contact_only():
 
 
 @pytest.mark.parametrize("fps", [30.0, 120.0])
-def test_jitter_is_the_third_derivative_whatever_the_rate(fps):
+def test_jitter_is_the_third_derivative_whatever_the_rate(fps: float) -> None:
     t = np.arange(round(2 * fps)) / fps
     points = np.stack([t**3, 2 * t**2, t], -1)[:, None]
     assert jitter(points, fps) == pytest.approx(6.0, rel=1e-6)
 
 
-def test_feet_that_stand_do_not_slide_and_a_body_that_is_dragged_does():
+def test_feet_that_stand_do_not_slide_and_a_body_that_is_dragged_does() -> None:
     motion = synthetic.stand()
     assert measure_foot_slide(motion) == pytest.approx(0.0, abs=1e-6)
     steps = np.arange(len(motion.t_world_root))[:, None] * np.array([0.003, 0.004, 0.0])
@@ -38,7 +38,7 @@ def test_feet_that_stand_do_not_slide_and_a_body_that_is_dragged_does():
     assert measure_jitter(dragged) == pytest.approx(measure_jitter(motion))  # where the body goes does not shake it
 
 
-def test_a_motion_is_judged_by_the_joints_of_the_table():
+def test_a_motion_is_judged_by_the_joints_of_the_table() -> None:
     judge = pytest.importorskip("stc_core.evaluation.end_to_end")
     motion = synthetic.walk(seconds=1.0, turn_deg_per_s=40.0)
     points = judge.skeleton_points(motion)
@@ -46,7 +46,7 @@ def test_a_motion_is_judged_by_the_joints_of_the_table():
     assert measure_foot_slide(motion) == pytest.approx(foot_slide(points.feet, motion.contacts))
 
 
-def test_what_cannot_be_measured_is_none():
+def test_what_cannot_be_measured_is_none() -> None:
     motion = synthetic.walk(seconds=1.0)
     assert measure_foot_slide(replace(motion, contacts=np.zeros_like(motion.contacts))) is None
     assert measure_jitter(synthetic.stand(seconds=0.1)) is None

@@ -39,6 +39,7 @@ _END_COST, _END_LENGTH = 0.35, 0.6  # of a hand's or foot's length, and what it 
 _FAN_BONUS = 0.5  # of fingers, for a wrist
 _BEFORE_COST = (1.2, 0.2)  # of bones before a leg's and an arm's first segment
 _MAX_NECK_BONES = 8
+_MAX_LIMB_BONES = 40  # the ways to split a chain grow with the third power of its length
 _LIMB_SAMPLES = 9  # points along a limb that are compared with its mirror image
 
 
@@ -262,9 +263,12 @@ def _swap_sides_by_name(body: Chains, sides: Sequence[str]) -> Chains:
 def split_limb(tree: BoneTree, chain: Sequence[int], limb: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
     """Find which bones of a limb's chain begin its joints: two long straight segments, and the rest for the end.
 
-    known: joints whose bone is known; it must lie in the chain. Returns joint -> bone, with the known ones.
+    known: joints whose bone is known; it must lie in the chain. Returns joint -> bone, with the known ones; nothing for
+    a chain too long for a limb.
     """
     first, second, third = ("upper_arm", "lower_arm", "hand") if limb == ARM else LEG[:3]
+    if len(chain) > _MAX_LIMB_BONES:
+        return {}
     points, at = tree.points(chain), {joint: chain.index(bone) for joint, bone in known.items()}
     fans = [sum(bool(tree.children[child]) for child in tree.children[bone]) > 1 for bone in chain]
     best, parts = np.inf, {}

@@ -10,11 +10,22 @@ from typing import Any
 
 from ...errors import UserError
 from ...files import write_text
+from ..file_checks import (
+    MAX_JOINTS,
+    MAX_NAME_LENGTH,
+    Damaged,
+    check_name,
+    is_printable,
+    open_file,
+    parse_json,
+    quote,
+)
 from ..retarget.rest_pose import RestPose
 from ..skeleton import HUMANOID
 from .bone_map import BoneMap
 
 FORMAT, FORMAT_VERSION = "stc-mocap bone map", 1
+_MAX_FILE_BYTES = 4 << 20  # chosen; a map of all bones of a large rig has some kilobytes
 _REMEDY = "Choose a bone map that STC Mocap saved, or mend this line of it."
 _SIMILAR = 0.6  # of two names, by difflib's ratio: then one is suggested for the other; its own default
 
@@ -40,72 +51,71 @@ def save_bone_map(bone_map: BoneMap, path: Path) -> None:
 def load_bone_map(path: Path) -> BoneMap:
     """Read a bone map. Raises UserError naming the file and the joint or bone that is wrong."""
     path = Path(path)
-    data = _read_json(path)
+    with open_file(path, _MAX_FILE_BYTES) as file:
+        text = file.read()
+    try:
+        return _parse_bone_map(path, text)
+    except Damaged as damage:
+        raise UserError(f"{path} is not a bone map, or is damaged: {damage}.", _REMEDY) from None
+
+
+def _parse_bone_map(path: Path, text: bytes) -> BoneMap:
+    try:
+        data = parse_json(text.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise Damaged("it is not UTF-8 text") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise Damaged(f'it does not have the "format" {FORMAT}')
     version = data.get("version")
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise UserError(f"{path} does not say its version.", _REMEDY)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise Damaged("it does not say its version")
     if version > FORMAT_VERSION:
-        raise UserError(f"{path} has the newer format {version}.", "Update STC Mocap.")
+        raise UserError(f"{path} has the newer format {quote(version)}.", "Update STC Mocap.")
     name, root = data.get("name", path.stem), data.get("root", "")
     for key, value in (("name", name), ("root", root)):
-        if not isinstance(value, str):
-            raise UserError(f"{path}: the {key} {value!r} is no text.", _REMEDY)
-    bones, twists = (_read_chains(path, data, key) for key in ("bones", "twists"))
-    _check_unique(path, [*bones.items(), *twists.items()])
-    confidence = _read_confidence(path, data, bones)
-    return BoneMap(name=name, bones=bones, twists=twists, confidence=confidence, root=root)
+        if not isinstance(value, str) or len(value) > MAX_NAME_LENGTH or not is_printable(value):
+            raise Damaged(f"the {key} {quote(value)} is no text on one line")
+    bones, twists = (_read_chains(data, key) for key in ("bones", "twists"))
+    _check_unique([*bones.items(), *twists.items()])
+    return BoneMap(name=name, bones=bones, twists=twists, confidence=_read_confidence(data, bones), root=root)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise UserError(f"There is no file {path}.", "Check the path.") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.", "Check that it is a file you may read.") from None
-    except (UnicodeDecodeError, RecursionError):
-        raise UserError(f"{path} is not a bone map.", _REMEDY) from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} is not JSON (line {error.lineno}: {error.msg}).", _REMEDY) from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise UserError(f"{path} is not a bone map.", _REMEDY)
-    return data
-
-
-def _read_chains(path: Path, data: Mapping[str, Any], key: str) -> dict[str, tuple[str, ...]]:
+def _read_chains(data: Mapping[str, Any], key: str) -> dict[str, tuple[str, ...]]:
     """Read a table of joints and the names of their bones."""
     table = data.get(key, {} if key == "twists" else None)
     if not isinstance(table, dict):
-        raise UserError(f'{path} has no table "{key}" of joints and their bones.', _REMEDY)
+        raise Damaged(f'it has no table "{key}" of joints and their bones')
     for joint, chain in table.items():
         if joint not in HUMANOID.joint_names:
-            raise UserError(f'{path}: there is no joint "{joint}".{_suggest(joint, HUMANOID.joint_names)}', _REMEDY)
-        if not isinstance(chain, list) or not all(isinstance(bone, str) and bone for bone in chain):
-            raise UserError(f"{path}: the {key} of {_describe(joint)} must be a list of names, not {chain!r}.", _REMEDY)
+            raise Damaged(f"there is no joint {quote(joint)}{_suggest(joint, HUMANOID.joint_names)}")
+        if not isinstance(chain, list) or not all(isinstance(bone, str) for bone in chain):
+            raise Damaged(f"the {key} of {_describe(joint)} must be a list of names, not {quote(chain)}")
+        if len(chain) > MAX_JOINTS:
+            raise Damaged(f"the {key} of {_describe(joint)} are {len(chain)}")
+        for bone in chain:
+            check_name(bone, "bone")
     return {joint: tuple(chain) for joint, chain in table.items() if chain}
 
 
-def _check_unique(path: Path, chains: Iterable[tuple[str, tuple[str, ...]]]) -> None:
-    """Raise UserError where a bone stands in two places."""
+def _check_unique(chains: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    """Raise Damaged where a bone stands in two places."""
     joints: dict[str, str] = {}
     for joint, chain in chains:
         for bone in chain:
             if bone in joints:
                 first = joints[bone]
                 where = f"{_describe(first)} and {_describe(joint)}" if first != joint else f"{_describe(joint)} twice"
-                raise UserError(f'{path} gives the bone "{bone}" to {where}.', "Leave it where it belongs.")
+                raise Damaged(f"the bone {quote(bone)} is given to {where}")
             joints[bone] = joint
 
 
-def _read_confidence(path: Path, data: Mapping[str, Any], bones: Mapping[str, Any]) -> dict[str, float]:
+def _read_confidence(data: Mapping[str, Any], bones: Mapping[str, Any]) -> dict[str, float]:
     table = data.get("confidence", {})
     if not isinstance(table, dict):
-        raise UserError(f'{path}: the "confidence" is no table of joints.', _REMEDY)
+        raise Damaged('the "confidence" is no table of joints')
     for joint, value in table.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-            raise UserError(
-                f"{path}: the confidence of {_describe(joint)} must be from 0 to 1, not {value!r}.", _REMEDY
-            )
+            raise Damaged(f"the confidence of {quote(joint)} must be from 0 to 1, not {quote(value)}")
     return {joint: float(table.get(joint, 1.0)) for joint in bones}
 
 
@@ -121,19 +131,22 @@ def check_bone_map(bone_map: BoneMap, rest: RestPose) -> BoneMap:
             if bone not in names:
                 use = f"for {_describe(joint)}" if joint else "as root"
                 raise UserError(
-                    f'The armature has no bone "{bone}", which the bone map "{bone_map.name}" names {use}.',
-                    (_suggest(bone, rest.bones).strip() + " Choose another bone there, or guess the map anew.").strip(),
+                    f"The armature has no bone {quote(bone)}, which the bone map {quote(bone_map.name)} names {use}"
+                    f"{_suggest(bone, rest.bones)}.",
+                    "Choose another bone there, or guess the map anew.",
                 )
     return bone_map
 
 
 def _suggest(name: str, names: Sequence[str]) -> str:
-    """Return a question for the name that is most similar, empty where none is."""
+    """Return a hint at the name that is most similar, empty where none is."""
+    if len(name) > MAX_NAME_LENGTH:  # comparing takes the square of the length
+        return ""
     lowered: dict[str, str] = {}
     for other in names:
         lowered.setdefault(other.lower(), other)
     close = difflib.get_close_matches(name.lower(), list(lowered), 1, _SIMILAR)
-    return f' Did you mean "{lowered[close[0]]}"?' if close else ""
+    return f", perhaps {quote(lowered[close[0]])}" if close else ""
 
 
 def _describe(joint: str) -> str:

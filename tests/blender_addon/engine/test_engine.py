@@ -215,6 +215,26 @@ def test_a_check_names_what_is_missing(tmp_path: Path) -> None:
     assert engine.get_check_message(status) == "torch cannot be imported."
 
 
+def test_a_check_of_an_engine_that_crashes_says_where_and_what_to_do(tmp_path: Path) -> None:
+    library = tmp_path / "site-packages" / "torch"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    doctor = f"print('ok       numpy 1.26'); import sys; sys.path.insert(0, {str(library.parent)!r}); import torch"
+    python = tmp_path / "python"
+    shell = f'#!/bin/sh\nif [ "$2" = stc_core ]; then exec "{sys.executable}" -c "{doctor}"; fi\n'
+    python.write_text(f'{shell}exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    sentence = engine.get_check_message(wait(engine.start_check(python, tmp_path / "checks")))
+    assert sentence.startswith("The engine crashes in torch. Set up the engine again")
+
+
+def test_a_doctors_end_becomes_one_sentence_with_a_remedy() -> None:
+    assert install.explain_check(1, "ok  a\nMISSING  torch cannot be imported.\n") == "torch cannot be imported."
+    assert install.explain_check(-4, "ok       numpy 1.26\n").startswith("The engine crashes after: numpy 1.26. Set up")
+    assert install.explain_check(-6, "").startswith("The engine crashes at its start. Set up")
+    assert "No module named x" in install.explain_check(1, "Traceback\nModuleNotFoundError: No module named x\n")
+
+
 def test_the_builds_differ_by_pytorchs_index_and_a_folder_keeps_pip_offline() -> None:
     source, constraints = Path("s.whl"), Path("constraints.txt")
     online = {build: install.make_pip_args(source, build, constraints, None) for build in engine.BUILDS}

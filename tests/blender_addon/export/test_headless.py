@@ -320,7 +320,103 @@ def test_a_rig_that_is_none_is_named_before_anything_is_written(
     assert_refused("two.blend", "Ann, Bob")
 
 
-# --- the door ---------------------------------------------------------------------------------------------------------
+# --- rigs that are not to be trusted ----------------------------------------------------------------------------------
+
+
+def write_glb(path: Path, described: dict[str, Any] | bytes) -> Path:
+    """A GLB of the JSON alone."""
+    text = described if isinstance(described, bytes) else json.dumps(described).encode()
+    text += b" " * (-len(text) % 4)
+    path.write_bytes(struct.pack("<4sIII4s", b"glTF", 2, 20 + len(text), len(text), b"JSON") + text)
+    return path
+
+
+SCENE = {"asset": {"version": "2.0"}, "scene": 0, "scenes": [{"nodes": [0]}]}
+HUGE = {"count": 10**12, "componentType": 5126, "type": "VEC3", "bufferView": 0}
+BROKEN: dict[str, tuple[dict[str, Any] | bytes, str]] = {
+    "circle": (SCENE | {"nodes": [{"children": [0]}]}, "refer to each other in a circle"),
+    "no nodes": (SCENE, "refers to a part that it does not have"),
+    "nested": (b'{"asset": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+    "huge": (
+        SCENE
+        | {"nodes": [{"mesh": 0}], "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}], "accessors": [HUGE]}
+        | {"bufferViews": [{"buffer": 0, "byteLength": 10**13}], "buffers": [{"byteLength": 10**13}]},
+        "more memory than there is",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_rig_is_refused_with_the_importers_reason(tmp_path: Path, kind: str) -> None:
+    described, reason = BROKEN[kind]
+    with pytest.raises(UserError) as error:
+        rig_file.open_rig(write_glb(tmp_path / "hero.glb", described))
+    text = str(error.value)
+    assert "hero.glb cannot be opened" in text and reason in text and "Location" not in text and "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Error: Bad glTF: no asset in json\n", "Bad glTF: no asset in json."),
+        (
+            "Error: Python: Traceback\n  File x\nValueError: odd\nLocation: /a/ops.py:109\n",
+            "stopped (ValueError: odd).",
+        ),
+        (
+            "Error: Python: Traceback\n  File x\nstruct.error: unpack\nLocation: /a/ops.py:1",
+            "it is cut off or damaged.",
+        ),
+        ("", "it cannot be read."),
+    ],
+)
+def test_an_operators_reason_is_its_sentence_not_its_last_line(text: str, reason: str) -> None:
+    assert rig_file.extract_reason(RuntimeError(text)).endswith(reason)
+
+
+def test_images_outside_the_rigs_folder_do_not_go_into_an_export(walk: Path, tmp_path: Path, scene: Any) -> None:
+    """A rig may name any file of this machine as its texture; also by a link in its own folder."""
+    secret = tmp_path / "secret.png"
+    folder = tmp_path / "rig"
+    folder.mkdir()
+    obj = make_character(folder)
+    picture = bpy.data.images["Red.png"]
+    shutil.copyfile(folder / "Red.png", secret)
+    (folder / "link.png").symlink_to(secret)
+    material = obj.children[0].data.materials[0]
+    for name, path in (("Secret", str(secret)), ("Link", "//link.png"), ("Above", "//../secret.png")):
+        node = material.node_tree.nodes.new("ShaderNodeTexImage")
+        node.image = bpy.data.images.new(name, 4, 4)
+        node.image.source, node.image.filepath = "FILE", path
+        material.node_tree.links.new(node.outputs["Color"], material.node_tree.nodes["Principled BSDF"].inputs[1])
+    picture.filepath = "//Red.png"
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "a.blend"), relative_remap=False)
+    _, notes = rig_file.open_rig(folder / "a.blend")
+    assert {image.name for image in bpy.data.images if image.source == "FILE"} == {"Red.png"}
+    (note,) = [note for note in notes if "left out" in note]
+    assert "Above, Link, Secret" in note and "pack them" in note
+    files = export_walk(walk, tmp_path / "out", rig=folder / "a.blend")
+    assert {path.name for path in (tmp_path / "out").glob("textures/*")} <= {"Red.png"} and files
+
+
+def test_a_gltf_that_needs_files_outside_its_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "outside.bin").write_bytes(bytes(100))
+    folder = tmp_path / "rig"
+    folder.mkdir()
+    for uri in ("/dev/zero", "../outside.bin", "%2e%2e/outside.bin"):
+        described = SCENE | {"nodes": [{}], "buffers": [{"uri": uri, "byteLength": 100}]}
+        (folder / "a.gltf").write_text(json.dumps(described))
+        with pytest.raises(UserError, match="which is not in its folder"):
+            rig_file.open_rig(folder / "a.gltf")
+
+
+def test_a_rig_is_opened_in_a_process_that_may_die(walk: Path, tmp_path: Path, rigs: tuple[Path, Array]) -> None:
+    finished = run_headless(walk, "--to", "glb", "--out", tmp_path, "--rig", rigs[0] / "a.blend", "--events")
+    events = [from_line(line) for line in finished.stdout.splitlines()]
+    assert finished.returncode == 0 and isinstance(events[-1], Done), finished.stderr
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
 
 
 def test_one_done_or_failed_a_motion_and_nothing_else_on_standard_output(walk: Path, tmp_path: Path) -> None:

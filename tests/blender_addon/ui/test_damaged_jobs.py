@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import bpy
 import numpy as np
@@ -73,7 +73,7 @@ def test_one_damaged_job_among_three_is_named_and_can_be_removed(workspace: Work
     monitor.refresh()
     assert {entry.job.name for entry in monitor.entries()} == {"first", "odd", "last"}
     drawn = Recorder()
-    panel.STC_MOCAP_PT_jobs.draw(SimpleNamespace(layout=drawn), bpy.context)
+    panel.STC_MOCAP_PT_jobs.draw(cast(Any, SimpleNamespace(layout=drawn)), bpy.context)
     assert "odd" in drawn.texts() and "damaged" in drawn.texts().replace("  ", " ")
     bpy.ops.stc_mocap.dismiss_job(job=str(odd))
     monitor._state.entries = ()

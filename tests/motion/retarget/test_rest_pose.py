@@ -19,7 +19,7 @@ def empty(frames: int) -> BoneAnimation:
     )
 
 
-def test_without_keys_every_bone_rests():
+def test_without_keys_every_bone_rests() -> None:
     rest, _ = make(TURNED)
     heads, turns = evaluate_pose(rest, empty(2))
     assert heads.shape == (2, len(rest.bones), 3) and np.allclose(heads, rest.to_world(rest.heads))
@@ -27,7 +27,7 @@ def test_without_keys_every_bone_rests():
 
 
 @pytest.mark.parametrize("inherits", [True, False])
-def test_a_child_follows_its_parents_place_and_its_turn_where_it_inherits_it(inherits):
+def test_a_child_follows_its_parents_place_and_its_turn_where_it_inherits_it(inherits: bool) -> None:
     x, y, z = np.eye(3)
     upright = rotation.between(y, z)
     rest = RestPose(

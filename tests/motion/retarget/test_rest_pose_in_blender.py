@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`pose` says what Blender evaluates, on made rigs: units, turned objects, bones that inherit no rotation, any root."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,8 +25,8 @@ RIGS = {
 }
 
 
-def built(rest: RestPose):
-    """The rest pose as an armature object."""
+def build_armature(rest: RestPose) -> Any:
+    """Build an armature object with this rest pose."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     data = bpy.data.armatures.new("made")
     obj = bpy.data.objects.new("made", data)
@@ -45,10 +47,10 @@ def built(rest: RestPose):
 
 @pytest.mark.parametrize("want", RIGS.values(), ids=RIGS.keys())
 @pytest.mark.parametrize("root", ["hips", "left_lower_arm", "right_upper_leg"])
-def test_pose_is_what_blender_evaluates(want, root):
+def test_pose_is_what_blender_evaluates(want: Make, root: str) -> None:
     rest, bone_map = make(want)
     root = bone_map.bones[root][0]
-    obj, rng = built(rest), np.random.default_rng(want.seed)
+    obj, rng = build_armature(rest), np.random.default_rng(want.seed)
     place = rng.normal(size=(1, 3)) / want.unit_m
     clip = BoneAnimation(
         bones=rest.bones,
