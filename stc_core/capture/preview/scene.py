@@ -52,7 +52,7 @@ def build_scene(motion: Motion, config: PreviewConfig) -> Scene:
     skeleton = motion.skeleton
     positions, q_world_joint = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)
     inner = [joint for joint, parent in enumerate(skeleton.parents) if parent >= 0]
-    leaves = [joint for joint, tip in enumerate(skeleton.tips) if tip.any()]
+    leaves = [joint for joint, tip in enumerate(skeleton.tips) if tip.any() or not inner]  # a lone root is drawn too
     tips = positions[:, leaves] + rotation.rotate(q_world_joint[:, leaves], skeleton.tips[leaves])
     starts = np.concatenate([positions[:, [skeleton.parents[joint] for joint in inner]], positions[:, leaves]], 1)
     ends = np.concatenate([positions[:, inner], tips], 1)

@@ -17,6 +17,8 @@ from .reference_pose import Rig, source_ankle_height
 from .rest_pose import PosedBone
 from .standing_body import SIDES, SPINE
 
+_MIN_SIZE_M = 1e-6  # of a body: one whose joints all coincide has no size to compare; chosen
+
 
 def find_root_bone(rig: Rig, bone_map: BoneMap) -> tuple[int, tuple[str, ...]]:
     """Find the bone whose location moves all mapped bones: the map's root, the hips' or what both hang on.
@@ -67,11 +69,10 @@ def rig_anchor(rig: Rig, posed: Mapping[int, PosedBone]) -> Array:
 
 def path_scales(rig: Rig, path_scale: float | None) -> Array:
     """Return metres of the rig per metre of the motion (3,): as the legs, but over the floor `path_scale` if given."""
-    legs = rig.body.leg_length(), rig.source.leg_length()
-    if legs[0] and legs[1]:
-        scale = legs[0] / legs[1]
-    else:
-        scale = _measure_spread(rig.body.joints, rig) / _measure_spread(rig.source.joints, rig)
+    own, source = rig.body.leg_length(), rig.source.leg_length()
+    if not own or not source:
+        own, source = _measure_spread(rig.body.joints, rig), _measure_spread(rig.source.joints, rig)
+    scale = own / source if min(own, source) > _MIN_SIZE_M else 1.0
     across = scale if path_scale is None else path_scale
     return np.array([across, across, scale])
 

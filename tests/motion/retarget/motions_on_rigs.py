@@ -17,7 +17,7 @@ from stc_core.motion.retarget.rest_pose import RestPose
 from stc_core.motion.retarget.retarget import RetargetConfig, retarget
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.skeleton import HUMANOID, forward_kinematics
-from tests.made_rigs import Make, make
+from tests.made_rigs import RigSpec, make_rig
 from tests.synthetic import walk
 
 X, Y, Z = np.eye(3)
@@ -30,35 +30,35 @@ TURNED = ["hips", "neck", "head"] + [
 TILTED = rotation.normalise(np.array([0.3, -0.8, 0.5, 0.2]))
 Y_UP = rotation.from_axis_angle(X, np.array(-np.pi / 2))
 RIGS = {
-    "plain": Make(rolls=False),
-    "rolled": Make(seed=1),
-    "A pose": Make(seed=2, arms_down_deg=45.0),
-    "arms hanging": Make(seed=3, arms_down_deg=80.0),
-    "odd rest": Make(seed=4, odd_deg=50.0, arms_down_deg=20.0),
-    "odd rest, other": Make(seed=5, odd_deg=70.0),
-    "other body": Make(seed=6, proportions=0.25, arms_down_deg=30.0),
-    "other body, root": Make(seed=7, proportions=0.25, root=True),
-    "centimetres": Make(seed=8, unit_m=0.01, q_armature=Y_UP, q_object=rotation.inv(Y_UP)),
-    "large units": Make(seed=9, unit_m=8.5, t_object=np.array([3.0, -20.0, 1.0])),
-    "turned object": Make(seed=10, q_object=TILTED, t_object=np.array([1.0, 2.0, 3.0]), unit_m=0.3),
-    "faces elsewhere": Make(seed=11, q_armature=rotation.from_axis_angle(Z, np.array(2.2))),
-    "y up, elsewhere": Make(seed=12, q_armature=rotation.mul(Y_UP, rotation.from_axis_angle(Z, np.array(-1.0)))),
-    "off its origin": Make(seed=13, lift_m=1.3),
-    "one spine bone": Make(seed=14, spine=1),
-    "two spine bones": Make(seed=15, spine=2, neck=2),
-    "seven spine bones": Make(seed=16, spine=7, neck=3),
-    "side twists": Make(seed=17, twists=2),
-    "chains": Make(seed=18, chain=2),
-    "twists in line": Make(seed=19, chain=3, inline=True, arms_down_deg=45.0),
-    "hair, skirt, fingers": Make(seed=20, extras=True),
-    "freed": Make(seed=21, freed=("left_lower_arm", "spine", "right_upper_leg", "head"), root=True),
-    "no neck, no clavicles": Make(seed=22, missing=("neck", "left_shoulder", "right_shoulder")),
-    "no hands, no toes": Make(seed=23, missing=("left_hand", "right_hand", "left_toes", "right_toes")),
-    "no trunk": Make(seed=24, spine=0),
-    "no forearm": Make(seed=25, missing=("left_lower_arm", "right_foot")),
-    "unmapped forearm": Make(seed=26, unmapped=("left_lower_arm", "spine", "right_shoulder"), arms_down_deg=30.0),
-    "no hips": Make(seed=27, missing=("hips",), root=True),
-    "no left leg": Make(seed=28, missing=("left_upper_leg", "left_lower_leg", "left_foot", "left_toes")),
+    "plain": RigSpec(rolls=False),
+    "rolled": RigSpec(seed=1),
+    "A pose": RigSpec(seed=2, arms_down_deg=45.0),
+    "arms hanging": RigSpec(seed=3, arms_down_deg=80.0),
+    "odd rest": RigSpec(seed=4, odd_deg=50.0, arms_down_deg=20.0),
+    "odd rest, other": RigSpec(seed=5, odd_deg=70.0),
+    "other body": RigSpec(seed=6, proportions=0.25, arms_down_deg=30.0),
+    "other body, root": RigSpec(seed=7, proportions=0.25, root=True),
+    "centimetres": RigSpec(seed=8, unit_m=0.01, q_armature=Y_UP, q_object=rotation.inv(Y_UP)),
+    "large units": RigSpec(seed=9, unit_m=8.5, t_object=np.array([3.0, -20.0, 1.0])),
+    "turned object": RigSpec(seed=10, q_object=TILTED, t_object=np.array([1.0, 2.0, 3.0]), unit_m=0.3),
+    "faces elsewhere": RigSpec(seed=11, q_armature=rotation.from_axis_angle(Z, np.array(2.2))),
+    "y up, elsewhere": RigSpec(seed=12, q_armature=rotation.mul(Y_UP, rotation.from_axis_angle(Z, np.array(-1.0)))),
+    "off its origin": RigSpec(seed=13, lift_m=1.3),
+    "one spine bone": RigSpec(seed=14, spine=1),
+    "two spine bones": RigSpec(seed=15, spine=2, neck=2),
+    "seven spine bones": RigSpec(seed=16, spine=7, neck=3),
+    "side twists": RigSpec(seed=17, twists=2),
+    "chains": RigSpec(seed=18, chain=2),
+    "twists in line": RigSpec(seed=19, chain=3, inline=True, arms_down_deg=45.0),
+    "hair, skirt, fingers": RigSpec(seed=20, extras=True),
+    "freed": RigSpec(seed=21, freed=("left_lower_arm", "spine", "right_upper_leg", "head"), root=True),
+    "no neck, no clavicles": RigSpec(seed=22, missing=("neck", "left_shoulder", "right_shoulder")),
+    "no hands, no toes": RigSpec(seed=23, missing=("left_hand", "right_hand", "left_toes", "right_toes")),
+    "no trunk": RigSpec(seed=24, spine=0),
+    "no forearm": RigSpec(seed=25, missing=("left_lower_arm", "right_foot")),
+    "unmapped forearm": RigSpec(seed=26, unmapped=("left_lower_arm", "spine", "right_shoulder"), arms_down_deg=30.0),
+    "no hips": RigSpec(seed=27, missing=("hips",), root=True),
+    "no left leg": RigSpec(seed=28, missing=("left_upper_leg", "left_lower_leg", "left_foot", "left_toes")),
 }
 rigs = pytest.mark.parametrize("name", RIGS)
 
@@ -103,7 +103,7 @@ def pose_rig(
 @functools.cache
 def pose_busy_motion(name: str) -> tuple[RestPose, BoneMap, Array, Array]:
     """One of RIGS with `make_busy_motion()` put on it, feet free: rest pose, map, heads and rotations of all bones."""
-    rest, bone_map = make(RIGS[name])
+    rest, bone_map = make_rig(RIGS[name])
     return rest, bone_map, *evaluate_pose(rest, retarget(make_busy_motion(), rest, bone_map, FREE))
 
 

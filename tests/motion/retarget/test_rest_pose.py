@@ -6,9 +6,9 @@ import pytest
 from stc_core.geometry import rotation
 from stc_core.motion.retarget.bone_animation import BoneAnimation, evaluate_pose
 from stc_core.motion.retarget.rest_pose import RestPose
-from tests.made_rigs import Make, make
+from tests.made_rigs import RigSpec, make_rig
 
-TURNED = Make(
+TURNED = RigSpec(
     seed=3, root=True, unit_m=0.01, q_object=rotation.normalise(np.array([1.0, 2.0, 3.0, 4.0])), t_object=np.ones(3)
 )
 
@@ -20,7 +20,7 @@ def empty(frames: int) -> BoneAnimation:
 
 
 def test_without_keys_every_bone_rests() -> None:
-    rest, _ = make(TURNED)
+    rest, _ = make_rig(TURNED)
     heads, turns = evaluate_pose(rest, empty(2))
     assert heads.shape == (2, len(rest.bones), 3) and np.allclose(heads, rest.to_world(rest.heads))
     assert np.allclose(turns, rotation.mul(rest.q_world_armature, rest.q_armature_bone))

@@ -9,7 +9,7 @@ import pytest
 from stc_core.geometry import rotation
 from stc_core.motion.retarget.bone_animation import BoneAnimation, evaluate_pose
 from stc_core.motion.retarget.rest_pose import RestPose
-from tests.made_rigs import Make, make
+from tests.made_rigs import RigSpec, make_rig
 
 bpy = pytest.importorskip("bpy")
 
@@ -17,11 +17,11 @@ from mathutils import Matrix, Quaternion, Vector  # noqa: E402
 
 FREED = ("left_lower_arm", "right_upper_leg", "spine", "head")
 RIGS = {
-    "centimetres": Make(seed=1, unit_m=0.01, freed=FREED, root=True),
-    "turned": Make(
+    "centimetres": RigSpec(seed=1, unit_m=0.01, freed=FREED, root=True),
+    "turned": RigSpec(
         seed=2, q_object=rotation.normalise(np.array([1.0, -2.0, 0.5, 0.3])), t_object=np.ones(3), freed=FREED
     ),
-    "large, many bones": Make(seed=3, unit_m=8.5, chain=2, twists=2, spine=7, extras=True, freed=FREED),
+    "large, many bones": RigSpec(seed=3, unit_m=8.5, chain=2, twists=2, spine=7, extras=True, freed=FREED),
 }
 
 
@@ -45,13 +45,13 @@ def build_armature(rest: RestPose) -> Any:
     return obj
 
 
-@pytest.mark.parametrize("want", RIGS.values(), ids=RIGS.keys())
+@pytest.mark.parametrize("spec", RIGS.values(), ids=RIGS.keys())
 @pytest.mark.parametrize("root", ["hips", "left_lower_arm", "right_upper_leg"])
-def test_pose_is_what_blender_evaluates(want: Make, root: str) -> None:
-    rest, bone_map = make(want)
+def test_pose_is_what_blender_evaluates(spec: RigSpec, root: str) -> None:
+    rest, bone_map = make_rig(spec)
     root = bone_map.bones[root][0]
-    obj, rng = build_armature(rest), np.random.default_rng(want.seed)
-    place = rng.normal(size=(1, 3)) / want.unit_m
+    obj, rng = build_armature(rest), np.random.default_rng(spec.seed)
+    place = rng.normal(size=(1, 3)) / spec.unit_m
     clip = BoneAnimation(
         bones=rest.bones,
         rotations=rotation.normalise(rng.normal(size=(1, len(rest.bones), 4))),

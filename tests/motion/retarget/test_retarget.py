@@ -16,7 +16,7 @@ from stc_core.motion.motion import Motion
 from stc_core.motion.retarget.bone_animation import evaluate_pose
 from stc_core.motion.retarget.retarget import recover_motion, retarget
 from stc_core.motion.skeleton import HUMANOID, Skeleton
-from tests.made_rigs import Make, make
+from tests.made_rigs import RigSpec, make_rig
 from tests.motion.retarget.motions_on_rigs import (
     AIMED,
     FREE,
@@ -56,7 +56,7 @@ def test_hips_head_hands_and_feet_turn_as_the_motions_do(name: str) -> None:
 
 @rigs
 def test_only_mapped_bones_are_keyed_with_unit_turns_close_in_time(name: str) -> None:
-    rest, bone_map = make(RIGS[name])
+    rest, bone_map = make_rig(RIGS[name])
     clip = retarget(make_busy_motion(), rest, bone_map)
     mapped = {bone for chains in (bone_map.bones, bone_map.twists) for bones in chains.values() for bone in bones}
     assert set(clip.bones) == mapped and len(clip.bones) == len(mapped)
@@ -89,7 +89,7 @@ def test_mapped_joints_come_back_whatever_the_motion_was_before(name: str) -> No
 
 
 def test_an_edit_of_one_bone_is_an_edit_of_its_joint() -> None:
-    motion, (rest, bone_map) = make_busy_motion(), make(Make(seed=1, spine=5))
+    motion, (rest, bone_map) = make_busy_motion(), make_rig(RigSpec(seed=1, spine=5))
     clip = retarget(motion, rest, bone_map, FREE)
     rotations = clip.rotations.copy()
     bone = clip.bones.index("head")
@@ -109,7 +109,7 @@ def test_bone_rolls_do_not_matter() -> None:
     motion = make_busy_motion()
     seen = [
         evaluate_pose(rest, retarget(motion, rest, bone_map)) + (rest,)
-        for rest, bone_map in map(make, (Make(), Make(seed=2)))
+        for rest, bone_map in map(make_rig, (RigSpec(), RigSpec(seed=2)))
     ]
     assert degrees_apart(seen[0][2].q_armature_bone, seen[1][2].q_armature_bone).max() > 90.0
     assert np.allclose(seen[0][0], seen[1][0], atol=1e-9)
@@ -119,10 +119,12 @@ def test_bone_rolls_do_not_matter() -> None:
 
 @pytest.mark.parametrize("name", ["centimetres", "large units", "turned object", "faces elsewhere", "y up, elsewhere"])
 def test_units_axes_and_the_objects_place_do_not_matter(name: str) -> None:
-    plain = replace(RIGS[name], unit_m=1.0, **{k: getattr(Make(), k) for k in ("q_armature", "q_object", "t_object")})
+    plain = replace(
+        RIGS[name], unit_m=1.0, **{k: getattr(RigSpec(), k) for k in ("q_armature", "q_object", "t_object")}
+    )
     heads = [
         evaluate_pose(rest, retarget(make_busy_motion(), rest, bone_map))[0]
-        for rest, bone_map in (make(RIGS[name]), make(plain))
+        for rest, bone_map in (make_rig(RIGS[name]), make_rig(plain))
     ]
     assert np.abs(heads[0] - heads[1]).max() < 1e-6
 
@@ -131,25 +133,26 @@ def test_units_axes_and_the_objects_place_do_not_matter(name: str) -> None:
 @pytest.mark.parametrize("extras", [False, True])
 def test_the_rest_pose_does_not_matter(arms: float, extras: bool) -> None:
     heads = [
-        pose_rig(make_busy_motion(), make(Make(arms_down_deg=down, extras=extras)), FREE)[0] for down in (0.0, arms)
+        pose_rig(make_busy_motion(), make_rig(RigSpec(arms_down_deg=down, extras=extras)), FREE)[0]
+        for down in (0.0, arms)
     ]
     assert max(np.abs(heads[0][joint] - heads[1][joint]).max() for joint in heads[0]) < 1e-6
 
 
 def test_a_rig_above_its_origin_stands_on_the_floor() -> None:
-    low, high = (pose_rig(make_busy_motion(), make(Make(lift_m=lift)))[0] for lift in (0.0, 1.3))
+    low, high = (pose_rig(make_busy_motion(), make_rig(RigSpec(lift_m=lift)))[0] for lift in (0.0, 1.3))
     assert max(np.abs(low[joint] - high[joint]).max() for joint in low) < 1e-3
 
 
 def test_a_bone_between_mapped_ones_stays_at_rest() -> None:
-    rest, bone_map = make(RIGS["unmapped forearm"])
+    rest, bone_map = make_rig(RIGS["unmapped forearm"])
     clip = retarget(make_busy_motion(), rest, bone_map)
     assert "left_lower_arm" not in clip.bones
     assert any("left lower arm" in note for note in clip.notes)
 
 
 def test_time_may_run_backwards() -> None:
-    motion, (rest, bone_map) = make_busy_motion(), make(RIGS["other body"])
+    motion, (rest, bone_map) = make_busy_motion(), make_rig(RIGS["other body"])
     back = replace(
         motion,
         t_world_root=motion.t_world_root[::-1],
@@ -174,7 +177,7 @@ def test_a_motion_of_another_facing_and_root_is_the_same_motion() -> None:
     local[:, 0] = rotation.mul(motion.q_parent_joint[:, 0], rotation.inv(q))
     turned = replace(motion, skeleton=skeleton, q_parent_joint=local)
     assert np.allclose(turned.positions(), motion.positions())
-    rest, bone_map = make(RIGS["A pose"])
+    rest, bone_map = make_rig(RIGS["A pose"])
     heads = [evaluate_pose(rest, retarget(m, rest, bone_map))[0] for m in (motion, turned)]
     assert np.abs(heads[0] - heads[1]).max() < 1e-6
 
@@ -183,7 +186,7 @@ def test_a_motion_read_from_bvh_is_the_same_motion(tmp_path: Path) -> None:
     motion = make_busy_motion()
     write_bvh(motion, tmp_path / "a.bvh")
     read = read_bvh(tmp_path / "a.bvh")
-    rest, bone_map = make(RIGS["other body"])
+    rest, bone_map = make_rig(RIGS["other body"])
     heads = [evaluate_pose(rest, retarget(m, rest, bone_map, FREE))[0] for m in (motion, read)]
     assert np.abs(heads[0] - heads[1]).max() < 1e-3
 
@@ -204,7 +207,7 @@ def test_a_motion_without_some_joints_moves_the_others() -> None:
     less = replace(
         motion, skeleton=skeleton, q_parent_joint=motion.q_parent_joint[:, keep], scores=motion.scores[:, keep]
     )
-    assert measure_limb_error(less, pose_rig(less, make(RIGS["A pose"]), FREE)[0]) < 0.01
+    assert measure_limb_error(less, pose_rig(less, make_rig(RIGS["A pose"]), FREE)[0]) < 0.01
 
 
 # ---------------------------------------------------------------------------------------------- the reference pose
@@ -214,7 +217,7 @@ def test_a_motion_without_some_joints_moves_the_others() -> None:
 def test_at_the_motions_rest_the_rig_stands_in_a_t_on_the_floor_facing_it(name: str) -> None:
     still = replace(stand(), q_parent_joint=np.broadcast_to(rotation.IDENTITY, (60, 22, 4)).copy())
     still = replace(still, t_world_root=np.broadcast_to(HUMANOID.offsets[0], (60, 3)).copy())
-    heads, _ = pose_rig(still, make(RIGS[name]))
+    heads, _ = pose_rig(still, make_rig(RIGS[name]))
     for side, sign in (("left", 1.0), ("right", -1.0)):
         assert degrees_between(heads[f"{side}_hand"] - heads[f"{side}_upper_arm"], sign * X).max() < 0.01
         assert degrees_between(heads[f"{side}_foot"] - heads[f"{side}_upper_leg"], -Z).max() < 0.01
@@ -225,7 +228,7 @@ def test_at_the_motions_rest_the_rig_stands_in_a_t_on_the_floor_facing_it(name: 
 
 def test_knuckles_lie_across_the_palm_whatever_the_rest() -> None:
     """Arms at the sides with the thumbs turned forwards: in a T, the palm faces down all the same."""
-    rest, bone_map = make(Make(extras=True, arms_down_deg=80.0))
+    rest, bone_map = make_rig(RigSpec(extras=True, arms_down_deg=80.0))
     hand = [i for i, name in enumerate(rest.bones) if name.startswith("left_finger")]
     axis = rotation.normalise(rest.heads[rest.index("left_hand")] - rest.heads[rest.index("left_lower_arm")])
     turn, pivot = rotation.from_axis_angle(axis, np.array(0.7)), rest.heads[rest.index("left_hand")]
@@ -244,7 +247,7 @@ def test_knuckles_lie_across_the_palm_whatever_the_rest() -> None:
 
 @pytest.mark.parametrize("count", range(1, 8))
 def test_a_spine_of_any_number_of_bones_bends_as_the_motions(count: int) -> None:
-    rest, bone_map = make(Make(seed=count, spine=count))
+    rest, bone_map = make_rig(RigSpec(seed=count, spine=count))
     motion = make_busy_motion()
     heads, turns = evaluate_pose(rest, retarget(motion, rest, bone_map, FREE))
     places, true = read_joints(motion)
@@ -282,9 +285,9 @@ def make_pronation(degrees: float, in_hand: bool = False) -> Motion:
     return replace(motion, q_parent_joint=q)
 
 
-def measure_twist(motion: Motion, want: Make, bone: str) -> Array:
+def measure_twist(motion: Motion, spec: RigSpec, bone: str) -> Array:
     """How far (T,) a bone has turned in the world since the first frame, degrees."""
-    rest, bone_map = make(want)
+    rest, bone_map = make_rig(spec)
     turns = evaluate_pose(rest, retarget(motion, rest, bone_map))[1][:, rest.index(bone)]
     return degrees_apart(turns, turns[0])
 
@@ -293,13 +296,15 @@ def measure_twist(motion: Motion, want: Make, bone: str) -> Array:
 @pytest.mark.parametrize("in_hand", [False, True])
 def test_the_hands_twist_is_spread_over_the_forearm(degrees: float, in_hand: bool) -> None:
     motion, share = make_pronation(degrees, in_hand), np.linspace(0.0, abs(degrees), 30)
-    assert np.allclose(measure_twist(motion, Make(seed=1), "left_hand"), share, atol=0.01)
-    assert np.allclose(measure_twist(motion, Make(seed=1), "left_lower_arm"), share / 2, atol=0.01)
-    assert np.allclose(measure_twist(motion, Make(seed=2, twists=2), "left_lower_arm"), 0.0, atol=0.01)
-    assert np.allclose(measure_twist(motion, Make(seed=2, twists=2), "left_lower_arm_twist0"), share / 4, atol=0.01)
-    assert np.allclose(measure_twist(motion, Make(seed=2, twists=2), "left_lower_arm_twist1"), share * 3 / 4, atol=0.01)
+    assert np.allclose(measure_twist(motion, RigSpec(seed=1), "left_hand"), share, atol=0.01)
+    assert np.allclose(measure_twist(motion, RigSpec(seed=1), "left_lower_arm"), share / 2, atol=0.01)
+    assert np.allclose(measure_twist(motion, RigSpec(seed=2, twists=2), "left_lower_arm"), 0.0, atol=0.01)
+    assert np.allclose(measure_twist(motion, RigSpec(seed=2, twists=2), "left_lower_arm_twist0"), share / 4, atol=0.01)
+    assert np.allclose(
+        measure_twist(motion, RigSpec(seed=2, twists=2), "left_lower_arm_twist1"), share * 3 / 4, atol=0.01
+    )
     for inline in (False, True):
-        line = Make(seed=3, chain=3, inline=inline, arms_down_deg=40.0)
+        line = RigSpec(seed=3, chain=3, inline=inline, arms_down_deg=40.0)
         for i in range(3):
             assert np.allclose(measure_twist(motion, line, f"left_lower_arm.{i}"), share * i / 2, atol=0.01)
 
@@ -311,10 +316,10 @@ def test_an_upper_arm_is_wrung_from_the_shoulder_to_the_elbow() -> None:
     q[:, HUMANOID.index("left_upper_arm")] = turn
     q[:, HUMANOID.index("left_lower_arm")] = rotation.from_axis_angle(-Z, np.array(1.0))
     motion, share = replace(motion, q_parent_joint=q), np.linspace(0.0, 70.0, 30)
-    assert np.allclose(measure_twist(motion, Make(seed=1, twists=1), "left_upper_arm"), share, atol=0.01)
-    assert np.allclose(measure_twist(motion, Make(seed=1, twists=1), "left_upper_arm_twist0"), share / 2, atol=0.01)
-    assert np.allclose(measure_twist(motion, Make(seed=1, chain=2), "left_upper_arm.0"), 0.0, atol=0.01)
-    assert np.allclose(measure_twist(motion, Make(seed=1, chain=2), "left_upper_arm.1"), share, atol=0.01)
+    assert np.allclose(measure_twist(motion, RigSpec(seed=1, twists=1), "left_upper_arm"), share, atol=0.01)
+    assert np.allclose(measure_twist(motion, RigSpec(seed=1, twists=1), "left_upper_arm_twist0"), share / 2, atol=0.01)
+    assert np.allclose(measure_twist(motion, RigSpec(seed=1, chain=2), "left_upper_arm.0"), 0.0, atol=0.01)
+    assert np.allclose(measure_twist(motion, RigSpec(seed=1, chain=2), "left_upper_arm.1"), share, atol=0.01)
 
 
 def test_the_elbows_plane_gives_the_upper_arms_twist_and_its_own_twist_where_it_is_straight() -> None:
@@ -325,7 +330,7 @@ def test_the_elbows_plane_gives_the_upper_arms_twist_and_its_own_twist_where_it_
     upper, lower = HUMANOID.index("left_upper_arm"), HUMANOID.index("left_lower_arm")
     q[:, upper] = rotation.mul(q[:, upper], rotation.from_axis_angle(X, roll))
     q[:, lower] = rotation.mul(rotation.from_axis_angle(X, -roll), q[:, lower])
-    rolled, rig = replace(true, q_parent_joint=q), make(RIGS["A pose"])
+    rolled, rig = replace(true, q_parent_joint=q), make_rig(RIGS["A pose"])
     assert np.allclose(rolled.positions(), true.positions())
     arms = [pose_rig(motion, rig, FREE)[1]["left_upper_arm"][1:] for motion in (true, rolled)]
     places, _ = read_joints(true)
