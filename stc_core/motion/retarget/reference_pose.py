@@ -104,10 +104,17 @@ class Rig:
 
 
 def fit_rig(rest: RestPose, bone_map: BoneMap, skeleton: Skeleton) -> Rig:
-    """Stand a rig in a skeleton's rest pose. Raises UserError where the map names a bone that the armature lacks."""
+    """Stand a rig in a skeleton's rest pose.
+
+    Raises UserError where the map names a bone that the armature lacks, or no joint that the skeleton has.
+    """
     source = stand_skeleton(skeleton)
     mapped = {joint: _find_bones(rest, bone_map, names) for joint, names in bone_map.bones.items() if names}
     bones = {joint: mapped[joint] for joint in source.joints if joint in mapped}
+    if not bones:
+        raise UserError(
+            f"The bone map {bone_map.name} names no bone that the motion moves.", "Choose bones in the list."
+        )
     twists = {joint: _find_bones(rest, bone_map, names) for joint, names in bone_map.twists.items() if joint in bones}
     spine = tuple(bone for joint in SPINE for bone in mapped.get(joint, ()))
     unmapped = tuple(joint for joint in source.joints if joint not in mapped and not (spine and joint in SPINE))

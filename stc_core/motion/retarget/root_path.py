@@ -23,14 +23,9 @@ _MIN_SIZE_M = 1e-6  # of a body: one whose joints all coincide has no size to co
 def find_root_bone(rig: Rig, bone_map: BoneMap) -> tuple[int, tuple[str, ...]]:
     """Find the bone whose location moves all mapped bones: the map's root, the hips' or what both hang on.
 
-    Also returns sentences for the report. Raises UserError where the map names no bone of the motion, or a root that
-    the armature lacks.
+    Also returns sentences for the report. Raises UserError where the map names a root that the armature lacks.
     """
     mapped = {bone for chain in (*rig.bones.values(), rig.spine) for bone in chain}
-    if not mapped:
-        raise UserError(
-            f"The bone map {bone_map.name} names no bone that the motion moves.", "Choose bones in the list."
-        )
     rest = rig.rest
     if bone_map.root and bone_map.root not in rest.bones:
         raise UserError(

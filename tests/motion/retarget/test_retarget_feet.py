@@ -14,7 +14,7 @@ from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion
 from stc_core.motion.retarget.bone_animation import BoneAnimation, evaluate_pose
 from stc_core.motion.retarget.rest_pose import RestPose
-from stc_core.motion.retarget.retarget import retarget
+from stc_core.motion.retarget.retarget import recover_motion, retarget
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.skeleton import HUMANOID
 from tests.made_rigs import RigSpec, make_rig
@@ -41,6 +41,17 @@ def test_the_path_and_the_heights_are_scaled_as_the_legs() -> None:
     assert np.allclose(np.diff(sockets[0][:, 2]), scale * np.diff(sockets[1][:, 2]), atol=1e-9)
     still = pose_rig(motion, (rest, bone_map), replace(FREE, path_scale=0.0))[0]
     assert np.allclose((still["left_upper_leg"] + still["right_upper_leg"])[:, :2] / 2, 0.0, atol=1e-9)
+
+
+def test_a_motion_without_any_joint_of_the_map_is_refused_both_ways() -> None:
+    motion, (rest, bone_map) = walk(), make_rig(RigSpec())
+    names = tuple(f"joint {joint}" for joint in range(len(HUMANOID.joint_names)))
+    strange = replace(motion, skeleton=replace(HUMANOID, joint_names=names))
+    with pytest.raises(UserError, match="names no bone that the motion moves"):
+        retarget(strange, rest, bone_map)
+    heads, q_world_bone = evaluate_pose(rest, retarget(motion, rest, bone_map))
+    with pytest.raises(UserError, match="names no bone that the motion moves"):
+        recover_motion(rest, bone_map, q_world_bone, heads, strange)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-300, 1e-12])
