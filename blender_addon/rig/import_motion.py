@@ -17,7 +17,7 @@ from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.motion_file import read_motion_file
 from stc_core.motion.retarget.retarget import motion_to_rig
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
-from stc_core.motion.skeleton import HUMANOID, Skeleton
+from stc_core.motion.skeleton import Skeleton
 
 from ..properties import get_bone_map, set_bone_map
 from . import armature, confidence, keyframes, provenance
@@ -25,10 +25,6 @@ from .apply import ApplyResult, apply_motion
 from .rollback import restore_on_error
 
 HUMANOID_HEIGHT_M = 1.70
-_MAX_NUMBER = 1e5
-"""metres, or parts of a unit quaternion: nobody walks 100 km in a motion; chosen"""
-_MAX_FPS = 1e4
-"""hertz; high-speed cameras reach some thousands; chosen"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +69,7 @@ def import_source(source: MotionSource, scene: bpy.types.Scene, obj: bpy.types.O
 
     Raises UserError where it cannot be; the file then is as it was.
     """
-    motion = _check_motion(read_motion_file(source.motion), source.motion)
+    motion = read_motion_file(source.motion)
     raw, notes = _read_raw(source.raw)
     with restore_on_error(scene, obj):
         obj = obj or create_mapped_armature(motion.skeleton, source.name, scene)
@@ -103,24 +99,12 @@ def scale_skeleton(skeleton: Skeleton, scale: float) -> Skeleton:
     return replace(skeleton, offsets=skeleton.offsets * scale, tips=skeleton.tips * scale)
 
 
-def _check_motion(motion: Motion, path: Path) -> Motion:
-    """Raises UserError where a motion cannot be keyed: no frames, no length, numbers that are none or out of range."""
-    arrays = (motion.t_world_root, motion.q_parent_joint, motion.scores, motion.skeleton.offsets, motion.skeleton.tips)
-    is_finite = all(np.isfinite(array).all() and np.abs(array).max(initial=0.0) < _MAX_NUMBER for array in arrays)
-    sizes = np.abs(motion.skeleton.offsets[1:])
-    if not (is_finite and len(motion.t_world_root) and 0.0 < motion.fps < _MAX_FPS and sizes.max(initial=0.0) > 0.0):
-        raise UserError(f"{path} is damaged: its numbers are out of range.", "Capture the video again.")
-    if not set(motion.skeleton.joint_names) & set(HUMANOID.joint_names):
-        raise UserError(f"{path} is not of a person: it has none of a person's joints.", "Choose another motion.")
-    return motion
-
-
 def _read_raw(path: Path | None) -> tuple[Motion | None, tuple[str, ...]]:
     """Read the raw motion; where it cannot be read the smoothed one is imported alone, with a note."""
     if path is None:
         return None, ()
     try:
-        return _check_motion(load_motion(path), path), ()
+        return load_motion(path), ()
     except UserError as error:
         return None, (f"Only the smoothed motion was imported: {error.what}",)
 

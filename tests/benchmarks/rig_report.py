@@ -21,7 +21,7 @@ from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.skeleton import forward_kinematics
 
-from ..blender_addon import sample_rigs
+from ..blender_addon import play_rigs, sample_rigs
 
 SHOTS = 5
 PIXELS = (440, 460)
@@ -52,15 +52,15 @@ def report(name: str, motion: Motion, out: Path) -> str:
     obj = sample_rigs.RIGS[name]()
     scene = bpy.context.scene
     free = apply_motion(obj, motion, None, ApplyOptions(name=name, lock_feet=False), scene)
-    seen = sample_rigs.play(obj, free, motion, scene)
-    limbs, turns = sample_rigs.direction_errors(seen, motion), sample_rigs.turn_errors(seen, motion)
+    seen = play_rigs.play(obj, free, motion, scene)
+    limbs, turns = play_rigs.direction_errors(seen, motion), play_rigs.turn_errors(seen, motion)
     obj.animation_data.action = None
     bpy.data.actions.remove(free.action)
     applied = apply_motion(obj, motion, None, ApplyOptions(name=name), scene)
-    seen = sample_rigs.play(obj, applied, motion, scene)
+    seen = play_rigs.play(obj, applied, motion, scene)
     draw(obj, applied, motion, seen.scale, out / f"{name}.png")
     row = f"| {name} | {applied.target.bone_map.name} | {max(limbs.values()):.3f} | {max(turns.values()):.3f} "
-    row += f"| {sample_rigs.slide_mm(seen, motion):.2f} | {' '.join(applied.notes)} |"
+    row += f"| {play_rigs.slide_mm(seen, motion):.2f} | {' '.join(applied.notes)} |"
     print(row, flush=True)
     return row
 

@@ -53,6 +53,22 @@ def workspace(scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     blender_addon.unregister()
 
 
+@pytest.fixture
+def settings(workspace: Any) -> Any:
+    """The scene's settings, with a video and an armature of the scene chosen."""
+    import bpy
+
+    from blender_addon.rig import armature
+    from stc_core.motion.skeleton import HUMANOID
+
+    from .workspace import VIDEO
+
+    settings = bpy.context.scene.stc_mocap
+    settings.video = str(VIDEO)
+    settings.armature = armature.create_armature(HUMANOID, "Hero", bpy.context.scene.collection)
+    return settings
+
+
 @pytest.fixture(scope="session")
 def one_generated_rig(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Rigify's generated rig is made once and opened from then on."""

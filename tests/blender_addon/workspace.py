@@ -110,3 +110,13 @@ def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
 
 def finish_jobs() -> None:
     wait_until(lambda: not monitor._needs_timer())
+
+
+def find_action(settings: bpy.types.PropertyGroup) -> bpy.types.Action:
+    return provenance.find_captured_action(settings.armature)
+
+
+def run_capture(settings: bpy.types.PropertyGroup) -> bpy.types.Action:
+    bpy.ops.stc_mocap.capture()
+    finish_jobs()
+    return find_action(settings)

@@ -19,7 +19,7 @@ from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.skeleton import HUMANOID
 from tests import synthetic
 
-from .. import sample_rigs
+from .. import play_rigs, sample_rigs
 
 UNLOCKED_FEET = ApplyOptions(name="walk", lock_feet=False)
 CHARACTERS = ("own", "mpfb_game_engine", "rigify_generated")
@@ -42,9 +42,9 @@ def motion() -> Motion:
 def test_evaluated_bones_point_and_turn_as_the_motion(scene: bpy.types.Scene, motion: Motion, name: str) -> None:
     obj = sample_rigs.RIGS[name]()
     applied = apply_motion(obj, motion, None, UNLOCKED_FEET, bpy.context.scene)
-    playback = sample_rigs.play(obj, applied, motion, bpy.context.scene)
-    directions, turns = sample_rigs.direction_errors(playback, motion), sample_rigs.turn_errors(playback, motion)
-    stance = {} if name in NOT_FACING_FORWARD else sample_rigs.stance_errors(playback, motion)
+    playback = play_rigs.play(obj, applied, motion, bpy.context.scene)
+    directions, turns = play_rigs.direction_errors(playback, motion), play_rigs.turn_errors(playback, motion)
+    stance = {} if name in NOT_FACING_FORWARD else play_rigs.stance_errors(playback, motion)
     turns = {joint: error for joint, error in turns.items() if joint not in UNMATCHED_TRUNK.get(name, ())}
     if name == "some_missing":
         stance.pop("spine")
@@ -60,12 +60,10 @@ def test_feet_in_contact_stand_still_on_the_floor(scene: bpy.types.Scene, name: 
     motion = synthetic.walk(fps=30.0, seconds=1.6, heading_deg=25.0)
     obj = sample_rigs.RIGS[name]()
     applied = apply_motion(obj, motion, None, ApplyOptions(name="walk"), bpy.context.scene)
-    playback = sample_rigs.play(obj, applied, motion, bpy.context.scene)
-    print(
-        name, f"slide {sample_rigs.slide_mm(playback, motion):.2f} mm, lowest {sample_rigs.lowest_mm(playback):.1f} mm"
-    )
-    assert sample_rigs.slide_mm(playback, motion) <= 3.0
-    assert sample_rigs.lowest_mm(playback) > -5.0
+    playback = play_rigs.play(obj, applied, motion, bpy.context.scene)
+    print(name, f"slide {play_rigs.slide_mm(playback, motion):.2f} mm, lowest {play_rigs.lowest_mm(playback):.1f} mm")
+    assert play_rigs.slide_mm(playback, motion) <= 3.0
+    assert play_rigs.lowest_mm(playback) > -5.0
 
 
 @pytest.mark.parametrize("name", CHARACTERS)
@@ -73,11 +71,11 @@ def test_a_jump_leaves_the_floor_as_high_as_the_rig_is_tall(scene: bpy.types.Sce
     motion = synthetic.jump(fps=30.0, height_m=0.4)
     obj = sample_rigs.RIGS[name]()
     applied = apply_motion(obj, motion, None, ApplyOptions(name="jump"), bpy.context.scene)
-    playback = sample_rigs.play(obj, applied, motion, bpy.context.scene)
+    playback = play_rigs.play(obj, applied, motion, bpy.context.scene)
     foot = HUMANOID.index("left_foot")
     rise, true = (np.ptp(feet[:, 2]) for feet in (playback.heads["left_foot"], motion.positions()[:, foot]))
     assert true > 0.35 and rise == pytest.approx(true * playback.scale, rel=0.02)
-    assert sample_rigs.slide_mm(playback, motion) <= 3.0
+    assert play_rigs.slide_mm(playback, motion) <= 3.0
 
 
 @pytest.mark.parametrize("name", ["crowded", "rigify_generated"])
@@ -226,8 +224,8 @@ def test_what_the_keyed_bones_hang_on_is_keyed_at_rest_where_it_was_moved(
     obj.pose.bones["lower_arm.L"].scale = (1.0, 2.0, 1.0)
     obj.pose.bones["head"].location = (0.1, 0.0, 0.0)
     applied = apply_motion(obj, motion, None, UNLOCKED_FEET, scene)
-    playback = sample_rigs.play(obj, applied, motion, scene)
-    assert max(sample_rigs.direction_errors(playback, motion).values()) < 0.5
+    playback = play_rigs.play(obj, applied, motion, scene)
+    assert max(play_rigs.direction_errors(playback, motion).values()) < 0.5
     assert any("lower_arm.L" in note and "root" in note for note in applied.notes)
 
 

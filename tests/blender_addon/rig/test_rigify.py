@@ -14,7 +14,7 @@ from stc_core.motion.rig_mapping.bone_map_io import check_bone_map
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map, match_preset
 from stc_core.motion.rig_mapping.presets import PRESETS
 
-from .. import sample_rigs
+from .. import play_rigs, sample_rigs
 
 UNLOCKED_FEET = ApplyOptions(name="walk", lock_feet=False)
 
@@ -121,9 +121,9 @@ def test_controls_that_were_posed_by_hand_are_keyed_at_rest(rig: bpy.types.Objec
     rig.pose.bones["root"].location = (0.5, 0.2, 0.0)
     motion = sample_rigs.make_walk()
     applied = apply_motion(rig, motion, None, UNLOCKED_FEET, bpy.context.scene)
-    playback = sample_rigs.play(rig, applied, motion, bpy.context.scene)
-    assert max(sample_rigs.direction_errors(playback, motion).values()) < 0.5
-    assert max(sample_rigs.stance_errors(playback, motion).values()) < 0.5
+    playback = play_rigs.play(rig, applied, motion, bpy.context.scene)
+    assert max(play_rigs.direction_errors(playback, motion).values()) < 0.5
+    assert max(play_rigs.stance_errors(playback, motion).values()) < 0.5
     assert any("chest and root" in note for note in applied.notes)
 
 

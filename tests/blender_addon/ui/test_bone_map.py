@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bone map's buttons: guessed, edited, saved, loaded."""
+
+from __future__ import annotations
+
+import bpy
+import pytest
+
+from blender_addon.rig import (
+    keyframes,
+)
+
+from ..workspace import Workspace, run_capture
+
+
+def test_the_map_is_guessed_when_an_armature_is_chosen(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
+    rig = settings.armature.stc_mocap
+    assert {joint.name: joint.bone for joint in rig.joints}["left_upper_arm"] == "upper_arm.L"
+    assert all(joint.confidence > 0.5 for joint in rig.joints)
+
+
+def test_an_edited_map_is_used_saved_and_loaded(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
+    obj, path = settings.armature, workspace.folder / "map.json"
+    obj.stc_mocap.joints["left_lower_arm"].bone = ""
+    assert obj.stc_mocap.joints["left_lower_arm"].confidence == 0.0
+    bpy.ops.stc_mocap.save_map(filepath=str(path))
+    bpy.ops.stc_mocap.guess_map()
+    assert obj.stc_mocap.joints["left_lower_arm"].bone == "lower_arm.L"
+    bpy.ops.stc_mocap.load_map(filepath=str(path))
+    assert obj.stc_mocap.joints["left_lower_arm"].bone == ""
+    run_capture(settings)
+    paths = {curve.data_path for curve in keyframes.get_fcurves(obj)}
+    assert not any('"lower_arm.L"' in path for path in paths) and any('"lower_arm.R"' in path for path in paths)
+
+
+def test_a_map_that_does_not_fit_names_the_bone(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
+    path = workspace.folder / "map.json"
+    bpy.ops.stc_mocap.save_map(filepath=str(path))
+    path.write_text(path.read_text().replace('"upper_arm.L"', '"Humerus"'))
+    with pytest.raises(RuntimeError, match="Humerus"):
+        bpy.ops.stc_mocap.load_map(filepath=str(path))
+    settings.armature.stc_mocap.joints["head"].bone = "Skull"
+    with pytest.raises(RuntimeError, match="Skull"):
+        bpy.ops.stc_mocap.import_motion(filepath=str(workspace.folder / "walk.npz"))
+
+
+def test_bones_are_added_to_a_chain_and_taken_from_it(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
+    rig = settings.armature.stc_mocap
+    rig.active = rig.joints.find("chest")
+    bpy.ops.stc_mocap.edit_chain(chain="more")
+    rig.joints["chest"].more[0].name = "upper_chest"
+    assert rig.joints["chest"].chain() == ("chest", "upper_chest")
+    bpy.ops.stc_mocap.edit_chain(chain="more", remove=0)
+    assert rig.joints["chest"].chain() == ("chest",)
