@@ -27,6 +27,7 @@ _CAMERA_NAME = "STC Mocap Camera"
 _OPENCV_TO_BLENDER = np.diag([1.0, -1.0, -1.0])
 _CLIP_END_M = 500.0
 """far beyond what a camera that sees a person needs; chosen"""
+_MAX_FRAME = 1_048_574  # Blender's last
 _BACKGROUND_FRAMES = 1_000_000
 """longer than any video: its own end stops it"""
 
@@ -79,7 +80,10 @@ def match_camera(
 
 def get_first_video_frame(motion: Motion) -> int:
     """The video's frame, from 0, on which the motion begins."""
-    return round(motion.start_s * motion.fps) if motion.settings.get("video", {}).get("start_s") else 0
+    video = motion.settings.get("video")
+    if not isinstance(video, dict) or not video.get("start_s"):
+        return 0
+    return min(round(motion.start_s * motion.fps), _MAX_FRAME)
 
 
 def compute_matrix_world(camera: Camera, placement: Placement) -> Array:

@@ -33,10 +33,11 @@ _CENTIMETRES_PER_M = 100.0
 _MOVING_UNITS = (
     0.1  # a joint that shifts more than this against its parent travels; less is the file's rounding; chosen
 )
-_MAX_FILE_BYTES = 1 << 30  # as the limits below far beyond real files: a million frames of a detailed body; chosen
+_MAX_FILE_BYTES = 512 << 20  # as the limits below far beyond real files: an hour of a detailed body at 60 fps; chosen
 _MAX_LINE_CHARACTERS = 1 << 20
 _MAX_HEADER_LINES = 20 * checks.MAX_JOINTS
 _MAX_FRAMES = 100_000_000
+_MAX_VALUES, _MAX_ROTATIONS = 50_000_000, 20_000_000  # in all frames; some gigabytes of memory on the way
 _MAX_ANGLE_DEG = 1e9
 _BLOCK_LINES = 1000  # parsed at a time
 _ENCODINGS = ("utf-8-sig", "cp932")  # of names: what the standard tools write; Japanese ones
@@ -68,6 +69,7 @@ def read_bvh(path: Path, unit_m: float = 0.01) -> Motion:
             lines = _number_lines(file)
             header = _parse_hierarchy(_read_hierarchy(lines))
             frames, frame_time_s = _parse_timing(lines)
+            _check_size(header, frames)
             values = _parse_frames(lines, frames, len(header.channels))
             return _build_motion(header, values, unit_m, frame_time_s)
         except Damaged as damage:
@@ -190,6 +192,12 @@ def _parse_timing(lines: Iterator[tuple[int, str]]) -> tuple[int, float]:
         low, high = 1.0 / checks.MAX_FPS, 1.0 / checks.MIN_FPS
         raise Damaged(f"its frame time of {frame_time_s:g} s is not between {low:g} and {high:g} s")
     return int(frames), frame_time_s
+
+
+def _check_size(header: _Header, frames: int) -> None:
+    """Check that a motion of so many frames fits into memory, before it is read."""
+    if frames * len(header.channels) > _MAX_VALUES or frames * len(header.names) > _MAX_ROTATIONS:
+        raise Damaged(f"its {frames} frames of {len(header.names)} joints are more than can be read")
 
 
 def _parse_frames(lines: Iterator[tuple[int, str]], frames: int, channels: int) -> Array:

@@ -142,6 +142,9 @@ def test_where_the_motion_begins_in_the_video() -> None:
     part = {"video": {"start_s": 2.0}}
     assert camera.get_first_video_frame(make_walk(start_s=2.0, settings=part)) == 60
     assert camera.get_first_video_frame(make_walk(start_s=0.066, settings={"video": {"start_s": 0.0}})) == 0
+    for odd in ({"video": "a"}, {"video": [1]}, {}):  # anybody may have written the settings
+        assert camera.get_first_video_frame(make_walk(start_s=2.0, settings=odd)) == 0
+    assert camera.get_first_video_frame(make_walk(start_s=1e9, settings=part)) == 1_048_574
 
 
 def test_a_video_that_is_gone_or_is_none_is_said(scene: bpy.types.Scene, tmp_path: Path) -> None:
