@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
+
+from .plain_values import from_plain
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Failed:
 
 
 Event = Progress | Note | Done | Failed
-_TYPES: dict[str, type] = {"progress": Progress, "note": Note, "done": Done, "failed": Failed}
+_TYPES: dict[str, type[Any]] = {"progress": Progress, "note": Note, "done": Done, "failed": Failed}
 
 
 def to_line(event: Event) -> str:
@@ -61,12 +64,14 @@ def to_line(event: Event) -> str:
 
 
 def from_line(line: str) -> Event | None:
-    """The event of a line, or None where the line is something else (a library's print)."""
+    """The event of a line; None for another line (a library's print), or where a value is not what it must be."""
     try:
-        fields = json.loads(line)
-        return _TYPES[fields.pop("event")](**fields)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        plain = json.loads(line)
+        kind = _TYPES[plain.pop("event")]
+        event: Event = from_plain(kind, plain)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    return event
 
 
 Report = Callable[[Event], None]

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*ROOT.glob("stc_core/**/*.py"), *ROOT.glob("blender_addon/**/*.py"), *ROOT.glob("build.py")])
@@ -34,10 +35,21 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports_of(source: str, module: str, is_package: bool = False) -> set[str]:
+@functools.cache
+def parse(path: Path) -> ast.Module:
+    """A file's syntax tree, read once for all laws."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def imports_of(tree: ast.Module, module: str, is_package: bool = False) -> set[str]:
     """Every module that a source may import, absolute, wherever in the file; of `from a import b` both a and a.b."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -63,7 +75,7 @@ def _called(node: ast.Call) -> str:
 
 @functools.cache
 def imports(path: Path) -> frozenset[str]:
-    return frozenset(imports_of(path.read_text(encoding="utf-8"), module_name(path), path.stem == "__init__"))
+    return frozenset(imports_of(parse(path), module_name(path), path.stem == "__init__"))
 
 
 def modules_imported(path: Path) -> set[str]:
@@ -79,10 +91,10 @@ def within(names: set[str] | frozenset[str], *packages: str) -> set[str]:
 
 @functools.cache
 def calls(path: Path) -> list[ast.Call]:
-    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return [node for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]
 
 
-def sources(*folders: str) -> list:
+def sources(*folders: str) -> list[ParameterSet]:
     """The files under the folders as parameters with readable names."""
     chosen = [path for path in SOURCES if any((ROOT / folder) in (path, *path.parents) for folder in folders)]
     return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in chosen]
@@ -99,7 +111,7 @@ EVERYWHERE = sources("stc_core", "blender_addon", "build.py")
 MODULES = {module_name(path): path for path in SOURCES}
 
 
-def test_imports_are_read_wherever_and_however_they_are_written():
+def test_imports_are_read_wherever_and_however_they_are_written() -> None:
     source = """
 import os.path as p
 from ...geometry import rotation
@@ -109,25 +121,25 @@ def later():
     from ..detect import detect
     importlib.import_module("bpy")
 """
-    assert imports_of(source, "stc_core.capture.ik.solve") == {
+    assert imports_of(ast.parse(source), "stc_core.capture.ik.solve") == {
         *("os.path", "stc_core.geometry", "stc_core.geometry.rotation", "stc_core.capture"),
         *("stc_core.capture.layout", "torch", "stc_core.capture.detect", "stc_core.capture.detect.detect", "bpy"),
     }
-    assert imports_of("from .a import b", "pack", is_package=True) == {"pack.a", "pack.a.b"}
+    assert imports_of(ast.parse("from .a import b"), "pack", is_package=True) == {"pack.a", "pack.a.b"}
     assert within({"bpy_types", "bpy.props", "bpy"}, "bpy") == {"bpy.props", "bpy"}
 
 
-def test_there_is_something_to_read():
+def test_there_is_something_to_read() -> None:
     assert len(sources("stc_core")) > 10 and {"ik", "smooth"} <= {stage_of(name) for name in MODULES}
 
 
 @pytest.mark.parametrize("path", sources("stc_core"))
-def test_law_1_the_core_does_not_know_blender(path):
+def test_law_1_the_core_does_not_know_blender(path: Path) -> None:
     assert not within(imports(path), *BLENDER)
 
 
-def test_law_1_the_cores_door_holds_only_the_version():
-    body = ast.parse((ROOT / "stc_core/__init__.py").read_text(encoding="utf-8")).body
+def test_law_1_the_cores_door_holds_only_the_version() -> None:
+    body = parse(ROOT / "stc_core/__init__.py").body
     docstring, version = body
     assert isinstance(docstring, ast.Expr) and isinstance(docstring.value, ast.Constant)
     assert isinstance(version, ast.Assign) and [ast.unparse(target) for target in version.targets] == ["__version__"]
@@ -143,7 +155,7 @@ def test_law_1_the_cores_door_holds_only_the_version():
         ],
     ],
 )
-def test_law_2_geometry_and_motion_need_numpy_and_the_standard_library_only(path, known):
+def test_law_2_geometry_and_motion_need_numpy_and_the_standard_library_only(path: Path, known: tuple[str, ...]) -> None:
     names = imports(path)
     ours = within(names, *(f"stc_core.{room}" for room in known))
     others = {name.split(".")[0] for name in names - ours - {"stc_core"}}
@@ -151,19 +163,19 @@ def test_law_2_geometry_and_motion_need_numpy_and_the_standard_library_only(path
 
 
 @pytest.mark.parametrize("path", sources("blender_addon"))
-def test_law_3_the_addon_knows_geometry_motions_and_what_is_shared_only(path):
+def test_law_3_the_addon_knows_geometry_motions_and_what_is_shared_only(path: Path) -> None:
     ours = within(imports(path), "stc_core") - {"stc_core"}
     assert ours == within(ours, *(f"stc_core.{room}" for room in ("geometry", "motion", *SHARED)))
 
 
 @pytest.mark.parametrize("path", sources("blender_addon"))
-def test_law_3_the_addon_loads_nothing_heavy_into_blender(path):
+def test_law_3_the_addon_loads_nothing_heavy_into_blender(path: Path) -> None:
     allowed = set(sys.stdlib_module_names) | BLENDER | {"numpy", "stc_core", "addon_utils", "rna_keymap_ui"}
     assert {name.split(".")[0] for name in imports(path)} <= allowed
 
 
 @pytest.mark.parametrize("path", sources("stc_core/capture"))
-def test_law_4_stages_do_not_import_each_other(path):
+def test_law_4_stages_do_not_import_each_other(path: Path) -> None:
     own = module_name(path)
     if own != "stc_core.capture.pipeline":
         known = {stage_of(name) for name in imports(path)} - {"", stage_of(own)}
@@ -171,38 +183,38 @@ def test_law_4_stages_do_not_import_each_other(path):
 
 
 @pytest.mark.parametrize("path", sources("stc_core/capture"))
-def test_law_4_a_stage_takes_its_own_config_never_the_whole(path):
+def test_law_4_a_stage_takes_its_own_config_never_the_whole(path: Path) -> None:
     if path.stem != "pipeline":
-        assert "CaptureConfig" not in path.read_text(encoding="utf-8")
+        assert "CaptureConfig" not in read(path)
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)
-def test_law_5_mediapipe_is_known_in_detection_only(path):
+def test_law_5_mediapipe_is_known_in_detection_only(path: Path) -> None:
     assert not within(imports(path), "mediapipe") or path in DETECTORS
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)
-def test_law_5_videos_are_decoded_in_one_place_only(path):
+def test_law_5_videos_are_decoded_in_one_place_only(path: Path) -> None:
     decodes = within(imports(path), *DECODERS) or [call for call in calls(path) if _called(call) == "VideoCapture"]
     assert not decodes or path == ROOT / "stc_core/capture/video_codec.py"
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)
-def test_law_5_command_lines_are_parsed_at_entry_points_only(path):
-    source = path.read_text(encoding="utf-8")
+def test_law_5_command_lines_are_parsed_at_entry_points_only(path: Path) -> None:
+    source = read(path)
     entry = ROOT / "stc_core/cli" in path.parents or 'if __name__ == "__main__":' in source
     assert entry or not (within(imports(path), *PARSERS) or "sys.argv" in source)
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)
-def test_law_6_nothing_imports_the_command_line(path):
+def test_law_6_nothing_imports_the_command_line(path: Path) -> None:
     names = imports(path)
     assert not {name for name in names if "__main__" in name.split(".")}
     inside = path == ROOT / "stc_core/__main__.py" or ROOT / "stc_core/cli" in path.parents
     assert inside or not within(names, "stc_core.cli")
 
 
-def test_law_6_nothing_imports_training():
+def test_law_6_nothing_imports_training() -> None:
     outside = [path for path in SOURCES if ROOT / "stc_core/training" not in path.parents]
     found = {
         (module_name(path), name) for path in outside for name in within(modules_imported(path), "stc_core.training")
@@ -210,12 +222,12 @@ def test_law_6_nothing_imports_training():
     assert found == TO_BE_UNTIED
 
 
-def test_law_7_there_is_no_circle_of_modules():
+def test_law_7_there_is_no_circle_of_modules() -> None:
     known = {module_name(path): modules_imported(path) for path in SOURCES}
     assert set(circles(known)) == CIRCLES_TO_BE_UNTIED
 
 
-def test_circles_are_found():
+def test_circles_are_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a", "d"}}) == [frozenset("bc")]
 
 
@@ -231,7 +243,7 @@ def circles(known: dict[str, set[str]]) -> list[frozenset[str]]:
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)
-def test_files_are_read_without_pickle(path):
+def test_files_are_read_without_pickle(path: Path) -> None:
     if path == UNPICKLER:
         return
     assert not within(imports(path) - {"pickle"}, *UNPICKLERS, "pickle")  # pickle itself: for the name of its error
@@ -242,8 +254,8 @@ def test_files_are_read_without_pickle(path):
         assert ast.unparse(call.func) != "torch.load" or words.get("weights_only") == "True"
 
 
-def test_the_one_unpickler_finds_a_fixed_list_of_stand_ins_only():
-    tree = ast.parse(UNPICKLER.read_text(encoding="utf-8"))
+def test_the_one_unpickler_finds_a_fixed_list_of_stand_ins_only() -> None:
+    tree = parse(UNPICKLER)
     bases = [ast.unparse(base) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for base in node.bases]
     assert bases.count("pickle.Unpickler") == 1
     assert not {"pickle.load", "pickle.loads", "np.load"} & {ast.unparse(call.func) for call in calls(UNPICKLER)}

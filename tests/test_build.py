@@ -1,5 +1,7 @@
 """What build.py makes: all that is needed, nothing else, and the same bytes from the same sources."""
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WHEEL = f"stc_mocap-{stc_core.__version__}-py3-none-any.whl"
 ZIP = f"stc_mocap-{stc_core.__version__}.zip"
 SOURCES = ("stc_core", "blender_addon", "weights", "LICENSES")
-ROOMS = ("stc_core", "blender_addon")
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
 FILES = ("build.py", "pyproject.toml", "README.md", "LICENSE", "constraints.txt")
 
 
@@ -77,10 +79,54 @@ def test_the_wheel_inside_is_the_wheel_beside(dist: Path, extension: zipfile.Zip
 
 def test_the_wheel_holds_the_core_the_addon_the_weights_and_the_models(sources: Path, dist: Path) -> None:
     names = zipfile.ZipFile(dist / WHEEL).namelist()
-    core = {path.relative_to(sources).as_posix() for room in ROOMS for path in (sources / room).rglob("*.py")}
+    core = {path.relative_to(sources).as_posix() for path in (sources / "stc_core").rglob("*.py")}
+    addon = {path.relative_to(sources).as_posix() for path in (sources / "blender_addon").rglob("*.py")}
     weights = {f"stc_core/weights/{path.name}" for path in (sources / "weights").glob("*.*") if path.suffix != ".png"}
-    assert core | weights | {"stc_core/convert/report/page.html"} <= set(names)
-    assert not [name for name in names if name.startswith("tests")]
+    assert core | weights | {"stc_core/convert/report/page.html", "stc_core/py.typed"} <= set(names)
+    assert {f"stc_core/for_blender/{name}" for name in addon} <= set(names)
+
+
+def test_the_wheel_installs_one_package_and_nothing_beside_it(dist: Path) -> None:
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(dist / WHEEL).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"stc_core"}
+
+
+def test_an_installed_wheel_finds_its_addon(dist: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(dist / WHEEL).extractall(tmp_path)
+    code = (
+        "import importlib.util as u, stc_core.assets as a; print(a.find_addon()); print(u.find_spec('blender_addon'))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert process.stdout.strip() == str(tmp_path / "stc_core" / "for_blender"), process.stderr
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    found = re.search(r"^## \[([^]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None and found[1] in (stc_core.__version__, "Unreleased")
+
+
+def test_every_locked_package_has_hashes_and_the_version_that_the_tests_run_with() -> None:
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", normalise((ROOT / "constraints.txt").read_text()), re.MULTILINE))
+    locked = re.findall(
+        r"^([\w.-]+)==(\S+)[^\n]*\\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", normalise(lock()), re.MULTILINE
+    )
+    assert len(locked) == len(re.findall("==.*\\\\$", lock(), re.MULTILINE)) > 40
+    assert {name: pins[name] for name, _, _ in locked if name in pins} == {n: v for n, v, _ in locked if n in pins}
+    assert {"torch", "numpy", "mediapipe", "distributed"} <= {name for name, _, _ in locked} & pins.keys()
+
+
+def lock() -> str:
+    return (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+
+def normalise(text: str) -> str:
+    """Names as an index writes them."""
+    return re.sub(r"^[\w.-]+(?===)", lambda name: re.sub(r"[-_.]+", "-", name[0]).lower(), text, flags=re.MULTILINE)
 
 
 def test_the_wheel_says_its_licences_and_holds_them(dist: Path) -> None:

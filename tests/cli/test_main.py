@@ -142,7 +142,15 @@ def test_a_rig_without_an_armature_is_a_sentence(tmp_path: Path) -> None:
     head = struct.pack("<4sII", b"glTF", 2, 20 + len(node)) + struct.pack("<I4s", len(node), b"JSON")
     (tmp_path / "stone.glb").write_bytes(head + node)
     save_motion(synthetic.walk(seconds=0.5), tmp_path / "walk.npz")
-    words = [tmp_path / "walk.npz", "--to", "fbx", "--rig", tmp_path / "stone.glb", "--out", tmp_path / "out"]
+    words: list[str | Path] = [
+        tmp_path / "walk.npz",
+        "--to",
+        "fbx",
+        "--rig",
+        tmp_path / "stone.glb",
+        "--out",
+        tmp_path / "out",
+    ]
     process = run("convert", *words)
     assert process.returncode == 1 and "Traceback" not in process.stderr
     assert "stone.glb" in process.stderr and "armature" in process.stderr
@@ -157,11 +165,16 @@ def test_wrong_flags_are_exit_code_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_cancelling_leaves_no_file_behind(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "stc_core", "capture", str(SAMPLE), "--out", str(tmp_path), "--events"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     # a program started in the background, or after nohup, ignores SIGINT
     heed = signal.SIG_DFL if number == signal.SIGINT else signal.SIG_IGN
-    started = {"env": ENVIRONMENT, "preexec_fn": lambda: signal.signal(signal.SIGINT, heed)}
-    with subprocess.Popen(command, text=True, **pipes, **started) as child:
+    with subprocess.Popen(
+        command,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, heed),
+    ) as child:
         assert child.stdout is not None
         for line in child.stdout:
             event = from_line(line)
@@ -271,7 +284,7 @@ def test_capture_writes_every_take_the_longest_first(clip_with_cut: Path, tmp_pa
 
 def test_convert_writes_every_take_and_skips_them_the_next_time(clip_with_cut: Path, tmp_path: Path) -> None:
     shutil.copy(clip_with_cut, tmp_path)
-    words = ["convert", tmp_path, "--out", tmp_path, "--to", "bvh"]
+    words: list[str | Path] = ["convert", tmp_path, "--out", tmp_path, "--to", "bvh"]
     assert "1 converted" in run(*words).stdout
     names = {path.name for path in tmp_path.iterdir()} - {".stc-mocap", "report.html", "shots.mp4"}
     assert names == {f"shots_take{n}.{suffix}" for n in (1, 2) for suffix in ("npz", "bvh")}

@@ -12,12 +12,11 @@ import pytest
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.pipeline import CaptureConfig
 from stc_core.capture.video import VideoConfig
-from stc_core.convert import convert_clip as module
 from stc_core.convert.convert_clip import ExportOptions, check_blender, convert_clip, make_tasks
 from stc_core.convert.inputs import Input
 from stc_core.convert.store.record import Task
 from stc_core.errors import UserError
-from stc_core.events import Note, ignore
+from stc_core.events import Event, Note, ignore
 from stc_core.motion.bvh import read_bvh
 from stc_core.motion.motion import save_motion
 from stc_core.plain_values import from_plain, to_plain
@@ -105,7 +104,8 @@ def test_a_file_that_is_no_motion_is_a_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in is a script")
 def test_blender_is_asked_and_what_it_made_is_taken(motion: Path, tmp_path: Path) -> None:
-    work, told = tmp_path / "work", []
+    work = tmp_path / "work"
+    told: list[Event] = []
     work.mkdir()
     task = task_of(motion, blender=blender(tmp_path, GOOD), rig="/rigs/hero.fbx", bone_map="/rigs/bones.json")
     made = convert_clip(task, ["fbx", "glb"], motion, work, told.append)
@@ -130,7 +130,9 @@ def test_blender_is_asked_and_what_it_made_is_taken(motion: Path, tmp_path: Path
         work,
         told.append,
     )
-    asked = json.loads(told[-1].message)
+    last = told[-1]
+    assert isinstance(last, Note)
+    asked = json.loads(last.message)
     assert asked[:3] == ["--background", "--factory-startup", "--python"] and Path(asked[3]).name == "headless.py"
     assert asked[4] == "--" and asked[-2:] == ["--skeleton", "unreal"]
 
@@ -151,7 +153,7 @@ def test_what_blender_cannot_do_is_a_sentence(motion: Path, tmp_path: Path, body
 
 
 def test_without_blender_it_is_said_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"no bpy\. Run: pip install"):
         check_blender("")
     with pytest.raises(UserError, match="no program /lost/blender"):

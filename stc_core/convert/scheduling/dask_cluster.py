@@ -30,7 +30,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distributed import Client, Future, KilledWorker, Security
-from distributed.comm import connect
+from distributed.comm.core import connect
 
 from ... import __version__
 from ...errors import UserError
@@ -54,7 +54,7 @@ class _Job:
     """A clip that was submitted. worker: the address of who is at it, "" until it says so."""
 
     task: Task
-    future: Future
+    future: Future[str]
     worker: str = ""
     number: int = 0
     heard_at: float = 0.0

@@ -55,7 +55,7 @@ def page(browser: Any, path: Path) -> Any:
 def names(page: Any) -> list[str]:
     """The clips that are seen, from above to below."""
     script = "return [...document.querySelectorAll('tbody')].filter(b => b.offsetHeight).map(b => b.dataset.name)"
-    return page.execute_script(script)
+    return list(page.execute_script(script))
 
 
 def click(page: Any, selector: str) -> None:

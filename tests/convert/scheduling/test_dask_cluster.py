@@ -40,10 +40,8 @@ CUDA = {"lift": {"device": "cuda"}}
 def started(*words: str, path: str = str(ROOT)) -> Iterator[subprocess.Popen[bytes]]:
     """A `dask` command of a user, in a process group that ends with the test."""
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(
-        [sys.executable, "-m", "dask", *words], cwd=ROOT, env=env, start_new_session=True, **quiet
-    ) as it:
+    command, quiet = [sys.executable, "-m", "dask", *words], subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, stdout=quiet, stderr=quiet) as it:
         try:
             yield it
         finally:
@@ -171,7 +169,7 @@ def test_a_clip_whose_worker_went_waits_for_another_and_does_not_hang(tmp_path: 
     folder, told = folder_of(tmp_path / "in", a="well"), Told()
     (clip,) = make_tasks(folder, tmp_path / "out")
     work = DaskCluster([clip], RunConfig(stall_s=0.0), fake_conversion.make, Tally(told, 0, 1, []))
-    work._client = type("Empty", (), {"status": "running", "nthreads": lambda: {}})
+    work._client = type("Empty", (), {"status": "running", "nthreads": lambda: {}})  # type: ignore[assignment]
     work._jobs["1"] = dask_cluster._Job(clip, type("Pending", (), {"done": lambda: False}))  # type: ignore[arg-type]
     work._handle_message("1", "tcp://gone", "")
     work._count_workers()

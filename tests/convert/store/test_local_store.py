@@ -467,7 +467,7 @@ def test_what_a_killed_run_left_half_made_is_cleared(task: Task) -> None:
 
 def test_a_full_disk_is_said_before_the_work(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(local_store.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     record, asked = convert(task)
     assert not asked and "The disk is full" in record.error and status(task) == "waiting"
 

@@ -60,7 +60,7 @@ def write(url: str, text: str) -> None:
 
 def read(url: str) -> str:
     with fsspec.open(url, "r") as file:
-        return file.read()
+        return str(file.read())
 
 
 def there(store: str) -> set[str]:
