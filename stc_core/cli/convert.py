@@ -102,7 +102,7 @@ def _conclude(
     if summary.failed:
         counts += " (add --retry to try again those that did not change)"
     if found.unreadable:
-        counts += f", {len(found.unreadable)} folders unreadable"
+        counts += f", {len(found.unreadable)} folder{'s' * (len(found.unreadable) > 1)} unreadable"
     is_complete = not (summary.failed or found.unreadable)
     if not flags.events:
         print(f"{counts}; {flags.out}", flush=True)

@@ -65,7 +65,7 @@ def _clear(work: Path) -> None:
     """Remove what killed runs left; links are removed, not followed, and what has another name is not ours."""
     for path in work.iterdir():
         if path.is_dir() and not path.is_symlink():
-            if path.name.startswith((WORK_PREFIX, "tmp")):  # tmp: of version 0.1
+            if path.name.startswith((WORK_PREFIX, "tmp")):  # tmp: of earlier checkouts
                 shutil.rmtree(path)
         elif ".partial" in path.name or path.suffix in (".json", ".here", ".html"):
             path.unlink()

@@ -29,6 +29,7 @@ MOTION, SUMMARY = "motion", "summary"
 REPORT = "report.html"
 FORMAT = 3
 _OLD_SUMMARY, _OLD_SUMMARIES = "look", "looks"  # what format 2 called them
+_TASK = "clip"  # the task's name in the file, which all formats share
 _TAKE = "_take"
 _KEY = re.compile(r"[a-z0-9]+(_take[1-9][0-9]{0,5})?")
 _MAX_RECORD_BYTES = 16 << 20  # chosen: ours have some kilobytes
@@ -162,7 +163,8 @@ def is_inside(path: str) -> bool:
 
 def format_record(record: Record) -> str:
     """A record as JSON, in ASCII: names need not be text."""
-    return json.dumps({"format": FORMAT, **to_plain(record)}, indent=1)
+    plain = to_plain(record)
+    return json.dumps({"format": FORMAT, _TASK: plain.pop("task"), **plain}, indent=1)
 
 
 def parse_record(text: str) -> Record:
@@ -173,8 +175,9 @@ def parse_record(text: str) -> Record:
         raise ValueError("nested too deeply") from None
     if not isinstance(plain, dict) or plain.get("format") not in (2, FORMAT):
         raise ValueError("no record of a format that is known here")
-    plain = _from_format_2(plain) if plain["format"] == 2 else plain
-    record = from_plain(Record, {key: value for key, value in plain.items() if key != "format"})
+    plain = {"task" if key == _TASK else key: value for key, value in plain.items()}
+    plain = _from_format_2(plain) if plain.pop("format") == 2 else plain
+    record = from_plain(Record, plain)
     _check_paths(record)
     return record
 
@@ -205,8 +208,8 @@ def _check_paths(record: Record) -> None:
 
 
 def _from_format_2(plain: dict[str, Any]) -> dict[str, Any]:
-    """What version 0.1 wrote, in today's words."""
-    words = {"clip": "task", "asked": "fingerprint", "passing": "transient"}
+    """What earlier checkouts wrote, in today's words."""
+    words = {"asked": "fingerprint", "passing": "transient"}
     plain = {words.get(key, key): value for key, value in plain.items()}
     task, results = plain.get("task"), plain.get("results")
     if isinstance(task, dict):

@@ -181,7 +181,7 @@ def test_a_clip_recorded_before_there_were_summaries_needs_only_that(task: Task)
     convert(task)
     (path,) = (Path(task.out) / FOLDER / "clips").iterdir()
     plain = json.loads(path.read_text())
-    del plain["task"]["summary"]
+    del plain["clip"]["summary"]
     path.write_text(json.dumps(plain))
     assert convert(replace(task, summary=1))[1] == ["summary"]
 
@@ -385,7 +385,7 @@ def test_a_record_with_a_wrong_value_costs_nothing_but_itself(task: Task, fields
 @pytest.mark.parametrize("name", ["../walk", "/walk", "a/../../b", ".stc-mocap/clips/x", ""])
 def test_a_record_of_an_impossible_name_is_not_believed(task: Task, name: str) -> None:
     convert(task)
-    edit_record(task, lambda plain: plain["task"].update(name=name))
+    edit_record(task, lambda plain: plain["clip"].update(name=name))
     assert LocalStore(task.out).load_all() == []
 
 
@@ -395,13 +395,13 @@ def test_a_record_nested_without_end_is_not_believed(task: Task) -> None:
     assert status(task) == "waiting" and convert(task)[0].state == "done"
 
 
-def test_a_record_of_version_0_1_is_read(task: Task) -> None:
+def test_a_record_of_the_former_format_is_read(task: Task) -> None:
     convert(task)
     path = LocalStore(task.out).record_path(task)
     plain = json.loads(path.read_text())
     old = {key: plain[key] for key in ("state", "source", "error", "notes", "started", "seconds", "stages")}
     old |= {"format": 2, "asked": plain["fingerprint"], "passing": False}
-    old["clip"] = {key: value for key, value in plain["task"].items() if key not in ("summary", "overwrite")} | {
+    old["clip"] = {key: value for key, value in plain["clip"].items() if key not in ("summary", "overwrite")} | {
         "look": 0
     }
     old["results"] = {

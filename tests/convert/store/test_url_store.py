@@ -99,7 +99,7 @@ def test_results_and_record_are_put_where_they_belong(task: Task, store: str) ->
     assert status(task) == "done" and store_of(task).load(task) == record and record.task == task
     assert open_store(task.out).list_results() == {f"{store}/out/takes/walk.npz", f"{store}/out/takes/walk.bvh"}
     (name,) = fsspec.filesystem("memory").glob(f"{store}/out/{FOLDER}/clips/*.json")
-    plain = json.loads(read(f"memory://{name}"))["task"]
+    plain = json.loads(read(f"memory://{name}"))["clip"]
     assert (plain["source"], plain["out"]) == (task.source, task.out)
 
 
