@@ -28,6 +28,7 @@ from ..capture.lift import LiftConfig, lift
 from ..capture.pipeline import WEIGHTS
 from ..capture.pose import CameraIntrinsics, Landmarks, Pose2D, resample_evenly
 from ..errors import UserError
+from ..geometry.rotation import normalise
 from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
 from ..training.augment.windows import body_height
@@ -53,7 +54,9 @@ class NetworkErrors:
     origin. distance: no alignment, pelvis at the origin, the true body as tall as the network predicts it. knee, elbow:
     absolute errors of the angle. straight_knee, straight_elbow: predicted minus true flexion of limbs whose true
     flexion is below 15 degrees, seen from the front; the `_all` ones from anywhere. tilt: how far the predicted body
-    leans against the true one, over the clip; lean: its part towards the camera (positive) or away from it.
+    leans against the true one, over the clip; lean: its part towards the camera (positive) or away from it. Networks that
+    predict up: up, the angle from their mean up to the true one in camera axes; upright_tilt, the predicted body's lean
+    once the predicted up is set upright.
     """
 
     pa_mm: float
@@ -67,6 +70,8 @@ class NetworkErrors:
     straight_elbow_all_deg: float | None
     tilt_deg: float
     lean_deg: float
+    up_deg: float | None = None
+    upright_tilt_deg: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,19 +101,23 @@ def evaluate_network(model: STCFormer, detected: DetectedClip, config: LiftConfi
     intrinsics = CameraIntrinsics(focal_px=float(clip.camera.K[0, 0]), image_size=clip.camera.image_size)
     lifted = lift(detected.keypoints(model), model, intrinsics, config)
     estimate = lifted.joints[:, [lifted.layout.index(name) for name in COMMON]]
-    return measure_errors(estimate, clip, model.config.body_height_m)
+    return measure_errors(estimate, clip, model.config.body_height_m, lifted.up)
 
 
-def measure_errors(estimate: Array, clip: Known, body_height_m: float = 0.0) -> NetworkErrors:
+def measure_errors(
+    estimate: Array, clip: Known, body_height_m: float = 0.0, predicted_up: Array | None = None
+) -> NetworkErrors:
     """Errors of joints (T, 13, 3), metres, in the axes of the clip's camera, pelvis at 0.
 
-    body_height_m: how tall a body the estimate is meant to be; 0 where it is true to size.
+    body_height_m: how tall a body the estimate is meant to be; 0 where it is true to size. predicted_up (T, 3): unit
+    vectors in camera axes, where the network predicts up.
     """
     camera = clip.camera
     in_camera = clip.rows(COMMON) @ camera.R.T + camera.t
     truth = in_camera - in_camera[:, :1]
     true_up = camera.R @ np.array([0.0, 0.0, 1.0])
     up = metrics.clip_alignment(estimate, truth).R.T @ true_up  # where the upright body's up is in the estimate
+    mean_up = None if predicted_up is None else normalise(predicted_up.mean(0))
     flexion, true_flexion = (180.0 - metrics.joint_angles(points, ANGLES) for points in (estimate, truth))
     from_front = np.abs(_azimuth(truth, in_camera[:, 0])) < FRONT_DEG
     excess = {
@@ -123,10 +132,17 @@ def measure_errors(estimate: Array, clip: Known, body_height_m: float = 0.0) -> 
         distance_mm=metrics.MM * metrics.mpjpe(estimate, truth * _height_ratio(clip, body_height_m)),
         knee_deg=float(errors[:, _KNEES].mean()),
         elbow_deg=float(errors[:, _ELBOWS].mean()),
-        tilt_deg=float(np.degrees(np.arccos(np.clip(up @ true_up, -1.0, 1.0)))),
+        tilt_deg=_angle_deg(up, true_up),
         lean_deg=_lean_towards_camera(up, true_up),
+        up_deg=None if mean_up is None else _angle_deg(mean_up, true_up),
+        upright_tilt_deg=None if mean_up is None else _angle_deg(up, mean_up),
         **excess,
     )
+
+
+def _angle_deg(a: Array, b: Array) -> float:
+    """The angle between two unit vectors (3,)."""
+    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
 
 
 def _azimuth(truth: Array, ray: Array) -> Array:
@@ -168,6 +184,8 @@ _COLUMNS = (
     ("straight elbow °", "straight_elbow_all_deg"),
     ("tilt °", "tilt_deg"),
     ("lean °", "lean_deg"),
+    ("up °", "up_deg"),
+    ("upright tilt °", "upright_tilt_deg"),
 )
 
 
