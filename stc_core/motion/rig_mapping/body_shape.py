@@ -25,7 +25,7 @@ _SIDES = (LEFT, RIGHT)
 _UPS = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, -1.0))
 _MAX_CANDIDATES = 24  # the children of longest reach that are compared in pairs
 # fractions of the body's height, chosen:
-_FOOT_HEIGHT, _MIN_LEG, _MIN_ARM = 0.15, 0.25, 0.2
+_FOOT_HEIGHT, _MIN_LEG, _MIN_ARM = 0.15, 0.25, 0.2  # how low a leg ends; how far it goes down; how far an arm reaches
 _MIN_ARM_ASIDE = 0.08  # how far an arm reaches from the middle at least
 _TRUNK_RISE = 0.2  # how far the trunk rises over the middle of the legs at least
 _HEAD_END_BELOW_TOP, _MIN_HEAD = 0.05, 0.055  # how far below the highest bone a head's end is; a head's length

@@ -55,7 +55,7 @@ class NameIndex:
 
 
 def find_preset(bones: Sequence[str], names: Sequence[BoneName]) -> tuple[RigPreset | None, Findings]:
-    """The listed rig of which most joints are there, and these."""
+    """Find the preset of which most joints are there, and these joints; None where no preset fits."""
     index, lowered = NameIndex(names), "\n".join(bones).lower()
     top: tuple[float, RigPreset | None, Findings] = (0.0, None, {})
     for rig in PRESETS:
@@ -67,12 +67,12 @@ def find_preset(bones: Sequence[str], names: Sequence[BoneName]) -> tuple[RigPre
             + (_MARK_BONUS if has_mark else -_MARK_BONUS if rig.marks else 0.0)
         )
         score += _BONE_BONUS * sum(len(chain) for chain, _ in found.values())
-        if score > top[0] and _fits(rig, found):
+        if score > top[0] and _is_match(rig, found):
             top = (score, rig, found)
     return top[1], top[2]
 
 
-def _fits(rig: RigPreset, found: Findings) -> bool:
+def _is_match(rig: RigPreset, found: Findings) -> bool:
     """Whether enough of a preset is there, with both segments of a limb."""
     limbs = [{f"{side}_{joint}" for joint in pair} for pair in _SEGMENTS for side in SIDES]
     return len(found) >= max(_MIN_JOINTS, len(_list_bones(rig)) * _MIN_FRACTION) and any(
