@@ -55,6 +55,8 @@ class _Header:
     """joint -> the offset of its end site"""
     channels: list[tuple[int, str]] = field(default_factory=list)
     """(joint, "Xposition" or "Zrotation" …) in the order of a frame's values"""
+    known_channels: set[tuple[int, str]] = field(default_factory=set)
+    """the same"""
 
 
 def read_bvh(path: Path, unit_m: float = 0.01) -> Motion:
@@ -132,6 +134,7 @@ def _parse_hierarchy(lines: list[tuple[int, str]]) -> _Header:
             stack.pop()
             if not stack:
                 raise Damaged(f"line {number} closes a brace that was not opened")
+            joint = stack[-1]
         elif word == "OFFSET":
             _add_offset(header, joint, in_tip, [_parse_number(text, number) for text in rest], number)
         elif word == "CHANNELS":
@@ -158,9 +161,10 @@ def _add_channels(header: _Header, joint: int, words: list[str], number: int) ->
         raise Damaged(f"line {number} has channels that cannot be read")
     if int(words[0][:9]) != len(channels):
         raise Damaged(f"line {number} names {len(channels)} channels where it promises {quote(words[0])}")
-    if set(channels) & set(header.channels[-len(channels) - 6 :]) or len(set(channels)) < len(channels):
+    if len(set(channels)) < len(channels) or not header.known_channels.isdisjoint(channels):
         raise Damaged(f"line {number} has a channel twice")
     header.channels += channels
+    header.known_channels |= set(channels)
 
 
 def _check_tree(header: _Header, stack: list[int]) -> None:

@@ -88,13 +88,14 @@ def is_printable(text: str) -> bool:
 
 
 def check_names(names: Sequence[str], what: str) -> None:
-    """Check names of joints, bones or landmarks (`what`), each of which may stand once."""
-    unique: set[str] = set()
+    """Check names of joints, bones or landmarks (`what`): each may stand once, however its words are spaced."""
+    unique: set[tuple[str, ...]] = set()
     for name in names:
         check_name(name, what)
-        if name in unique:
+        words = tuple(name.split())
+        if words in unique:
             raise Damaged(f"two {what}s have the name {quote(name)}")
-        unique.add(name)
+        unique.add(words)
 
 
 def check_parents(parents: Sequence[int]) -> None:
@@ -162,10 +163,11 @@ def _parse_float(text: str) -> float:
 
 
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    built = dict(pairs)
-    if len(built) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise Damaged(f"its JSON has the key {quote(next(key for key in keys if keys.count(key) > 1))} twice")
+    built: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in built:
+            raise Damaged(f"its JSON has the key {quote(key)} twice")
+        built[key] = value
     return built
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import lzma
 import math
+import os
 import struct
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,8 @@ _MAX_FILE_BYTES = 4 << 30  # ten hours at 30 frames per second are about 1 GiB
 _MAX_UNPACKED_BYTES = 8 << 30
 _HARMLESS_BYTES = 256 << 20  # that much may unpack from any file; more only from one that is large itself
 _MAX_RATIO = 50  # of unpacked to packed bytes, for arrays beyond that: those of people who move reach 3
-_MAX_MEMBERS = 200
+_MAX_MEMBERS, _MAX_DIRECTORY_BYTES = 200, 1 << 20
+_MAX_END_BYTES = (1 << 16) + 22  # of the record at the end and its comment
 _MAX_HEADER_BYTES = 10_000  # numpy's own limit
 _MAX_DIMENSIONS, _MAX_SIZE = 8, 1 << 40  # beyond, numpy cannot shape even an empty array
 _KINDS = "biufU"  # bool, integers, floats, text
@@ -41,6 +43,7 @@ def read_npz(path: Path, keys: Collection[str]) -> dict[str, NDArray[Any]]:
     """
     with open_file(path, _MAX_FILE_BYTES) as file:
         try:
+            _check_directory(file)
             with zipfile.ZipFile(file) as archive:
                 members = _list_members(archive)
                 return {
@@ -52,6 +55,28 @@ def read_npz(path: Path, keys: Collection[str]) -> dict[str, NDArray[Any]]:
             raise Damaged("it is not a whole .npz archive") from None
         except (NotImplementedError, RuntimeError):  # another compression; encrypted
             raise Damaged("its archive is encrypted or packed in a way that numpy does not use") from None
+
+
+def _check_directory(file: BinaryIO) -> None:
+    """Check how many members the archive's end promises, before zipfile makes an object of each.
+
+    The records are those of the zip format's specification (APPNOTE 4.3.14 to 4.3.16); zip64's is there from 2 GiB on.
+    """
+    end = file.seek(0, os.SEEK_END)
+    start = max(end - _MAX_END_BYTES, 0)
+    file.seek(start)
+    tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) < at + 22:
+        raise zipfile.BadZipFile
+    counts, sizes = [struct.unpack_from("<H", tail, at + 10)[0]], [struct.unpack_from("<L", tail, at + 12)[0]]
+    if start + at >= 76 and tail[max(at - 20, 0) : at].startswith(b"PK\6\7"):
+        file.seek(start + at - 76)
+        record = file.read(56)
+        counts.append(struct.unpack_from("<Q", record, 32)[0])
+        sizes.append(struct.unpack_from("<Q", record, 40)[0])
+    if counts[-1] > _MAX_MEMBERS or sizes[-1] > _MAX_DIRECTORY_BYTES:
+        raise Damaged(f"it holds {counts[-1]} arrays")
 
 
 def _list_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

@@ -176,6 +176,14 @@ ODD = {
 }
 
 
+def test_channels_after_a_joints_children_are_its_own(tmp_path: Path) -> None:
+    root = "  CHANNELS 6 Xposition Yposition Zposition Yrotation Zrotation Xrotation\n"
+    late = TWO_JOINTS.replace(root, "").replace("  }\n}\nMOTION", "  }\n" + root + "}\nMOTION")
+    late = late.replace("10 90 20 0 0 0 0 0 0", "0 0 0 10 90 20 0 0 0").replace(FRAME, "90 0 0 10 90 20 90 0 0")
+    plain = read_bvh(write_text_file(tmp_path, TWO_JOINTS))
+    assert np.array_equal(read_bvh(write_text_file(tmp_path, late)).positions(), plain.positions())
+
+
 @pytest.mark.parametrize("kind", ODD)
 def test_files_that_are_only_odd_are_read_alike(kind: str, tmp_path: Path) -> None:
     (tmp_path / "odd.bvh").write_bytes(ODD[kind].encode())

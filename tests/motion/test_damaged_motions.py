@@ -8,6 +8,7 @@ import pickle
 import resource
 import struct
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -262,6 +263,7 @@ DAMAGES: dict[str, tuple[Callable[[Arrays], object], str]] = {
     "names in a table": (put("joint_names", lambda names: names[:, None]), "joint_names does not hold from 1"),
     "fewer names": (put("joint_names", lambda names: names[:-1]), "parents does not hold"),
     "two names the same": (rename_joint("head"), "two joints have the name 'head'"),
+    "two names the same but for blanks": (rename_joint(" head"), "two joints have the name 'head'"),
     "a name with a line break": (rename_joint("hips\n}"), "cannot be shown"),
     "a name with an escape": (rename_joint("\x1b[2J"), "cannot be shown"),
     "a name with half a pair": (rename_joint("a\udc80"), "cannot be shown"),
@@ -340,6 +342,27 @@ def test_files_that_are_only_odd_are_read_and_become_finite_bvh(kind: str, tmp_p
     assert np.isfinite(motion.positions()).all()
     write_bvh(motion, tmp_path / "odd.bvh")
     assert "nan" not in (tmp_path / "odd.bvh").read_text() and "inf" not in (tmp_path / "odd.bvh").read_text()
+
+
+@pytest.mark.parametrize("claimed", [None, 3])
+def test_an_archive_of_a_hundred_thousand_members_is_refused_before_they_are_listed(
+    tmp_path: Path, claimed: int | None
+) -> None:
+    with zipfile.ZipFile(tmp_path / "many.npz", "w") as archive:
+        for number in range(100_000):
+            archive.writestr(f"{number}.npy", b"")
+    if claimed:  # the end lies about their number, but not about the directory's size
+        content = bytearray((tmp_path / "many.npz").read_bytes())
+        at = content.rfind(b"PK\x05\x06")
+        struct.pack_into("<HH", content, at + 8, claimed, claimed)
+        locator = content.rfind(b"PK\x06\x07")
+        struct.pack_into("<QQ", content, locator - 56 + 24, claimed, claimed)
+        (tmp_path / "many.npz").write_bytes(content)
+    tracemalloc.start()
+    assert "it holds" in refuse(tmp_path / "many.npz")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 << 20
 
 
 def test_every_truncation_is_a_sentence(tmp_path: Path) -> None:

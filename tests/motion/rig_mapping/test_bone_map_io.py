@@ -111,6 +111,10 @@ DAMAGES: dict[str, tuple[Callable[[Data], object], str]] = {
     "deep and closed": (lambda data: "[" * 60 + "]" * 60, "nested"),
     "a number of many digits": (lambda data: '{"version": ' + "9" * 5000 + "}", "too long"),
     "a number beyond": (lambda data: '{"version": 1e999}', "too large"),
+    "many keys, one twice": (
+        lambda data: "{" + "".join(f'"{i}": 1, ' for i in range(200_000)) + '"0": 1}',
+        "'0' twice",
+    ),
     "a key twice": (lambda data: '{"version": 1, "version": 1}', "'version' twice"),
 }
 
