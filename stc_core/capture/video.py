@@ -147,6 +147,10 @@ def _check_file(path: Path) -> None:
         raise UserError(f"There is no file {path}.", "Check the path.")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty.", "Copy or record the video again.")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}).", "Check your right to read it.") from None
 
 
 def _limit_range(path: Path, config: VideoConfig, timing: _Timing) -> tuple[VideoConfig, _Timing]:

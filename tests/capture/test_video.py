@@ -256,3 +256,14 @@ def test_an_end_beyond_the_videos_is_the_videos_with_a_note(tmp_path: Path) -> N
     (note,) = beyond.notes
     assert "end at 8 s" in note and "2.00 s long" in note and str(path) in note
     assert open_video(path, VideoConfig(end_s=2.02)).notes == ()
+
+
+def test_a_video_that_may_not_be_read_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.mp4").write_text("a video")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UserError, match=r"x\.mp4 cannot be read \(Permission denied\)"):
+        open_video(tmp_path / "x.mp4", VideoConfig())

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,3 +113,33 @@ def test_formats() -> None:
     for words, why in (("bvh,c3d", "“c3d” is no format that we write"), (" ,", "No format was named")):
         with pytest.raises(UserError, match=why):
             parse_formats(words)
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have a folder be one that may not be read, whoever runs the tests."""
+    real = os.scandir
+
+    def scan(path: str | os.PathLike[str]) -> Any:
+        if Path(path) == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+
+
+@pytest.mark.parametrize("arg", ["in", "in/**/*.mp4", "in/*/*.mp4", "list.txt"])
+def test_a_folder_within_that_cannot_be_read_is_named_and_the_rest_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arg: str
+) -> None:
+    touched(tmp_path / "in" / "open" / "x.mp4", tmp_path / "in" / "closed" / "y.mp4")
+    (tmp_path / "list.txt").write_text("in\n")
+    forbid(monkeypatch, tmp_path / "in" / "closed")
+    found = find_inputs([str(tmp_path / arg)])
+    assert [entry.name for entry in found.inputs] == ["open/x"]
+    assert found.unreadable == ((tmp_path / "in" / "closed", "Permission denied"),)
+
+
+def test_an_input_folder_that_cannot_be_read_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touched(tmp_path / "in" / "x.mp4")
+    forbid(monkeypatch, tmp_path / "in")
+    assert f"The folder {tmp_path / 'in'} cannot be read (Permission denied)" in sentence(tmp_path / "in")

@@ -308,7 +308,7 @@ def _check_scheduler(address: str, security: Security) -> None:
 
     try:
         asyncio.run(shake_hands())
-    except (OSError, asyncio.TimeoutError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, asyncio.TimeoutError, ValueError, TypeError, RuntimeError, MemoryError, OverflowError) as error:
         raise _no_scheduler(address, error) from None
 
 

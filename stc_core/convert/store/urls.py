@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +24,7 @@ from ...events import Progress, Report, ignore
 
 SILENCE_S = 20.0  # chosen: a server that says nothing for so long says nothing
 MAX_UNDECLARED_BYTES = 2 << 30  # chosen: an honest server declares a size; this is an hour of ordinary video
+MIN_BYTES_PER_S, PATIENCE_S = 10 << 10, 60.0  # chosen: after this time, a server that sends less only keeps us busy
 MIN_FREE_BYTES = 1 << 30  # chosen: left on the disk for everybody else
 
 
@@ -173,7 +175,7 @@ def _errors() -> tuple[type[BaseException], ...]:
 
 
 def _options(url: str) -> dict[str, Any]:
-    """For HTTP: how long to wait. How long all takes is not bounded, since a video may be large."""
+    """For HTTP: how long to wait for the next bytes. How long all takes is not bounded, since a video may be large."""
     if urlsplit(url).scheme not in ("http", "https"):
         return {}
     import aiohttp
@@ -185,9 +187,14 @@ def _bounded(url: str, path: Path, report: Report) -> Any:
     """An fsspec callback that reports the bytes fetched, and stops where they do not end or do not fit."""
     from fsspec.callbacks import Callback
 
+    began = time.monotonic()
+
     class Bounds(Callback):  # type: ignore[misc]
         def call(self, *_: Any, **__: Any) -> None:
             report(Progress("fetch", self.value, self.size or 0))
+            seconds = time.monotonic() - began
+            if seconds > PATIENCE_S and self.value < MIN_BYTES_PER_S * seconds:
+                raise UserError(f"{url} sends less than {MIN_BYTES_PER_S >> 10} KiB a second.", "Fetch it yourself.")
             limit = self.size or MAX_UNDECLARED_BYTES
             if self.value > limit:
                 what = f"{url} sends more than {'it declared' if self.size else f'{limit >> 20} MiB without a size'}."

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
@@ -287,6 +289,60 @@ def test_without_a_scheduler_it_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     for nobody in ("tcp://127.0.0.1:1", "nonsense://127.0.0.1:1"):
         with pytest.raises(UserError, match=f"No Dask scheduler answers at {nobody}"):
             convert(folder, tmp_path / "out", RunConfig(scheduler=nobody))
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n" + b"x" * 4096])
+def test_another_server_at_the_address_is_said_in_a_set_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    monkeypatch.setattr(dask_cluster, "_CONNECT_S", 0.5)
+    folder = folder_of(tmp_path / "in", a="well")
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(answer)
+            time.sleep(3.0)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        where = f"tcp://127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(UserError, match=f"No Dask scheduler answers at {where}"):
+            convert(folder, tmp_path / "out", RunConfig(scheduler=where))
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "http://127.0.0.1:1", "tcp://", "tcp://127.0.0.1", "tls://127.0.0.1:1"]
+)
+def test_an_address_that_is_none_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr(dask_cluster, "_CONNECT_S", 0.5)
+    folder = folder_of(tmp_path / "in", a="well")
+    with pytest.raises(UserError, match=f"No Dask scheduler answers at {address}"):
+        convert(folder, tmp_path / "out", RunConfig(scheduler=address))
+    with pytest.raises(UserError, match=r"There is no file .*lost\.pem"):
+        convert(folder, tmp_path / "out", RunConfig(scheduler="tls://127.0.0.1:1", tls_ca=tmp_path / "lost.pem"))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
+def test_a_cluster_over_tls(tmp_path: Path) -> None:
+    """One certificate that signs itself is the authority, the server's and the client's."""
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    subprocess.run([*command, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    flags = ["--tls-ca-file", str(cert), "--tls-cert", str(cert), "--tls-key", str(key), "--no-dashboard"]
+    file = tmp_path / "scheduler.json"
+    place = ["--host", "tls://127.0.0.1", "--port", "0", "--scheduler-file", str(file)]
+    folder = folder_of(tmp_path / "in", a="well")
+    with started("scheduler", *place, *flags):
+        assert wait_for(file.exists) and wait_for(lambda: bool(file.read_text()))
+        where = json.loads(file.read_text())["address"]
+        assert where.startswith("tls://")
+        with started("worker", where, *flags):
+            config = RunConfig(scheduler=where, tls_ca=cert, tls_cert=cert, tls_key=key)
+            assert convert(folder, tmp_path / "out", config).converted == 1
+        with pytest.raises(UserError, match="Name certificates by --tls-ca"):
+            convert(folder, tmp_path / "other", RunConfig(scheduler=where))
 
 
 def test_a_cluster_without_workers_is_waited_for_and_a_scheduler_that_goes_is_said(
