@@ -48,18 +48,20 @@ class ImportTarget:
 
 @dataclass(kw_only=True)
 class JobEntry:
-    """A job as the panel shows it. due: it is to be imported automatically; delay_reason: why that has not happened
-    yet.
-    """
+    """A job as the panel shows it."""
 
     job: Job
     status: Status
     target: ImportTarget | None
     imported: bool
     dismissed: bool
+    """taken off the list by the user"""
     due: bool = False
+    """it is to be imported automatically"""
     delay_reason: str = ""
+    """why that has not happened yet"""
     fault: str = ""
+    """why it could not be imported"""
 
 
 @dataclass(kw_only=True)
@@ -275,7 +277,7 @@ def _import_if_free(entry: JobEntry) -> None:
         show_message(result.sentence)
     except UserError as error:
         entry.fault = str(error)
-        show_message(entry.fault, is_error=True)
+        show_message(f"{entry.job.name} is captured but cannot be imported. {entry.fault}", is_error=True)
 
 
 def _resolve_target(target: ImportTarget) -> tuple[bpy.types.Scene | None, bpy.types.Object | None, str]:

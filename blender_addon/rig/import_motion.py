@@ -25,6 +25,8 @@ from .apply import ApplyResult, apply_motion
 from .rollback import restore_on_error
 
 HUMANOID_HEIGHT_M = 1.70
+_MIN_SIZE_M = 0.01
+"""a body whose longest bone is shorter is none; chosen"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,8 @@ def import_source(source: MotionSource, scene: bpy.types.Scene, obj: bpy.types.O
     Raises UserError where it cannot be; the file then is as it was.
     """
     motion = read_motion_file(source.motion)
+    if np.abs(motion.skeleton.offsets[1:]).max(initial=0.0) < _MIN_SIZE_M:
+        raise UserError(f"{source.motion} is damaged: its bones have no length.", "Capture the video again.")
     raw, notes = _read_raw(source.raw)
     with restore_on_error(scene, obj):
         obj = obj or create_mapped_armature(motion.skeleton, source.name, scene)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -261,6 +262,22 @@ def test_a_strip_that_is_being_tweaked_is_left_alone(scene: bpy.types.Scene, mot
     assert obj.animation_data.use_tweak_mode
     with pytest.raises(UserError, match="tweaked"):
         apply_motion(obj, motion, None, UNLOCKED_FEET, scene)
+
+
+def test_a_linked_armature_is_refused_and_the_remedy_is_an_override(
+    scene: bpy.types.Scene, motion: Motion, tmp_path: Path
+) -> None:
+    sample_rigs.create_humanoid()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (found, chosen):
+        chosen.objects = found.objects
+    (obj,) = chosen.objects
+    bpy.context.scene.collection.objects.link(obj)
+    with pytest.raises(UserError, match=r"Person is linked from another file\. Make an override of it"):
+        apply_motion(obj, motion, None, UNLOCKED_FEET, bpy.context.scene)
+    override = obj.override_create(remap_local_usages=True)
+    assert apply_motion(override, motion, None, UNLOCKED_FEET, bpy.context.scene).action
 
 
 def test_rigs_that_cannot_be_keyed_are_refused_before_anything_changes(scene: bpy.types.Scene, motion: Motion) -> None:
