@@ -80,11 +80,11 @@ def start_setup(base: str, user_folder: Path, build: str, wheels_folder: Path | 
     if any(not job.poll().is_over for job in find_setups(user_folder)):
         raise UserError("An engine is being set up already.", "Wait for it, or cancel it.")
     python, (source, constraints) = find_base_python(base), _locate_source()
-    place = paths.make_folder(user_folder / "engine", "environment")
-    asked = {"python": python, "build": build, "wheels": wheels_folder or "", "folder": place}
-    command = [python, _SCRIPT, source, "setup", place, build, constraints, wheels_folder or ""]
+    target = paths.make_folder(user_folder / "engine", "environment")
+    request = {"python": python, "build": build, "wheels": wheels_folder or "", "folder": target}
+    command = [python, _SCRIPT, source, "setup", target, build, constraints, wheels_folder or ""]
     folder = paths.make_folder(user_folder / "setups", "setup")
-    return launch_job([str(word) for word in command], folder, "setup", _SETUP_STAGES, asked)
+    return launch_job([str(word) for word in command], folder, "setup", _SETUP_STAGES, request)
 
 
 def start_check(python: Path, folder: Path) -> Job:
@@ -96,8 +96,8 @@ def start_check(python: Path, folder: Path) -> Job:
         if job.kind == "check" and job.poll().is_over:
             shutil.rmtree(job.folder, ignore_errors=True)
     command = [str(word) for word in (python, _SCRIPT, _locate_source()[0], "check", python, stc_core.__version__)]
-    place = paths.make_folder(folder, "check")
-    return launch_job(command, place, "check", {"check": 1.0}, {"python": python})
+    target = paths.make_folder(folder, "check")
+    return launch_job(command, target, "check", {"check": 1.0}, {"python": python})
 
 
 def get_check_message(status: Status) -> str:

@@ -65,7 +65,7 @@ def export_usd(path: Path) -> None:
     """Z up, in metres; textures go to a folder `textures` beside it. On a full disk Blender's exporter only prints."""
     bpy.ops.wm.usd_export(filepath=str(path), selected_objects_only=True, export_animation=True, allow_unicode=True)
     if not _is_complete_usd(path):
-        raise OSError(errno.EIO, "The disk did not take all of it")
+        raise OSError(errno.EIO, "The disk is full")
 
 
 EXPORTERS: dict[str, Callable[[Path], None]] = {"fbx": export_fbx, "glb": export_glb, "usd": export_usd}
@@ -79,8 +79,8 @@ def _is_complete_usd(path: Path) -> bool:
     content = path.read_bytes() if path.exists() else b""
     if len(content) < 24:
         return False
-    place = struct.unpack_from("<q", content, 16)[0]
-    return len(content) >= place + 8 and len(content) >= place + 8 + 32 * struct.unpack_from("<q", content, place)[0]
+    offset = struct.unpack_from("<q", content, 16)[0]
+    return len(content) >= offset + 8 and len(content) >= offset + 8 + 32 * struct.unpack_from("<q", content, offset)[0]
 
 
 def _rescale_glb_times(path: Path, last_s: float) -> None:

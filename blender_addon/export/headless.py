@@ -147,7 +147,7 @@ def _prepare_scene(
     else:
         obj, bone_map = _create_armature(motion, options.skeleton, unit_m)
     scene = bpy.context.scene
-    scene.name = name  # exporters call the take so
+    scene.name = name  # exporters name the animation after it
     keyframes.set_scene_fps(scene, motion.fps)
     apply_options = apply.ApplyOptions(
         name=name, start_frame=0.0, set_scene_range=True, lock_feet=options.rig is not None

@@ -21,9 +21,9 @@ from stc_core.events import Failed, to_line
 SUPERVISED = "STC_MOCAP_SUPERVISED"
 """set in the environment of the process that does the work"""
 OPEN_LIMIT_S = 180
-"""how long a rig may take to be opened; the largest of ours takes 4 s; chosen"""
+"""how long a rig may take to be opened; the rigs that we test with take up to 0.7 s; chosen"""
 MEMORY_LIMIT_BYTES = 8 << 30
-"""the most that Blender may allocate for a rig; the largest of ours takes 0.6 GB; chosen"""
+"""the most that Blender may allocate for a rig; with the rigs that we test with it takes 0.3 GB in all; chosen"""
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 

@@ -12,7 +12,7 @@ from .. import paths
 from .job import Job, launch_job
 
 CAPTURE_STAGES = {"detect": 0.82, "follow": 0.0, "lift": 0.12, "smooth": 0.01, "ground": 0.03, "solve": 0.02}
-"""each stage's fraction of a capture's time: measured on the sample, on two processor cores"""
+"""each stage's fraction of a capture's time, roughly: for the progress bar"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class CaptureRequest:
     tilt_deg: float | None = None
     """how far the camera looks down; None: found from the motion"""
     person: str = ""
-    """whom to follow of several: left, middle or right; "": the one who is largest and longest to be seen"""
+    """whom to follow of several: left, middle or right; "": the person who is largest and in view the longest"""
 
     def make_args(self, out: Path) -> list[str]:
         """The arguments of `stc_core capture`; `out` is the motion file to write."""

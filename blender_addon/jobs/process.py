@@ -27,8 +27,8 @@ _PYTHON_VARIABLES = (
 def make_environment(pythonpath: Path | None = None) -> dict[str, str]:
     """Our environment without what would lead another Python to Blender's libraries; UTF-8, unbuffered."""
     kept = {name: value for name, value in os.environ.items() if name not in _PYTHON_VARIABLES}
-    told = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
-    return kept | told | ({} if pythonpath is None else {"PYTHONPATH": str(pythonpath)})
+    added = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
+    return kept | added | ({} if pythonpath is None else {"PYTHONPATH": str(pythonpath)})
 
 
 def start_process(
@@ -121,9 +121,11 @@ def _read_identity_linux(pid: int) -> str:
 
 
 def _read_identity_ps(pid: int) -> str:
-    asked = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    state, _, began = asked.stdout.strip().partition(" ")
-    return "" if not state or state.startswith("Z") else began.strip()
+    finished = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    state, _, started = finished.stdout.strip().partition(" ")
+    return "" if not state or state.startswith("Z") else started.strip()
 
 
 def _read_identity_windows(pid: int) -> str:

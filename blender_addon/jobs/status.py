@@ -10,7 +10,7 @@ from pathlib import Path
 from stc_core.events import Progress
 
 STALLED_S = 60.0
-"""an engine that has been silent for so long may hang; chosen: a stage's slowest event takes some 20 s"""
+"""an engine that has been silent for so long may hang; chosen"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -186,7 +186,7 @@ def _set_rotation_modes(obj: bpy.types.Object, animation: BoneAnimation, mode: s
     return [f"The rotation mode of {_format_names(changed)} {what}"] if changed else []
 
 
-# --- what must be at rest, and what stands in the way -----------------------------------------------------------------
+# --- rest values, and what interferes with the keyframes --------------------------------------------------------------
 
 
 def _key_rest_values(
@@ -225,8 +225,11 @@ def _find_dependencies(
 
 def _find_offsets(bone: bpy.types.PoseBone) -> Iterator[tuple[str, Any]]:
     """Yield the channels of a pose bone that are not at rest, each with its value at rest."""
-    turn = {"QUATERNION": ("rotation_quaternion", (1.0, 0.0, 0.0, 0.0)), "AXIS_ANGLE": ("rotation_axis_angle", None)}
-    channel, rest = turn.get(bone.rotation_mode, ("rotation_euler", (0.0, 0.0, 0.0)))
+    channels = {
+        "QUATERNION": ("rotation_quaternion", (1.0, 0.0, 0.0, 0.0)),
+        "AXIS_ANGLE": ("rotation_axis_angle", None),
+    }
+    channel, rest = channels.get(bone.rotation_mode, ("rotation_euler", (0.0, 0.0, 0.0)))
     rest = rest or (0.0, *bone.rotation_axis_angle[1:])
     for name, value in (("location", (0.0,) * 3), (channel, rest), ("scale", (1.0,) * 3)):
         if not np.allclose(getattr(bone, name), value, atol=1e-6):
@@ -274,5 +277,5 @@ def _find_moved_bones(bone: bpy.types.PoseBone, constraint: bpy.types.Constraint
 
 def _format_names(names: list[str]) -> str:
     """Join names for a sentence; of many the first few, and how many others there are."""
-    shown = names if len(names) <= _MAX_NAMES + 1 else [*names[:_MAX_NAMES], f"{len(names) - _MAX_NAMES} others"]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
+    listed = names if len(names) <= _MAX_NAMES + 1 else [*names[:_MAX_NAMES], f"{len(names) - _MAX_NAMES} others"]
+    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}" if listed else ""

@@ -96,11 +96,11 @@ def get_confidence_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
 
 def find_doubtful_ranges(obj: bpy.types.Object, fps: float) -> tuple[DoubtfulRange, ...]:
     """The doubtful frame ranges of the armature's action, in time order; fps: the scene's frame rate."""
-    seen = read_curves(obj)
-    frames, lowest = seen.pop("", (np.zeros(0), np.zeros(0)))
+    curves = read_curves(obj)
+    frames, lowest = curves.pop("", (np.zeros(0), np.zeros(0)))
     stretches = []
     for start, end in _find_runs(frames, lowest < DOUBTFUL_BELOW, _MAX_GAP_S * fps, _MIN_RANGE_S * fps):
-        within = {part: _min_score(*curve, start, end) for part, curve in seen.items()}
+        within = {part: _min_score(*curve, start, end) for part, curve in curves.items()}
         parts = sorted((part for part in within if within[part] < DOUBTFUL_BELOW), key=lambda part: within[part])
         stretches.append(
             DoubtfulRange(start=start, end=end, parts=tuple(parts), lowest=_min_score(frames, lowest, start, end))

@@ -100,14 +100,14 @@ def sample_pose(obj: bpy.types.Object, rest: RestPose, frames: Array, unit_m: fl
     """
     matrices, window_manager = np.empty((len(frames), len(rest.bones), 4, 4)), bpy.context.window_manager
     window_manager.progress_begin(0, len(frames))
-    with _make_temporary_scene(obj) as stage:
+    with _make_temporary_scene(obj) as scene_copy:
         for number, (row, frame) in enumerate(zip(matrices, frames, strict=True)):
             window_manager.progress_update(number)
             whole = int(np.floor(frame))
-            stage.frame_set(whole, subframe=float(frame - whole))
-            seen = obj.evaluated_get(stage.view_layers[0].depsgraph)
-            world = np.array(seen.matrix_world)
-            row[:] = world @ np.array([seen.pose.bones[name].matrix for name in rest.bones])
+            scene_copy.frame_set(whole, subframe=float(frame - whole))
+            evaluated = obj.evaluated_get(scene_copy.view_layers[0].depsgraph)
+            world = np.array(evaluated.matrix_world)
+            row[:] = world @ np.array([evaluated.pose.bones[name].matrix for name in rest.bones])
     window_manager.progress_end()
     axes = matrices[..., :3, :3]
     axes = axes / np.linalg.norm(axes, axis=-2, keepdims=True)
@@ -117,12 +117,12 @@ def sample_pose(obj: bpy.types.Object, rest: RestPose, frames: Array, unit_m: fl
 @contextmanager
 def _make_temporary_scene(obj: bpy.types.Object) -> Iterator[bpy.types.Scene]:
     """A scene with the armature and what it depends on: evaluating it does not touch the objects themselves."""
-    stage = bpy.data.scenes.new("STC Mocap sampling")
+    scene_copy = bpy.data.scenes.new("STC Mocap sampling")
     try:
-        stage.collection.objects.link(obj)
-        yield stage
+        scene_copy.collection.objects.link(obj)
+        yield scene_copy
     finally:
-        bpy.data.scenes.remove(stage)
+        bpy.data.scenes.remove(scene_copy)
 
 
 def _make_metadata(obj: bpy.types.Object, action: bpy.types.Action, record: provenance.Provenance) -> dict[str, Any]:

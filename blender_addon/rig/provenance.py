@@ -156,11 +156,11 @@ def switch_action(obj: bpy.types.Object, action: bpy.types.Action, other: bpy.ty
 
 def _replace_in_strip(strip: bpy.types.NlaStrip, other: bpy.types.Action) -> None:
     """Put another action into the strip and keep its timing."""
-    place = (strip.frame_start, strip.frame_end, strip.action_frame_start, strip.action_frame_end)
+    timing = (strip.frame_start, strip.frame_end, strip.action_frame_start, strip.action_frame_end)
     strip.action = other
     _choose_slot(strip)
-    strip.action_frame_start, strip.action_frame_end = place[2:]
-    strip.frame_start, strip.frame_end = place[:2]
+    strip.action_frame_start, strip.action_frame_end = timing[2:]
+    strip.frame_start, strip.frame_end = timing[:2]
 
 
 def _choose_slot(player: bpy.types.AnimData | bpy.types.NlaStrip) -> None:

@@ -18,7 +18,7 @@ from ..rig import provenance
 
 _CATEGORY = "STC Mocap"
 _PIXELS_PER_LETTER = 6.7
-"""of Blender's default font at scale 1, measured on the panel's pictures"""
+"""a letter's width in Blender's default font at scale 1, on average; chosen"""
 _MAX_JOBS = 8
 _MAX_LOG_LINES = 6
 _STAGE_LABELS = {
@@ -296,11 +296,11 @@ class STC_MOCAP_PT_jobs(_SubPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("stc_mocap.import_motion", text="Import Motion File", icon="IMPORT")
         row.operator("stc_mocap.refresh_jobs", text="", icon="FILE_REFRESH")
-        shown = [entry for entry in monitor.entries() if _is_listed(entry)]
-        for entry in shown[:_MAX_JOBS]:
+        listed = [entry for entry in monitor.entries() if _is_listed(entry)]
+        for entry in listed[:_MAX_JOBS]:
             _draw_job(layout, context, entry)
-        if len(shown) > _MAX_JOBS:
-            layout.label(text=f"and {len(shown) - _MAX_JOBS} more")
+        if len(listed) > _MAX_JOBS:
+            layout.label(text=f"and {len(listed) - _MAX_JOBS} more")
 
 
 def _is_listed(entry: monitor.JobEntry) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Work with a captured action: its raw twin, its camera, its doubtful frames."""
+"""Work with a captured action: its raw counterpart, its camera, its doubtful frames."""
 
 from pathlib import Path
 
