@@ -3,7 +3,7 @@
     python -m stc_core.evaluation.detector_errors --clips DIR [--out FILE.json] [--picture FILE.png]
 
 Detects in clips of known truth (`tests.benchmarks.ground_truth.render --noise`), fits the figures that
-stc_core/training/augment/detector_noise.py draws errors from, and checks them: statistics of the detector's errors, and
+stc_core/augment/detector_noise.py draws errors from, and checks them: statistics of the detector's errors, and
 of errors drawn for the same bodies before the same cameras from figures that were fitted without that clip, as a table
 and a picture. The figures written to --out are of all clips. Clips and their mirror images are fitted together, so left
 and right err alike.
@@ -28,25 +28,25 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
+from ..augment.detector_noise import (
+    BURST_LIMIT,
+    CONSTANT_S,
+    HIDDEN,
+    LIMBS,
+    MIDPOINTS,
+    OUTSIDE,
+    VISIBLE,
+    DetectorErrors,
+    contralateral_weight,
+    parse_errors,
+)
+from ..augment.occlusion import body_directions, find_self_occlusion, torso_length
+from ..augment.virtual_camera import NoiseConfig, simulate_detector
 from ..capture.detect.config import DetectConfig
 from ..capture.landmark_map import landmark_weights, map_landmarks
 from ..capture.layout import BODY27
 from ..capture.pose import Landmarks
 from ..geometry.intervals import find_runs
-from ..training.augment.detector_noise import (
-    BURST_LIMIT,
-    CONSTANT_S,
-    HIDDEN,
-    LIMBS,
-    MIDDLES,
-    OUTSIDE,
-    SEEN,
-    Errors,
-    errors_of,
-    pulled,
-)
-from ..training.augment.occlusion import directions, hidden_by_body, torso_length
-from ..training.augment.virtual_camera import NoiseConfig, detected
 from .ground_truth import Known, all_known, mediapipe
 
 NAMES = BODY27.names
@@ -109,7 +109,7 @@ class Observed:
 
     @property
     def states(self) -> Tensor:
-        states = torch.where(hidden_by_body(self.joints), HIDDEN, SEEN)
+        states = torch.where(find_self_occlusion(self.joints), HIDDEN, VISIBLE)
         return states.masked_fill((self.exact.abs() > self.half).any(-1), OUTSIDE)
 
 
@@ -165,7 +165,7 @@ class Rest:
 
 
 def fit(clips: list[Observed]) -> dict[str, Any]:
-    """The figures of `Errors`, as JSON."""
+    """The figures of `DetectorErrors`, as JSON."""
     both = [mirrored for clip in clips for mirrored in (clip, clip.mirror_landmarks())]
     bias, lag_s, pull = constant_part(both)
     rests = [_rest(clip, bias, lag_s, pull) for clip in both]
@@ -180,19 +180,21 @@ def fit(clips: list[Observed]) -> dict[str, Any]:
         "landmarks": list(NAMES),
         "bias": _rounded(bias),
         "lag_s": _rounded(lag_s),
-        "pull": _rounded(pull),
+        "contralateral_bias": _rounded(pull),
         "groups": GROUP.tolist(),
         "times_s": list(TIMES_S),
-        "shares": [_rounded(lasting(whitened, rests, g == GROUP, (SEEN, HIDDEN))) for g in range(len(GROUPS))],
-        "mixing": _rounded(mixing(whitened, rests, (SEEN,))),
+        "time_fractions": [
+            _rounded(lasting(whitened, rests, g == GROUP, (VISIBLE, HIDDEN))) for g in range(len(GROUPS))
+        ],
+        "covariance_factor": _rounded(mixing(whitened, rests, (VISIBLE,))),
         "knots": list(KNOTS),
         "spread": _rounded(spread),
         "growth_s": round(growth, 4),
         "burst": _rounded(bursts(rests, spread)),
         "level": round(levels(rests, spread), 4),
         "visibility": _rounded(visibilities(rests)),
-        "visibility_shares": _rounded(lasting(ranks, rests, GROUP >= 2, (SEEN, HIDDEN, OUTSIDE))),
-        "visibility_mixing": _rounded(mixing(ranks, rests, (SEEN, HIDDEN, OUTSIDE))),
+        "visibility_time_fractions": _rounded(lasting(ranks, rests, GROUP >= 2, (VISIBLE, HIDDEN, OUTSIDE))),
+        "visibility_covariance_factor": _rounded(mixing(ranks, rests, (VISIBLE, HIDDEN, OUTSIDE))),
         "swaps": {limb: swaps(clips, limb) for limb in LIMBS},
         "gaps": gaps(clips),
     }
@@ -212,9 +214,9 @@ def _usable(clip: Observed) -> Tensor:
 
 def _columns(clip: Observed) -> Tensor:
     """How the five body-fixed directions, a second's movement and the way to the twin show (T, 27, 2, 7)."""
-    along = directions(clip.joints)
+    along = body_directions(clip.joints)
     shown = (along[..., :2] - clip.exact[..., None, :] * along[..., 2:]).transpose(-1, -2)
-    twin = (clip.exact[:, MIRROR] - clip.exact) / clip.unit * pulled(clip.visibility)[..., None]
+    twin = (clip.exact[:, MIRROR] - clip.exact) / clip.unit * contralateral_weight(clip.visibility)[..., None]
     return torch.cat([shown, -clip.velocity[..., None], twin[..., None]], -1)
 
 
@@ -222,10 +224,10 @@ def constant_part(clips: list[Observed]) -> tuple[Tensor, Tensor, Tensor]:
     """bias (27, 5), lag_s (27,) and pull (27,), by robust least squares; none for middles, which follow others."""
     columns = torch.cat([_columns(clip) for clip in clips])
     offset, usable = torch.cat([clip.offset for clip in clips]), torch.cat([_usable(clip) for clip in clips])
-    sure = torch.cat([(clip.states == SEEN) & (clip.visibility > 0.8) for clip in clips])
+    sure = torch.cat([(clip.states == VISIBLE) & (clip.visibility > 0.8) for clip in clips])
     values = torch.zeros(len(NAMES), 7)
     for k, name in enumerate(NAMES):
-        if name not in MIDDLES:
+        if name not in MIDPOINTS:
             rows = usable[:, k] & sure[:, k]
             values[k, :6] = _robust_fit(columns[rows, k][..., :6], offset[rows, k])
             values[k, 6] = _pull(columns[:, k], offset[:, k], values[k], usable[:, k])
@@ -281,7 +283,7 @@ def _pooled(rests: list[Rest]) -> Pooled:
 def sizes(rests: list[Rest]) -> Tensor:
     """spread (3, 27, N) by medians. Rare cases lean on the landmark's group, a group's on the state before."""
     pooled, members = _pooled(rests), [torch.tensor(np.flatnonzero(g == GROUP)) for g in range(len(GROUPS))]
-    seen = pooled.usable & (pooled.states == SEEN)
+    seen = pooled.usable & (pooled.states == VISIBLE)
     own = torch.stack([pooled.logs[seen[:, k], k].median() for k in range(len(NAMES))])
     spread = torch.zeros(3, len(NAMES), len(KNOTS))
     for group in members:
@@ -472,12 +474,12 @@ def _spells_of(flags: list[Tensor], clips: list[Observed]) -> list[float]:
 # --- the check: the same statistics of errors measured and drawn -----------------------------------------------------
 
 
-def drawn(clip: Observed, errors: Errors, times: int, seed: int) -> list[Observed]:
+def drawn(clip: Observed, errors: DetectorErrors, times: int, seed: int) -> list[Observed]:
     """The clip as the figures say it would be detected, `times` over."""
     config = NoiseConfig(model="measured", hide=0.0, gap=0.0, rate_hz=clip.fps)
     torch.manual_seed(seed)
     joints = clip.joints.expand(times, -1, -1, -1)
-    keypoints, scores = detected(joints, clip.half.expand(times, -1), config, errors)
+    keypoints, scores = simulate_detector(joints, clip.half.expand(times, -1), config, errors)
     return [replace(clip, keypoints=k, visibility=s) for k, s in zip(keypoints, scores, strict=True)]
 
 
@@ -487,9 +489,9 @@ def statistics(clips: list[Observed]) -> dict[str, Any]:
     size = torch.cat([clip.offset.norm(dim=-1) for clip in clips])
     states, score = torch.cat([clip.states for clip in clips]), torch.cat([clip.visibility for clip in clips])
     found = torch.cat([clip.found for clip in clips])[:, None]
-    seen = [size[found[:, 0] & (states[:, k] == SEEN), k] for k in range(len(NAMES))]
+    seen = [size[found[:, 0] & (states[:, k] == VISIBLE), k] for k in range(len(NAMES))]
     bins = torch.bucketize(score, torch.tensor(EDGES[1:-1]))
-    limb, masks = torch.tensor(GROUP) >= 2, [clip.found[:, None] & (clip.states == SEEN) for clip in clips]
+    limb, masks = torch.tensor(GROUP) >= 2, [clip.found[:, None] & (clip.states == VISIBLE) for clip in clips]
     lags = range(0, 75)
     near = [clip.offset * (clip.offset.norm(dim=-1, keepdim=True) < 0.5) for clip in clips]
     own = [value - _mean_of(value, mask) for value, mask in zip(near, masks, strict=True)]
@@ -502,7 +504,7 @@ def statistics(clips: list[Observed]) -> dict[str, Any]:
         "high_by_score": [_q(size[:, limb][(found & (bins == b))[:, limb]], 0.9) for b in range(len(KNOTS))],
         "share_of_score": [float((found & (bins == b))[:, limb].sum() / found.sum() / limb.sum()) for b in range(7)],
         "hidden_score": [float(v) for v in _deciles(score[:, limb][(found & (states == HIDDEN))[:, limb]])],
-        "seen_score": [float(v) for v in _deciles(score[:, limb][(found & (states == SEEN))[:, limb]])],
+        "seen_score": [float(v) for v in _deciles(score[:, limb][(found & (states == VISIBLE))[:, limb]])],
         "correlation": correlations(own, masks, lags)[0].tolist(),
         "tail": [_q(size[found.expand_as(size)], q) for q in TAIL],
         "far": float((size[found.expand_as(size)] > 0.5).float().mean()),
@@ -530,7 +532,7 @@ def _clip_means(values: list[Tensor], masks: list[Tensor], k: int) -> float:
     return float(torch.stack(means).pow(2).mean().sqrt()) if means else float("nan")
 
 
-def compare(clips: list[Observed], errors: Errors, times: int = 12) -> tuple[dict[str, Any], dict[str, Any]]:
+def compare(clips: list[Observed], errors: DetectorErrors, times: int = 12) -> tuple[dict[str, Any], dict[str, Any]]:
     """Statistics of the detector's errors in the clips, and of drawn ones."""
     return statistics(clips), statistics([again for i, c in enumerate(clips) for again in drawn(c, errors, times, i)])
 
@@ -539,7 +541,7 @@ def compare_left_out(clips: list[Observed], folds: int, times: int = 6) -> tuple
     """The same, each clip's errors drawn from figures that were fitted without it."""
     made = []
     for fold in range(folds):
-        errors = errors_of(fit([clip for i, clip in enumerate(clips) if i % folds != fold]))
+        errors = parse_errors(fit([clip for i, clip in enumerate(clips) if i % folds != fold]))
         made += [again for i, clip in enumerate(clips) if i % folds == fold for again in drawn(clip, errors, times, i)]
     return statistics(clips), statistics(made)
 
@@ -615,9 +617,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--model", choices=["full", "heavy"], default="full")
     parser.add_argument("--folds", type=int, default=6, help="in how many parts clips are left out to check the fit")
-    parser.add_argument(
-        "--out", type=Path, help="figures; training reads stc_core/training/augment/detector_errors.json"
-    )
+    parser.add_argument("--out", type=Path, help="figures; training reads stc_core/augment/detector_errors.json")
     parser.add_argument("--picture", type=Path, help="measured against drawn")
     flags = parser.parse_args()
     clips = [observe(clip, DetectConfig(model=flags.model)) for clip in all_known(flags.clips)]

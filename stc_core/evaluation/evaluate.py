@@ -23,12 +23,12 @@ from ..assets import find_weights
 from ..capture.detect.config import DetectConfig, Network
 from ..capture.lift import LiftConfig
 from ..capture.pipeline import WEIGHTS, CaptureConfig
+from ..datasets.held_out import HELD_OUT_SUBJECTS
 from ..datasets.shards import Row, Shards, open_shards
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report
 from ..model.checkpoint import load_checkpoint, read_about
 from ..model.stcformer import STCFormer
-from ..training.batches import HELD_OUT
 from . import aggregate as figures
 from . import end_to_end as judge
 from . import plots
@@ -137,7 +137,7 @@ def _tested(source: Shards, config: EvaluateConfig) -> list[Row]:
     """The clips that count. Where nobody was held out and the source is named, it was held out as a whole."""
     protocol = _protocol(source)
     rows = [row for row in source.clips if row.frames]
-    wanted = config.subjects or (protocol.subjects if protocol else HELD_OUT)
+    wanted = config.subjects or (protocol.subjects if protocol else HELD_OUT_SUBJECTS)
     chosen = [row for row in rows if row.subject in wanted]
     whole = not config.subjects and protocol is None and source.source in config.sources
     return chosen or (rows if whole else [])

@@ -27,11 +27,11 @@ from ..capture.layout import BODY27, LAYOUTS
 from ..capture.lift import LiftConfig, lift
 from ..capture.pipeline import WEIGHTS
 from ..capture.pose import CameraIntrinsics, Landmarks, Pose2D, resample_evenly
+from ..datasets.body_height import body_height
 from ..errors import UserError
 from ..geometry.rotation import normalise
 from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
-from ..training.augment.windows import body_height
 from . import metrics
 from .cached_detections import detect_cached
 from .end_to_end import ANGLES, COMMON

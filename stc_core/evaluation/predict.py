@@ -16,16 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..augment.virtual_camera import CameraConfig, NoiseConfig, Projections, project
 from ..capture.layout import LAYOUTS
 from ..capture.lift import LiftConfig, choose_device, lift
 from ..capture.pose import CameraIntrinsics, Pose2D
+from ..datasets.body_height import body_height
 from ..datasets.shards import Row, Shards
 from ..events import Progress, Report
 from ..geometry.intervals import interpolate
 from ..model.normalization import along_ray, in_image
 from ..model.stcformer import STCFormer, flipped_mean
-from ..training.augment.virtual_camera import CameraConfig, NoiseConfig, Views, look
-from ..training.augment.windows import body_height
 from .end_to_end import Walk
 
 Array = NDArray[np.float64]
@@ -325,17 +325,17 @@ def _about_z(angle: float) -> Array:
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
-def _looked(bodies: Tensor, noise: NoiseConfig) -> Views:
+def _looked(bodies: Tensor, noise: NoiseConfig) -> Projections:
     """The same cameras in every run, whatever the noise."""
     with torch.random.fork_rng():
         torch.manual_seed(8)
-        return look(bodies, CameraConfig(), noise)
+        return project(bodies, CameraConfig(), noise)
 
 
 def _seen(
     source: str,
-    views: Views,
-    exact: Views,
+    views: Projections,
+    exact: Projections,
     abouts: tuple[About, ...],
     model: STCFormer,
     config: AskConfig,

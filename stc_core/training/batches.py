@@ -14,21 +14,17 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..augment.virtual_camera import CameraConfig, NoiseConfig, Projections, project
+from ..augment.windows import BodyConfig, draw_windows, load_motions
 from ..capture.layout import BODY27
+from ..datasets.body_height import BODY_HEIGHT_M
+from ..datasets.held_out import HELD_OUT_SUBJECTS
 from ..errors import UserError
 from ..model.normalization import along_ray
 from ..model.stcformer import UP_M, STCFormer, STCFormerConfig, flipped_mean
-from .augment.virtual_camera import CameraConfig, NoiseConfig, Views, look
-from .augment.windows import BODY_HEIGHT_M, BodyConfig, load_motions, windows
 from .recordings import load_recordings, windows_around
 
 Pair = tuple[Tensor, Tensor]
-# the unnamed takes of cmu_expmap may be of the held-out subjects
-HELD_OUT = tuple(
-    "cmu_07 cmu_09 cmu_13 cmu_14 prmd_s09 prmd_s10 "
-    "accad_male2 eyes_japan_a eyes_japan_b cmu_60 cmu_61 rocketbox_f "
-    "cmu_expmap_jumping cmu_expmap_directing_traffic cmu_expmap_basketball_signal cmu_expmap_running".split()
-)
 SHARES = {
     "ui_prmd": 0.13,
     "cmu_daz": 0.13,
@@ -74,7 +70,7 @@ class Feed(Protocol):
 class BodyFeedConfig:
     """Bodies, cameras and the detector's errors. recorded: share of windows from recorded pairs in the same folder."""
 
-    held_out: tuple[str, ...] = HELD_OUT
+    held_out: tuple[str, ...] = HELD_OUT_SUBJECTS
     recorded: float = 0.0
     body: BodyConfig = field(default_factory=BodyConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
@@ -111,8 +107,8 @@ class BodyFeed:
     def batch(self, step: int, chunk: int, chunks: int, count: int, frames: int) -> Pair:
         mine = _share(count, chunk, chunks)
         recorded = round(mine * self.config.recorded)
-        bodies = windows(self.motions, SHARES, mine - recorded, frames, self.network.rate_hz, self.config.body)
-        pair = feed(look(bodies, self.config.camera, self.config.noise), self.network)
+        bodies = draw_windows(self.motions, SHARES, mine - recorded, frames, self.network.rate_hz, self.config.body)
+        pair = feed(project(bodies, self.config.camera, self.config.noise), self.network)
         if not recorded or self.recorded is None:
             return pair
         middles = self.recorded.middles[torch.randint(len(self.recorded.middles), (recorded,), device=self._device)]
@@ -128,10 +124,10 @@ class BodyFeed:
         with torch.random.fork_rng():
             for motion in motions:
                 torch.manual_seed(7)
-                bodies = windows([motion], {}, count, 27, self.network.rate_hz, plain)
+                bodies = draw_windows([motion], {}, count, 27, self.network.rate_hz, plain)
                 for name, noise in (("exact", NoiseConfig(scale=0.0)), ("noisy", NoiseConfig())):
                     torch.manual_seed(8)
-                    tests[f"{motion.source} {name}"] = feed(look(bodies, CameraConfig(), noise), self.network)
+                    tests[f"{motion.source} {name}"] = feed(project(bodies, CameraConfig(), noise), self.network)
         return tests
 
 
@@ -179,7 +175,7 @@ def _share(count: int, chunk: int, chunks: int) -> int:
     return count // chunks + (chunk < count % chunks)
 
 
-def feed(views: Views, network: STCFormerConfig) -> Pair:
+def feed(views: Projections, network: STCFormerConfig) -> Pair:
     """The network's input, as its view and channels want it, and the truth in the axes it answers in."""
     truth = views.joints
     if network.up:

@@ -20,13 +20,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..assets import find_weights
+from ..augment.virtual_camera import CameraConfig, NoiseConfig, project
+from ..augment.windows import BodyConfig, SourceMotion, draw_windows
 from ..datasets.corrections import prepare_captured
 from ..errors import UserError
 from ..events import Done, Event, Failed, Note, Progress, Report, to_line
 from ..model.checkpoint import load_checkpoint, save_checkpoint
 from ..model.stcformer import STCFormer
-from .augment.virtual_camera import CameraConfig, NoiseConfig, look
-from .augment.windows import BodyConfig, Motions, windows
 from .batches import BodyFeed, BodyFeedConfig, Pair, feed, measure
 from .recordings import Recordings, load_recordings, windows_around
 from .train import in_bfloat16, mean_distance
@@ -196,7 +196,7 @@ def _one(
     model: STCFormer,
     old: STCFormer,
     shown: Recordings,
-    bodies: list[Motions],
+    bodies: list[SourceMotion],
     base: BodyFeed | None,
     optimiser: torch.optim.Optimizer,
 ) -> None:
@@ -214,7 +214,7 @@ def _one(
 
 
 def _batch(
-    config: FinetuneConfig, model: STCFormer, shown: Recordings, bodies: list[Motions], base: BodyFeed | None
+    config: FinetuneConfig, model: STCFormer, shown: Recordings, bodies: list[SourceMotion], base: BodyFeed | None
 ) -> Pair:
     """Windows of the corrections as the capture saw them and as virtual cameras do, and of the base."""
     frames = model.config.frames
@@ -224,14 +224,14 @@ def _batch(
     flip = torch.rand(len(middles), device=middles.device) < 0.5
     parts = [windows_around(shown, middles, frames, model.config, flip)]
     if virtual:
-        cut = windows(bodies, {}, virtual, frames, model.config.rate_hz, BodyConfig(swap_arms=0.0, swap_upper=0.0))
-        parts.append(feed(look(cut, CameraConfig(), NoiseConfig()), model.config))
+        cut = draw_windows(bodies, {}, virtual, frames, model.config.rate_hz, BodyConfig(swap_arms=0.0, swap_upper=0.0))
+        parts.append(feed(project(cut, CameraConfig(), NoiseConfig()), model.config))
     if base:
         parts.append(base.batch(0, 0, 1, config.windows - own, frames))
     return torch.cat([a for a, _ in parts]), torch.cat([b for _, b in parts])
 
 
-def _as_bodies(shown: Recordings) -> list[Motions]:
+def _as_bodies(shown: Recordings) -> list[SourceMotion]:
     """The takes shown, as bodies upright to the capture's camera, z up; none for other landmarks than body27."""
     if shown.layout != "body27":
         return []
@@ -242,7 +242,7 @@ def _as_bodies(shown: Recordings) -> list[Motions]:
         first, last = int(mine[0]), int(mine[-1])
         landmarks = shown.joints[first : last + 1] @ upright
         start, end = (torch.full((len(landmarks),), at, device=landmarks.device) for at in (0, len(landmarks) - 1))
-        bodies.append(Motions("corrected", landmarks, start, end, float(shown.fps[clip])))
+        bodies.append(SourceMotion("corrected", landmarks, start, end, float(shown.fps[clip])))
     return bodies
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..datasets.body_height import body_height
 from ..datasets.shards import Row, Shards, open_shards
 from ..errors import UserError
 from ..model.normalization import along_ray
 from ..model.stcformer import STCFormerConfig
-from .augment.windows import body_height
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
+from ..augment.windows import BONES
 from ..capture.layout import BODY27
 from ..errors import UserError
 from ..evaluation.plots import draw_curves
 from ..model.checkpoint import load_checkpoint, save_checkpoint
 from ..model.stcformer import STCFormer, STCFormerConfig
-from .augment.windows import BONES
 from .batches import BODY_NETWORK, BodyFeed, BodyFeedConfig, Feed, RecordedFeed, RecordedFeedConfig, measure
 
 _BONE_STARTS, _BONE_ENDS = [a for a, _ in BONES], [b for _, b in BONES]

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from stc_core.assets import find_weights
+from stc_core.augment.virtual_camera import CameraConfig, NoiseConfig, project
 from stc_core.capture.layout import BODY27
 from stc_core.datasets import shards
+from stc_core.datasets.body_height import BODY_HEIGHT_M, body_height
 from stc_core.events import Event, Note, Progress
 from stc_core.model.checkpoint import load_checkpoint
-from stc_core.training.augment.virtual_camera import CameraConfig, NoiseConfig, look
-from stc_core.training.augment.windows import BODY_HEIGHT_M, body_height
 from stc_core.training.batches import BodyFeed, BodyFeedConfig, measure
 from stc_core.training.finetune import WEIGHTS, FinetuneConfig, finetune
 from stc_core.training.recordings import load_recordings, windows_around
@@ -36,7 +36,7 @@ def seen(clip: torch.Tensor, fps: float, name: str) -> shards.Clip:
     low = at.floor().long().clamp(max=len(clip) - 2)
     body = (clip[low] + (clip[low + 1] - clip[low]) * (at - low)[:, None, None])[None]
     body = body * (BODY_HEIGHT_M / body_height(body))[:, None, None, None]
-    views = look(body, CAMERA, NoiseConfig())
+    views = project(body, CAMERA, NoiseConfig())
     pixels = views.keypoints[0].numpy() * FOCAL + np.array(SIZE) / 2
     joints = views.joints[0].numpy() + [0.0, 0.0, 4.0]  # its distance is not used
     scores = views.scores[0].numpy()

@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
+from stc_core.augment.virtual_camera import CameraConfig, NoiseConfig
+from stc_core.augment.windows import BodyConfig
 from stc_core.capture.layout import BODY27
 from stc_core.model.checkpoint import load_checkpoint
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
-from stc_core.training.augment.virtual_camera import CameraConfig, NoiseConfig
-from stc_core.training.augment.windows import BodyConfig
 from stc_core.training.batches import BODY_NETWORK, BodyFeed, BodyFeedConfig, Pair, measure
 from stc_core.training.recordings import load_recordings, windows_around
 from stc_core.training.train import TrainConfig, train

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from stc_core.augment.detector_noise import CONSTANT_S, VISIBLE, DetectorErrors, load_errors
+from stc_core.augment.occlusion import body_directions
 from stc_core.capture.layout import BODY27
 from stc_core.evaluation import detector_errors as noise
 from stc_core.evaluation.ground_truth import read_known
-from stc_core.training.augment.detector_noise import CONSTANT_S, SEEN, Errors, measured
-from stc_core.training.augment.occlusion import directions
 
 from ..truth.test_sample import SAMPLE
 
@@ -33,9 +33,9 @@ def bare(turn: float) -> noise.Observed:
 
 
 @pytest.fixture(scope="module")
-def known_errors() -> Errors:
+def known_errors() -> DetectorErrors:
     """Simple figures: nothing but a constant part, and errors that last 0.2 s."""
-    shipped = measured(torch.device("cpu"))
+    shipped = load_errors(torch.device("cpu"))
     bias = torch.zeros(27, 5)
     bias[[ANKLE, TWIN], 2] = 0.06
     bias[ANKLE, 0], bias[TWIN, 0] = 0.04, -0.04
@@ -44,10 +44,10 @@ def known_errors() -> Errors:
         shipped,
         bias=bias,
         lag_s=torch.full((27,), 0.02),
-        pull=torch.zeros(27),
+        contralateral_bias=torch.zeros(27),
         times_s=torch.tensor(noise.TIMES_S),
-        shares=shares.expand(4, -1),
-        mixing=torch.eye(27),
+        time_fractions=shares.expand(4, -1),
+        covariance_factor=torch.eye(27),
         spread=torch.full_like(shipped.spread, 0.02),
         burst=torch.zeros_like(shipped.burst),
         growth_s=torch.tensor(0.0),
@@ -58,37 +58,39 @@ def known_errors() -> Errors:
 
 
 @pytest.fixture(scope="module")
-def refitted(known_errors: Errors) -> tuple[list[noise.Observed], Errors]:
+def refitted(known_errors: DetectorErrors) -> tuple[list[noise.Observed], DetectorErrors]:
     drawn = [c for turn in range(6) for c in noise.drawn(bare(float(turn)), known_errors, 3, seed=turn)]
-    return drawn, noise.errors_of(noise.fit(drawn) | {"detector": "made"})
+    return drawn, noise.parse_errors(noise.fit(drawn) | {"detector": "made"})
 
 
-def test_the_constant_part_is_found(known_errors: Errors, refitted: tuple[list[noise.Observed], Errors]) -> None:
+def test_the_constant_part_is_found(
+    known_errors: DetectorErrors, refitted: tuple[list[noise.Observed], DetectorErrors]
+) -> None:
     clips, found = refitted
-    along = directions(clips[0].joints)
+    along = body_directions(clips[0].joints)
     shifts = [(e.bias[..., None] * along).sum(-2)[:, [ANKLE, TWIN]] for e in (found, known_errors)]
     assert (shifts[0] - shifts[1]).norm(dim=-1).mean() < 0.01
     assert found.lag_s[ANKLE] == pytest.approx(0.02, abs=0.008)
 
 
-def test_sizes_and_how_long_they_last_are_found(refitted: tuple[list[noise.Observed], Errors]) -> None:
+def test_sizes_and_how_long_they_last_are_found(refitted: tuple[list[noise.Observed], DetectorErrors]) -> None:
     found = refitted[1]
-    assert found.spread[SEEN, ANKLE, -1] == pytest.approx(0.02, rel=0.2)
+    assert found.spread[VISIBLE, ANKLE, -1] == pytest.approx(0.02, rel=0.2)
     assert found.burst[ANKLE, -1] < 0.3 and found.level < 0.1 and found.growth_s < 0.03
     for seconds in (0.1, 0.5):
-        after = float((found.shares[3] * torch.exp(-seconds / found.times_s.clamp(min=1e-6))).sum())
+        after = float((found.time_fractions[3] * torch.exp(-seconds / found.times_s.clamp(min=1e-6))).sum())
         assert after == pytest.approx(0.8 * math.exp(-seconds / 0.2) + 0.2, abs=0.12)
     assert found.times_s[-1] == CONSTANT_S
 
 
-def test_what_is_found_draws_alike(refitted: tuple[list[noise.Observed], Errors]) -> None:
+def test_what_is_found_draws_alike(refitted: tuple[list[noise.Observed], DetectorErrors]) -> None:
     clips, found = refitted
     true, made = noise.compare(clips[::3], found, times=3)
     assert made["tail"][:4] == pytest.approx(true["tail"][:4], rel=0.12)
     assert made["median"][ANKLE] == pytest.approx(true["median"][ANKLE], rel=0.15)
 
 
-def test_exchanged_legs_are_told_and_left_out(known_errors: Errors) -> None:
+def test_exchanged_legs_are_told_and_left_out(known_errors: DetectorErrors) -> None:
     clip = noise.drawn(bare(0.0), known_errors, 1, seed=1)[0]
     keypoints = clip.keypoints.clone()
     legs = [BODY27.index(name) for name in noise.LIMBS["legs"]]
@@ -100,7 +102,7 @@ def test_exchanged_legs_are_told_and_left_out(known_errors: Errors) -> None:
     assert not noise.swapped(crossed, "arms").any()
 
 
-def test_a_mirrored_clip_errs_alike(known_errors: Errors) -> None:
+def test_a_mirrored_clip_errs_alike(known_errors: DetectorErrors) -> None:
     clip = noise.drawn(bare(2.0), known_errors, 1, seed=2)[0]
     again = clip.mirror_landmarks()
     assert torch.allclose(again.offset[:, TWIN] * torch.tensor([-1.0, 1.0]), clip.offset[:, ANKLE], atol=1e-5)

@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 import torch
 
+from stc_core.augment.virtual_camera import CameraConfig, NoiseConfig, project
+from stc_core.augment.windows import BodyConfig, draw_windows, load_motions
 from stc_core.capture.layout import BODY27, H36M17, mirror_landmarks
 from stc_core.datasets import shards
+from stc_core.datasets.body_height import BODY_HEIGHT_M, body_height
+from stc_core.datasets.held_out import HELD_OUT_SUBJECTS
 from stc_core.errors import UserError
 from stc_core.model.checkpoint import load_checkpoint, read_about
 from stc_core.model.normalization import in_image
 from stc_core.model.stcformer import STCFormer
-from stc_core.training.augment.virtual_camera import CameraConfig, NoiseConfig, look
-from stc_core.training.augment.windows import BODY_HEIGHT_M, BodyConfig, body_height, load_motions, windows
 from stc_core.training.batches import (
     BODY_NETWORK,
-    HELD_OUT,
     BodyFeed,
     BodyFeedConfig,
     RecordedFeed,
@@ -48,19 +49,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_held_out_people_are_never_trained_on(data: Path) -> None:
-    (seen,), (held,) = load_motions(data, HELD_OUT, False), load_motions(data, HELD_OUT, True)
+    (seen,), (held,) = load_motions(data, HELD_OUT_SUBJECTS, False), load_motions(data, HELD_OUT_SUBJECTS, True)
     assert torch.allclose(seen.landmarks * 0.8, held.landmarks)
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="prepare"):
-        load_motions(tmp_path, HELD_OUT, False)
+        load_motions(tmp_path, HELD_OUT_SUBJECTS, False)
 
 
 def test_windows_are_pieces_of_the_motion_turned_and_scaled(data: Path) -> None:
     torch.manual_seed(0)
-    motions = load_motions(data, HELD_OUT, False)
-    cut = windows(motions, {}, 16, 9, 30.0, PLAIN)
+    motions = load_motions(data, HELD_OUT_SUBJECTS, False)
+    cut = draw_windows(motions, {}, 16, 9, 30.0, PLAIN)
     assert torch.allclose(body_height(cut), torch.tensor(BODY_HEIGHT_M), atol=1e-4)
     whole = (
         motions[0].landmarks
@@ -76,7 +77,7 @@ def test_windows_are_pieces_of_the_motion_turned_and_scaled(data: Path) -> None:
 
 def test_other_proportions_are_the_same_left_and_right(data: Path) -> None:
     torch.manual_seed(0)
-    cut = windows(load_motions(data, HELD_OUT, False), {}, 16, 3, 30.0, replace(PLAIN, stretch=0.2))
+    cut = draw_windows(load_motions(data, HELD_OUT_SUBJECTS, False), {}, 16, 3, 30.0, replace(PLAIN, stretch=0.2))
     at = {name: cut[:, 0, i] for i, name in enumerate(BODY27.names)}
     left = (at["left_hip"] - at["left_knee"]).norm(dim=-1)
     right = (at["right_hip"] - at["right_knee"]).norm(dim=-1)
@@ -85,7 +86,7 @@ def test_other_proportions_are_the_same_left_and_right(data: Path) -> None:
 
 def test_swapped_arms_hang_on_the_own_shoulders_at_their_length(data: Path) -> None:
     torch.manual_seed(0)
-    cut = windows(load_motions(data, HELD_OUT, False), {}, 16, 3, 30.0, replace(PLAIN, swap_arms=1.0))
+    cut = draw_windows(load_motions(data, HELD_OUT_SUBJECTS, False), {}, 16, 3, 30.0, replace(PLAIN, swap_arms=1.0))
     at = {name: cut[:, :, i] for i, name in enumerate(BODY27.names)}
     upper = (at["left_shoulder"] - at["left_elbow"]).norm(dim=-1)
     assert (upper / upper.mean() - 1).abs().max() < 0.05
@@ -93,7 +94,9 @@ def test_swapped_arms_hang_on_the_own_shoulders_at_their_length(data: Path) -> N
 
 def test_without_noise_the_keypoints_are_the_projected_joints(data: Path) -> None:
     torch.manual_seed(0)
-    views = look(windows(load_motions(data, HELD_OUT, False), {}, 32, 5, 20.0, PLAIN), CameraConfig(), EXACT)
+    views = project(
+        draw_windows(load_motions(data, HELD_OUT_SUBJECTS, False), {}, 32, 5, 20.0, PLAIN), CameraConfig(), EXACT
+    )
     limb = BODY27.index("left_wrist")
     # the joints are known up to where the pelvis is; two landmarks give it, and the third must agree
     offset, seen = views.joints.double(), views.keypoints.double()
@@ -107,11 +110,11 @@ def test_without_noise_the_keypoints_are_the_projected_joints(data: Path) -> Non
 
 
 def test_noise_moves_keypoints_and_scores_tell_where(data: Path) -> None:
-    bodies = windows(load_motions(data, HELD_OUT, False), {}, 64, 9, 20.0, PLAIN)
+    bodies = draw_windows(load_motions(data, HELD_OUT_SUBJECTS, False), {}, 64, 9, 20.0, PLAIN)
     torch.manual_seed(1)
-    exact = look(bodies, CameraConfig(), EXACT)
+    exact = project(bodies, CameraConfig(), EXACT)
     torch.manual_seed(1)
-    noisy = look(bodies, CameraConfig(), replace(NoiseConfig(), gap=0.0, swap=0.0))
+    noisy = project(bodies, CameraConfig(), replace(NoiseConfig(), gap=0.0, swap=0.0))
     error = (noisy.keypoints - exact.keypoints).norm(dim=-1) / exact.keypoints.flatten(1).std(1)[:, None, None]
     assert torch.equal(noisy.joints, exact.joints)
     assert error[noisy.scores > 0.87].mean() < 0.5 * error[noisy.scores < 0.7].mean()
@@ -119,15 +122,17 @@ def test_noise_moves_keypoints_and_scores_tell_where(data: Path) -> None:
 
 def test_lost_frames_have_score_zero_and_carried_points(data: Path) -> None:
     torch.manual_seed(1)
-    bodies = windows(load_motions(data, HELD_OUT, False), {}, 64, 27, 20.0, PLAIN)
-    views = look(bodies, CameraConfig(), replace(NoiseConfig(), gap=1.0))
+    bodies = draw_windows(load_motions(data, HELD_OUT_SUBJECTS, False), {}, 64, 27, 20.0, PLAIN)
+    views = project(bodies, CameraConfig(), replace(NoiseConfig(), gap=1.0))
     lost = (views.scores == 0).all(-1)
     assert lost.any() and not lost.all(1).any() and torch.isfinite(views.keypoints).all()
 
 
 def test_the_truth_turns_with_the_view(data: Path) -> None:
     torch.manual_seed(0)
-    views = look(windows(load_motions(data, HELD_OUT, False), {}, 8, 5, 20.0, PLAIN), CameraConfig(), EXACT)
+    views = project(
+        draw_windows(load_motions(data, HELD_OUT_SUBJECTS, False), {}, 8, 5, 20.0, PLAIN), CameraConfig(), EXACT
+    )
     inputs, truth = feed(views, BODY_NETWORK)
     assert inputs.shape == truth.shape == (8, 5, 27, 3)
     assert torch.allclose(truth.norm(dim=-1), views.joints.norm(dim=-1), atol=1e-4)
@@ -138,7 +143,9 @@ def test_the_truth_turns_with_the_view(data: Path) -> None:
 
 def test_fed_as_published_it_is_what_lifting_feeds(data: Path) -> None:
     torch.manual_seed(0)
-    views = look(windows(load_motions(data, HELD_OUT, False), {}, 8, 5, 20.0, PLAIN), CameraConfig(), EXACT)
+    views = project(
+        draw_windows(load_motions(data, HELD_OUT_SUBJECTS, False), {}, 8, 5, 20.0, PLAIN), CameraConfig(), EXACT
+    )
     inputs, truth = feed(views, replace(BODY_NETWORK, view="image", channels=2))
     assert torch.equal(truth, views.joints)
     for row in range(len(views.half)):
@@ -148,9 +155,9 @@ def test_fed_as_published_it_is_what_lifting_feeds(data: Path) -> None:
 
 
 def test_bent_joints_stay_in_their_limits_and_bones_keep_their_lengths(data: Path) -> None:
-    motions = load_motions(data, HELD_OUT, False)
+    motions = load_motions(data, HELD_OUT_SUBJECTS, False)
     torch.manual_seed(0)
-    bent = windows(motions, {}, 128, 9, 20.0, replace(PLAIN, bend=1.0, bend_deg=30.0))
+    bent = draw_windows(motions, {}, 128, 9, 20.0, replace(PLAIN, bend=1.0, bend_deg=30.0))
     at = {name: bent[:, :, i] for i, name in enumerate(BODY27.names)}
     upper, lower = at["left_elbow"] - at["left_shoulder"], at["left_wrist"] - at["left_elbow"]
     lengths = upper.norm(dim=-1)
@@ -161,9 +168,9 @@ def test_bent_joints_stay_in_their_limits_and_bones_keep_their_lengths(data: Pat
 
 
 def test_another_upper_body_sits_on_the_own_pelvis_facing_with_it(data: Path) -> None:
-    motions = load_motions(data, HELD_OUT, False)
+    motions = load_motions(data, HELD_OUT_SUBJECTS, False)
     torch.manual_seed(0)
-    cut = windows(motions, {}, 32, 5, 20.0, replace(PLAIN, swap_upper=1.0))
+    cut = draw_windows(motions, {}, 32, 5, 20.0, replace(PLAIN, swap_upper=1.0))
     at = {name: cut[:, :, i] for i, name in enumerate(BODY27.names)}
     trunk = at["thorax"] - at["pelvis"]
     assert trunk.norm(dim=-1).std() < 0.02 and (trunk[..., 2] > 0.3).all()

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...capture.layout import BODY27
-from ...datasets.shards import open_shards
-from ...errors import UserError
+from ..capture.layout import BODY27
+from ..datasets.body_height import BODY_HEIGHT_M, body_height
+from ..datasets.shards import open_shards
+from ..errors import UserError
 
-BODY_HEIGHT_M = 1.70
 # a landmark hangs on its parent by a segment; segments of one group are stretched alike, left as right
 _TREE = {
     "hip": ("pelvis", "hips"),
@@ -82,7 +82,7 @@ _FOLDED = 2.5  # radians: an elbow or knee folds no further
 
 
 @dataclass(frozen=True, eq=False)
-class Motions:
+class SourceMotion:
     """Clips of one source end to end. landmarks (N, 27, 3) metres z up at `fps`; first, last (N,): the clip of each."""
 
     source: str
@@ -115,7 +115,7 @@ class BodyConfig:
         return cls(warp=0.0, stretch=0.0, swap_arms=0.0, swap_upper=0.0, bend=0.0, topple=0.0)
 
 
-def load_motions(folder: Path, subjects: Collection[str], held_out: bool, device: str = "cpu") -> list[Motions]:
+def load_motions(folder: Path, subjects: Collection[str], held_out: bool, device: str = "cpu") -> list[SourceMotion]:
     """Every source in a folder made by `prepare`: the clips of `subjects` where held_out, else all the others."""
     motions = []
     for source in open_shards(folder):
@@ -128,14 +128,14 @@ def load_motions(folder: Path, subjects: Collection[str], held_out: bool, device
         cut = torch.tensor(np.concatenate(parts), dtype=torch.float32, device=device)
         first = torch.tensor(np.repeat(ends - lengths, lengths), device=device)
         last = torch.tensor(np.repeat(ends - 1, lengths), device=device)
-        motions.append(Motions(source.source, cut, first, last, rows[0].fps))
+        motions.append(SourceMotion(source.source, cut, first, last, rows[0].fps))
     if not motions:
         raise UserError(f"{folder} holds no motion.", "Run `python -m stc_core.datasets.prepare` first.")
     return motions
 
 
-def windows(
-    motions: list[Motions], weights: dict[str, float], count: int, frames: int, rate_hz: float, config: BodyConfig
+def draw_windows(
+    motions: list[SourceMotion], weights: dict[str, float], count: int, frames: int, rate_hz: float, config: BodyConfig
 ) -> Tensor:
     """Random windows (count, frames, 27, 3), metres z up, of bodies BODY_HEIGHT_M tall, facing anywhere."""
     cut = _cut(_bank(tuple(motions)), _shares(motions, weights), count, frames, rate_hz, config)
@@ -167,7 +167,7 @@ class _Bank:
 
 
 @lru_cache(maxsize=16)
-def _bank(motions: tuple[Motions, ...]) -> _Bank:
+def _bank(motions: tuple[SourceMotion, ...]) -> _Bank:
     device = motions[0].landmarks.device
     sizes = [len(motion.landmarks) for motion in motions]
     starts = [0, *itertools.accumulate(sizes)][:-1]
@@ -181,7 +181,7 @@ def _bank(motions: tuple[Motions, ...]) -> _Bank:
     )
 
 
-def _shares(motions: list[Motions], weights: dict[str, float]) -> Tensor:
+def _shares(motions: list[SourceMotion], weights: dict[str, float]) -> Tensor:
     return torch.tensor([weights.get(m.source, 1.0) for m in motions], device=motions[0].landmarks.device)
 
 
@@ -322,14 +322,3 @@ def _reshape(landmarks: Tensor, stretch: float) -> Tensor:
         factor = factors[:, _GROUPS.index(_TREE[name.rpartition("_")[2]][1]), None, None]
         new[:, :, point] = new[:, :, parent] + factor * (landmarks[:, :, point] - landmarks[:, :, parent])
     return new * (BODY_HEIGHT_M / body_height(new))[:, None, None, None]
-
-
-def body_height(landmarks: Tensor) -> Tensor:
-    """Standing height (B,) by segment lengths of windows (B, T, 27, 3): foot, leg, trunk, and neck with head."""
-
-    def length(a: str, b: str) -> Tensor:
-        return (landmarks[:, :, BODY27.index(a)] - landmarks[:, :, BODY27.index(b)]).norm(dim=-1).mean(-1)
-
-    chain = ("heel", "ankle", "knee", "hip")
-    leg = sum(length(f"{s}_{a}", f"{s}_{b}") for s in ("left", "right") for a, b in itertools.pairwise(chain))
-    return leg / 2.0 + length("pelvis", "spine") + length("spine", "thorax") + length("thorax", "head")

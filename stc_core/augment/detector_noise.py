@@ -5,7 +5,7 @@ cameras stand, nor how the figures were measured. Lengths are in torsos (pelvis 
 neither the person's size in the picture nor the frame rate matters. Batched on one device.
 
 A keypoint is its joint, shifted by a vector fixed to the body (one for all, and one for each window), projected where
-the joint was a moment ago, pulled towards its twin as it is less visible, plus an error that lasts: correlated in time
+the joint was a moment ago, contralateral_weight towards its twin as it is less visible, plus an error that lasts: correlated in time
 and between landmarks, as large as is usual for the landmark where it is seen, hidden or out of the picture and has that
 visibility, with bursts. Left and right limbs may be exchanged for a while.
 """
@@ -21,11 +21,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...capture.layout import BODY27
-from .occlusion import along_segments, torso_axes, torso_length
+from ..capture.layout import BODY27
+from .occlusion import segment_directions, torso_axes, torso_length
 
 MEASURED = Path(__file__).with_name("detector_errors.json")
-SEEN, HIDDEN, OUTSIDE = 0, 1, 2
+VISIBLE, HIDDEN, OUTSIDE = 0, 1, 2
 CONSTANT_S = 1e6  # a time this long stands for errors that stay
 BURST_LIMIT = 3.0  # of the burst's normal variable
 _SIDES = ("left", "right")
@@ -34,7 +34,7 @@ LIMBS = {
     "arms": tuple(f"{s}_{n}" for n in ("elbow", "wrist", "pinky", "index") for s in _SIDES),
     "body": tuple(n for n in BODY27.names if n.startswith(_SIDES)),
 }
-MIDDLES = {
+MIDPOINTS = {
     "pelvis": ("left_hip", "right_hip"),
     "thorax": ("left_shoulder", "right_shoulder"),
     "spine": ("left_hip", "right_hip", "left_shoulder", "right_shoulder"),
@@ -43,66 +43,68 @@ _PAIRS = ("swaps", "gaps")
 
 
 @dataclass(frozen=True, eq=False)
-class Errors:
+class DetectorErrors:
     """The figures; K landmarks in BODY27's order, three states (seen, hidden by the body, out of the picture).
 
-    bias (K, 5): along occlusion.directions. lag_s (K,). pull (K,): share of the way to the twin at visibility 0.
-    groups (K,) and shares (G, J) of times_s (J,): how errors last, as a mix of exp(-t / time); time 0 lasts one frame.
-    mixing, visibility_mixing (K, K): rows of unit length, make independent numbers alike between landmarks.
+    bias (K, 5): along occlusion.directions. lag_s (K,). contralateral_bias (K,): share of the way to the twin at visibility 0.
+    groups (K,) and time_fractions (G, J) of times_s (J,): how errors last, as a mix of exp(-t / time); time 0 lasts one frame.
+    covariance_factor, visibility_covariance_factor (K, K): rows of unit length, make independent numbers alike between landmarks.
     knots (N,) of visibility, and spread (3, K, N): the error's deviation at them; burst (K, N): of its logarithm.
     growth_s: by how much of itself it grows with each torso a second that the landmark moves.
-    level: deviation of a window's logarithmic level. visibility (3, K, Q): even quantiles; visibility_shares (J,).
+    level: deviation of a window's logarithmic level. visibility (3, K, Q): even quantiles; visibility_time_fractions (J,).
     swaps: for each of LIMBS how often a second it begins and how long it lasts; gaps: the same of finding nobody.
     """
 
     bias: Tensor
     lag_s: Tensor
-    pull: Tensor
+    contralateral_bias: Tensor
     groups: Tensor
     times_s: Tensor
-    shares: Tensor
-    mixing: Tensor
+    time_fractions: Tensor
+    covariance_factor: Tensor
     knots: Tensor
     spread: Tensor
     growth_s: Tensor
     burst: Tensor
     level: Tensor
     visibility: Tensor
-    visibility_shares: Tensor
-    visibility_mixing: Tensor
+    visibility_time_fractions: Tensor
+    visibility_covariance_factor: Tensor
     swaps: dict[str, tuple[float, float]]
     gaps: tuple[float, float]
 
     @cached_property
-    def constant_share(self) -> Tensor:
+    def constant_fraction(self) -> Tensor:
         """Share (K,) of each landmark's error that stays through a window."""
-        return self.shares[:, self.times_s >= CONSTANT_S].sum(-1)[self.groups]
+        return self.time_fractions[:, self.times_s >= CONSTANT_S].sum(-1)[self.groups]
 
-    def to(self, device: torch.device) -> Errors:
+    def to(self, device: torch.device) -> DetectorErrors:
         tensors = {f.name: getattr(self, f.name).to(device) for f in fields(self) if f.name not in _PAIRS}
         return replace(self, **tensors)
 
 
-def errors_of(figures: dict[str, Any]) -> Errors:
+def parse_errors(figures: dict[str, Any]) -> DetectorErrors:
     """From the file's JSON."""
     assert tuple(figures["landmarks"]) == BODY27.names
-    values: dict[str, Any] = {f.name: torch.tensor(figures[f.name]) for f in fields(Errors) if f.name not in _PAIRS}
+    values: dict[str, Any] = {
+        f.name: torch.tensor(figures[f.name]) for f in fields(DetectorErrors) if f.name not in _PAIRS
+    }
     swaps = {name: (float(a), float(b)) for name, (a, b) in figures["swaps"].items()}
-    return Errors(**values, swaps=swaps, gaps=(figures["gaps"][0], figures["gaps"][1]))
+    return DetectorErrors(**values, swaps=swaps, gaps=(figures["gaps"][0], figures["gaps"][1]))
 
 
 @lru_cache(maxsize=8)
-def measured(device: torch.device) -> Errors:
+def load_errors(device: torch.device) -> DetectorErrors:
     """The figures that came with STC Mocap."""
-    return errors_of(json.loads(MEASURED.read_text(encoding="utf-8"))).to(device)
+    return parse_errors(json.loads(MEASURED.read_text(encoding="utf-8"))).to(device)
 
 
-def distort(
-    joints: Tensor, states: Tensor, errors: Errors, rate_hz: float, scale: float = 1.0
+def apply_errors(
+    joints: Tensor, states: Tensor, errors: DetectorErrors, rate_hz: float, scale: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Keypoints (B, T, K, 2) in focal lengths and visibilities (B, T, K) as the detector would give them.
 
-    joints (B, T, K, 3): camera axes, metres. states (B, T, K): SEEN, HIDDEN or OUTSIDE. scale: of all errors.
+    joints (B, T, K, 3): camera axes, metres. states (B, T, K): VISIBLE, HIDDEN or OUTSIDE. scale: of all errors.
     """
     torso = torso_length(joints).mean(1)[:, None, None, None]
     visibility = _visibility(states, errors, rate_hz)
@@ -112,38 +114,38 @@ def distort(
     velocity = _velocity(place) * rate_hz
     place = place - scale * errors.lag_s[:, None] * velocity
     twins = place[:, :, list(BODY27.mirror)]
-    place = place + scale * (errors.pull * pulled(visibility))[..., None] * (twins - place)
+    place = place + scale * (errors.contralateral_bias * contralateral_weight(visibility))[..., None] * (twins - place)
     unit = torso / joints[..., 2:].clamp(min=0.3)
     growth = 1.0 + errors.growth_s * (velocity / unit).norm(dim=-1, keepdim=True)
     moving = level * growth * _moving(visibility, states, errors, rate_hz)
-    place = middles(place + scale * moving * unit)
+    place = set_midpoints(place + scale * moving * unit)
     return _exchange_limbs(place, errors, rate_hz) if scale else place, visibility
 
 
-def middles(keypoints: Tensor) -> Tensor:
+def set_midpoints(keypoints: Tensor) -> Tensor:
     """Pelvis, thorax and spine as the detector's user makes them: means of what it sees."""
     keypoints = keypoints.clone()
-    for middle, parts in MIDDLES.items():
+    for middle, parts in MIDPOINTS.items():
         keypoints[..., BODY27.index(middle), :] = keypoints[..., [BODY27.index(p) for p in parts], :].mean(-2)
     return keypoints
 
 
-def pulled(visibility: Tensor) -> Tensor:
+def contralateral_weight(visibility: Tensor) -> Tensor:
     """How far the pull to the twin is at work: all at visibility 0, none from a half on."""
     return (1.0 - 2.0 * visibility).clamp(min=0.0)
 
 
-def _fixed(joints: Tensor, level: Tensor, errors: Errors) -> Tensor:
+def _fixed(joints: Tensor, level: Tensor, errors: DetectorErrors) -> Tensor:
     """What is fixed to the body (B, T, K, 3), torsos: the same in all windows, and each window's own. level (B, 1)."""
-    own = errors.mixing @ torch.randn(len(joints), len(BODY27.names), 3, device=joints.device)
-    own = own * (level * _usual(errors) * errors.constant_share.sqrt())[..., None]
+    own = errors.covariance_factor @ torch.randn(len(joints), len(BODY27.names), 3, device=joints.device)
+    own = own * (level * _usual(errors) * errors.constant_fraction.sqrt())[..., None]
     on_torso = (errors.bias[:, :3] + own)[:, None] @ torso_axes(joints)
-    return on_torso + (along_segments(joints) * errors.bias[:, 3:, None]).sum(-2)
+    return on_torso + (segment_directions(joints) * errors.bias[:, 3:, None]).sum(-2)
 
 
-def _usual(errors: Errors) -> Tensor:
+def _usual(errors: DetectorErrors) -> Tensor:
     """The deviation (K,) where a landmark is well seen."""
-    return errors.spread[SEEN, :, -1]
+    return errors.spread[VISIBLE, :, -1]
 
 
 def _velocity(place: Tensor) -> Tensor:
@@ -151,19 +153,21 @@ def _velocity(place: Tensor) -> Tensor:
     return torch.gradient(place, dim=1)[0] if place.shape[1] > 1 else torch.zeros_like(place)
 
 
-def _moving(visibility: Tensor, states: Tensor, errors: Errors, rate_hz: float) -> Tensor:
+def _moving(visibility: Tensor, states: Tensor, errors: DetectorErrors, rate_hz: float) -> Tensor:
     """What moves in the picture (B, T, K, 2), torsos."""
     batch, frames, count = visibility.shape
     roots = _roots(errors, frames, rate_hz)[errors.groups]
-    white = errors.mixing @ torch.randn(frames, count, batch * 3, device=visibility.device).transpose(0, 1).flatten(1)
+    white = errors.covariance_factor @ torch.randn(frames, count, batch * 3, device=visibility.device).transpose(
+        0, 1
+    ).flatten(1)
     slow = (roots @ white.view(count, frames, batch * 3)).view(count, frames, batch, 3).permute(2, 1, 0, 3)
     spread, burst = _at(visibility, states, errors)
-    size = spread * (1.0 - errors.constant_share).sqrt()
+    size = spread * (1.0 - errors.constant_fraction).sqrt()
     size = size * torch.exp(burst * slow[..., 2].clamp(-BURST_LIMIT, BURST_LIMIT))
     return slow[..., :2] * size[..., None]
 
 
-def _at(visibility: Tensor, states: Tensor, errors: Errors) -> tuple[Tensor, Tensor]:
+def _at(visibility: Tensor, states: Tensor, errors: DetectorErrors) -> tuple[Tensor, Tensor]:
     """Spread and burst (B, T, K) in each landmark's state at its visibility (B, T, K), linear between knots."""
     knots, count = errors.knots, visibility.shape[-1]
     high = torch.bucketize(visibility.contiguous(), knots).clamp(1, len(knots) - 1)
@@ -175,31 +179,31 @@ def _at(visibility: Tensor, states: Tensor, errors: Errors) -> tuple[Tensor, Ten
     )
 
 
-def _visibility(states: Tensor, errors: Errors, rate_hz: float) -> Tensor:
+def _visibility(states: Tensor, errors: DetectorErrors, rate_hz: float) -> Tensor:
     batch, frames, count = states.shape
     root = _visibility_root(errors, frames, rate_hz)
-    white = torch.randn(batch, frames, count, device=states.device) @ errors.visibility_mixing.T
+    white = torch.randn(batch, frames, count, device=states.device) @ errors.visibility_covariance_factor.T
     rank = torch.special.ndtr(torch.einsum("tu,buk->btk", root, white))
     steps = errors.visibility.shape[-1] - 1
     low = (rank * steps).long().clamp(max=steps - 1)
     row = (states * count + torch.arange(count, device=states.device)) * (steps + 1) + low
     table, part = errors.visibility.flatten(), rank * steps - low
     visibility = table[row] * (1.0 - part) + table[row + 1] * part
-    for middle, parts in MIDDLES.items():
+    for middle, parts in MIDPOINTS.items():
         visibility[..., BODY27.index(middle)] = visibility[..., [BODY27.index(p) for p in parts]].amin(-1)
     return visibility
 
 
 @lru_cache(maxsize=64)
-def _roots(errors: Errors, frames: int, rate_hz: float) -> Tensor:
+def _roots(errors: DetectorErrors, frames: int, rate_hz: float) -> Tensor:
     """Of the errors' correlation in time without the constant part, for each group of landmarks (G, T, T)."""
-    return _correlation_roots(errors.shares * (errors.times_s < CONSTANT_S), errors.times_s, frames, rate_hz)
+    return _correlation_roots(errors.time_fractions * (errors.times_s < CONSTANT_S), errors.times_s, frames, rate_hz)
 
 
 @lru_cache(maxsize=64)
-def _visibility_root(errors: Errors, frames: int, rate_hz: float) -> Tensor:
+def _visibility_root(errors: DetectorErrors, frames: int, rate_hz: float) -> Tensor:
     """Of the visibility's correlation in time (T, T)."""
-    return _correlation_roots(errors.visibility_shares[None], errors.times_s, frames, rate_hz)[0]
+    return _correlation_roots(errors.visibility_time_fractions[None], errors.times_s, frames, rate_hz)[0]
 
 
 def _correlation_roots(shares: Tensor, times_s: Tensor, frames: int, rate_hz: float) -> Tensor:
@@ -212,20 +216,20 @@ def _correlation_roots(shares: Tensor, times_s: Tensor, frames: int, rate_hz: fl
     return torch.linalg.cholesky(cover).to(shares)
 
 
-def _exchange_limbs(keypoints: Tensor, errors: Errors, rate_hz: float) -> Tensor:
+def _exchange_limbs(keypoints: Tensor, errors: DetectorErrors, rate_hz: float) -> Tensor:
     """Left and right of a limb, or of all of the body, exchanged for a while."""
     mirror = torch.tensor(BODY27.mirror, device=keypoints.device)
     taken = torch.arange(len(mirror), device=keypoints.device).expand(keypoints.shape[:3])
     for name, (per_s, lasts_s) in errors.swaps.items():
         limb = torch.zeros(len(mirror), dtype=torch.bool, device=keypoints.device)
         limb[[BODY27.index(landmark) for landmark in LIMBS[name]]] = True
-        spans = spells(keypoints.shape[:2], per_s, lasts_s, rate_hz, keypoints.device)
+        spans = draw_intervals(keypoints.shape[:2], per_s, lasts_s, rate_hz, keypoints.device)
         taken = torch.where(spans[..., None] & limb, mirror[taken], taken)
     return keypoints.gather(2, taken[..., None].expand_as(keypoints))
 
 
-def spells(shape: torch.Size, per_s: float, lasts_s: float, rate_hz: float, device: torch.device) -> Tensor:
-    """At most one spell a window (B, T) bool; spells begin at random and last exponentially long."""
+def draw_intervals(shape: torch.Size, per_s: float, lasts_s: float, rate_hz: float, device: torch.device) -> Tensor:
+    """At most one spell a window (B, T) bool; draw_intervals begin at random and last exponentially long."""
     batch, frames = shape
     window_s = frames / rate_hz
     lasts = -lasts_s * torch.rand(batch, 1, device=device).clamp(min=1e-6).log()

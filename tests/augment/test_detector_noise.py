@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from stc_core.augment import detector_noise as noise
+from stc_core.augment.detector_noise import CONSTANT_S, HIDDEN, OUTSIDE, VISIBLE, DetectorErrors
+from stc_core.augment.occlusion import body_directions, find_self_occlusion, torso_length
+from stc_core.augment.virtual_camera import CameraConfig, NoiseConfig, project, simulate_detector
 from stc_core.capture.layout import BODY27
-from stc_core.training.augment import detector_noise as noise
-from stc_core.training.augment.detector_noise import CONSTANT_S, HIDDEN, OUTSIDE, SEEN, Errors
-from stc_core.training.augment.occlusion import directions, hidden_by_body, torso_length
-from stc_core.training.augment.virtual_camera import CameraConfig, NoiseConfig, detected, look
 
 MIRROR = list(BODY27.mirror)
-FREE = [i for i, name in enumerate(BODY27.names) if name not in noise.MIDDLES]
+FREE = [i for i, name in enumerate(BODY27.names) if name not in noise.MIDPOINTS]
 _AT = {"pelvis": (0, 0.95), "spine": (0, 1.2), "thorax": (0, 1.42), "nose": (0, 1.6), "head": (0, 1.72)}
 _SIDE = {"hip": (0.1, 0.95), "knee": (0.11, 0.52), "ankle": (0.12, 0.1), "heel": (0.12, 0.03), "toe": (0.14, 0.02)}
 _SIDE |= {"shoulder": (0.18, 1.42), "elbow": (0.3, 1.15), "wrist": (0.36, 0.92), "pinky": (0.38, 0.83)}
@@ -41,19 +41,19 @@ def before_camera(turn_deg: float = 0.0, distance: float = 4.0) -> Tensor:
     return torch.stack([turned[:, 0], 1.0 - turned[:, 2], turned[:, 1] + distance], -1)
 
 
-def quiet(**changes: object) -> Errors:
+def quiet(**changes: object) -> DetectorErrors:
     """The shipped figures without any error, but for the changes."""
-    shipped = noise.measured(torch.device("cpu"))
+    shipped = noise.load_errors(torch.device("cpu"))
     nothing = {
         "bias": torch.zeros(27, 5),
         "lag_s": torch.zeros(27),
-        "pull": torch.zeros(27),
+        "contralateral_bias": torch.zeros(27),
         "spread": torch.zeros_like(shipped.spread),
         "burst": torch.zeros_like(shipped.burst),
         "growth_s": torch.tensor(0.0),
         "level": torch.tensor(0.0),
-        "mixing": torch.eye(27),
-        "visibility_mixing": torch.eye(27),
+        "covariance_factor": torch.eye(27),
+        "visibility_covariance_factor": torch.eye(27),
         "swaps": dict.fromkeys(noise.LIMBS, (0.0, 0.1)),
         "gaps": (0.0, 0.1),
     }
@@ -63,13 +63,17 @@ def quiet(**changes: object) -> Errors:
 def lasting(*shares: float) -> dict[str, Tensor]:
     """All landmarks last alike: shares of one frame's, 0.3 s and constant errors."""
     times = torch.tensor([0.0, 0.3, CONSTANT_S])
-    return {"times_s": times, "shares": torch.tensor([shares] * 4), "visibility_shares": torch.tensor(shares)}
+    return {
+        "times_s": times,
+        "time_fractions": torch.tensor([shares] * 4),
+        "visibility_time_fractions": torch.tensor(shares),
+    }
 
 
-def offsets(joints: Tensor, errors: Errors, rate_hz: float = 20.0, state: int = SEEN) -> Tensor:
-    """Errors drawn (B, T, 27, 2), torsos as they show in the picture."""
+def offsets(joints: Tensor, errors: DetectorErrors, rate_hz: float = 20.0, state: int = VISIBLE) -> Tensor:
+    """DetectorErrors drawn (B, T, 27, 2), torsos as they show in the picture."""
     states = torch.full(joints.shape[:-1], state)
-    found = noise.distort(joints, states, errors, rate_hz)[0]
+    found = noise.apply_errors(joints, states, errors, rate_hz)[0]
     return (found - joints[..., :2] / joints[..., 2:]) * joints[..., 2:] / torso_length(joints)[..., None, None]
 
 
@@ -83,7 +87,7 @@ def test_the_constant_error_is_the_bias_fixed_to_the_body() -> None:
     assert torch.allclose(from_side, torch.tensor([0.0, -0.05]), atol=8e-3)  # its left points along the view
 
 
-@pytest.mark.parametrize("state", [SEEN, HIDDEN, OUTSIDE])
+@pytest.mark.parametrize("state", [VISIBLE, HIDDEN, OUTSIDE])
 def test_errors_are_as_large_as_their_state_and_landmark_ask(state: int) -> None:
     torch.manual_seed(0)
     spread = (torch.rand(3, 27, 1) + 0.5).expand(-1, -1, 7) / 10.0
@@ -134,9 +138,9 @@ def test_errors_grow_with_speed_at_any_rate() -> None:
 
 
 def test_what_is_not_visible_is_drawn_to_its_twin() -> None:
-    errors = quiet(pull=torch.full((27,), 0.5), visibility=torch.full((3, 27, 11), 0.2))
+    errors = quiet(contralateral_bias=torch.full((27,), 0.5), visibility=torch.full((3, 27, 11), 0.2))
     joints = before_camera().expand(1, 2, -1, -1)
-    found, visibility = noise.distort(joints, torch.zeros(1, 2, 27, dtype=torch.long), errors, 20.0)
+    found, visibility = noise.apply_errors(joints, torch.zeros(1, 2, 27, dtype=torch.long), errors, 20.0)
     wrist, twin = (BODY27.index(f"{side}_wrist") for side in ("left", "right"))
     exact = joints[0, 0, :, :2] / joints[0, 0, :, 2:]
     assert torch.allclose(visibility, torch.tensor(0.2))
@@ -148,8 +152,8 @@ def test_visibilities_have_their_states_quantiles() -> None:
     table = torch.rand(3, 27, 11).sort(-1).values
     errors = quiet(visibility=table, **lasting(0.3, 0.3, 0.4))
     states = torch.randint(3, (20000, 2, 27))
-    visibility = noise.distort(before_camera().expand(20000, 2, -1, -1), states, errors, 20.0)[1][:, 0]
-    for state in (SEEN, HIDDEN, OUTSIDE):
+    visibility = noise.apply_errors(before_camera().expand(20000, 2, -1, -1), states, errors, 20.0)[1][:, 0]
+    for state in (VISIBLE, HIDDEN, OUTSIDE):
         for k in FREE:
             drawn = visibility[states[:, 0, k] == state, k].quantile(torch.linspace(0, 1, 11))
             assert (drawn - table[state, k]).abs().max() < 0.08
@@ -163,7 +167,7 @@ def test_limbs_are_exchanged_as_often_and_as_long_as_told(rate_hz: float) -> Non
     torch.manual_seed(3)
     errors = quiet(swaps=dict.fromkeys(noise.LIMBS, (0.0, 0.1)) | {"legs": (0.05, 0.4)})
     frames = round(3.0 * rate_hz)
-    found = noise.distort(
+    found = noise.apply_errors(
         before_camera().expand(8000, frames, -1, -1), torch.zeros(8000, frames, 27, dtype=torch.long), errors, rate_hz
     )[0]
     exchanged = found[..., BODY27.index("left_ankle"), 0] < 0.0
@@ -175,7 +179,7 @@ def test_nobody_is_found_as_often_as_told() -> None:
     torch.manual_seed(10)
     errors = quiet(gaps=(0.1, 0.3))
     joints = before_camera().expand(4000, 60, -1, -1)
-    scores = detected(joints, torch.ones(4000, 2), NoiseConfig(hide=0.0, gap=0.0), errors)[1]
+    scores = simulate_detector(joints, torch.ones(4000, 2), NoiseConfig(hide=0.0, gap=0.0), errors)[1]
     assert (scores == 0).all(-1).float().mean() == pytest.approx(0.1 * 0.3, rel=0.2)
 
 
@@ -183,10 +187,10 @@ def test_nobody_is_found_as_often_as_told() -> None:
 def test_scale_zero_is_exact(model: str) -> None:
     bodies = standing().expand(8, 5, -1, -1)
     torch.manual_seed(4)
-    views = look(bodies, CameraConfig(), NoiseConfig(scale=0.0, model=model))
+    views = project(bodies, CameraConfig(), NoiseConfig(scale=0.0, model=model))
     assert views.scores.min() >= 0.0 and torch.isfinite(views.keypoints).all()
     joints, half = before_camera().expand(8, 5, -1, -1), torch.ones(8, 2)
-    keypoints, _ = detected(joints, half, NoiseConfig(scale=0.0, model=model))
+    keypoints, _ = simulate_detector(joints, half, NoiseConfig(scale=0.0, model=model))
     exact = joints[..., :2] / joints[..., 2:]
     assert (keypoints - exact)[:, :, FREE].abs().max() < 1e-6
 
@@ -194,11 +198,11 @@ def test_scale_zero_is_exact(model: str) -> None:
 def test_half_the_scale_is_half_the_error() -> None:
     joints, half = before_camera().expand(64, 9, -1, -1), torch.ones(64, 2)
     exact = joints[..., :2] / joints[..., 2:]
-    errors = replace(noise.measured(torch.device("cpu")), swaps={}, pull=torch.zeros(27))
+    errors = replace(noise.load_errors(torch.device("cpu")), swaps={}, contralateral_bias=torch.zeros(27))
     sizes = []
     for scale in (0.5, 1.0):
         torch.manual_seed(5)
-        keypoints, _ = detected(joints, half, NoiseConfig(model="measured", scale=scale, gap=0.0), errors)
+        keypoints, _ = simulate_detector(joints, half, NoiseConfig(model="measured", scale=scale, gap=0.0), errors)
         sizes.append((keypoints - exact)[:, :, FREE].norm(dim=-1).mean())
     assert sizes[0] / sizes[1] == pytest.approx(0.5, abs=0.02)
 
@@ -208,61 +212,61 @@ def test_a_seed_draws_the_same_again() -> None:
     drawn = []
     for seed in (6, 6, 7):
         torch.manual_seed(seed)
-        drawn.append(look(bodies, CameraConfig(), NoiseConfig(model="measured")))
+        drawn.append(project(bodies, CameraConfig(), NoiseConfig(model="measured")))
     assert torch.equal(drawn[0].keypoints, drawn[1].keypoints) and torch.equal(drawn[0].scores, drawn[1].scores)
     assert not torch.equal(drawn[0].keypoints, drawn[2].keypoints)
 
 
 @pytest.mark.parametrize(("batch", "frames"), [(1, 1), (3, 1), (2, 27), (2, 243)])
 def test_any_batch_and_length(batch: int, frames: int) -> None:
-    views = look(standing().expand(batch, frames, -1, -1), CameraConfig(), NoiseConfig(model="measured"))
+    views = project(standing().expand(batch, frames, -1, -1), CameraConfig(), NoiseConfig(model="measured"))
     assert views.keypoints.shape == (batch, frames, 27, 2) and views.scores.shape == (batch, frames, 27)
     assert torch.isfinite(views.keypoints).all() and ((views.scores >= 0) & (views.scores <= 1)).all()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_it_stays_on_the_device() -> None:
-    views = look(standing().expand(4, 9, -1, -1).cuda(), CameraConfig(), NoiseConfig(model="measured"))
+    views = project(standing().expand(4, 9, -1, -1).cuda(), CameraConfig(), NoiseConfig(model="measured"))
     assert views.keypoints.is_cuda and views.scores.is_cuda
 
 
 def test_directions_and_hiding_are_mirrored_with_the_body() -> None:
     joints = torch.stack([before_camera(turn) for turn in range(0, 360, 15)])
     mirrored = joints[:, MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
-    turned = directions(joints)[:, MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
+    turned = body_directions(joints)[:, MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
     turned[:, :, 0] *= -1.0
-    assert torch.allclose(directions(mirrored), turned, atol=1e-5)
-    assert torch.equal(hidden_by_body(mirrored), hidden_by_body(joints)[:, MIRROR])
+    assert torch.allclose(body_directions(mirrored), turned, atol=1e-5)
+    assert torch.equal(find_self_occlusion(mirrored), find_self_occlusion(joints)[:, MIRROR])
 
 
 def test_the_body_hides_what_is_behind_it() -> None:
-    front, left = hidden_by_body(before_camera(0.0)), hidden_by_body(before_camera(-90.0))
+    front, left = find_self_occlusion(before_camera(0.0)), find_self_occlusion(before_camera(-90.0))
     assert not front[[BODY27.index(n) for n in ("nose", "left_wrist", "right_knee", "left_shoulder", "pelvis")]].any()
     side = {name: bool(left[BODY27.index(name)]) for name in BODY27.names}
     assert all(side[f"right_{name}"] for name in ("elbow", "knee", "hip", "ear", "shoulder"))
     assert not any(side[f"left_{name}"] for name in ("elbow", "knee", "wrist", "ankle", "ear", "shoulder"))
     assert side["left_hip"]  # the hand that hangs down covers it
-    behind = hidden_by_body(before_camera(180.0))
+    behind = find_self_occlusion(before_camera(180.0))
     assert behind[BODY27.index("nose")] and not behind[BODY27.index("left_elbow")]
 
 
 def test_the_shipped_figures_are_whole_and_the_same_on_both_sides() -> None:
-    errors = noise.measured(torch.device("cpu"))
-    assert torch.allclose(errors.shares.sum(-1), torch.ones(4), atol=1e-3)
-    assert torch.allclose((errors.mixing**2).sum(-1), torch.ones(27), atol=1e-2)
+    errors = noise.load_errors(torch.device("cpu"))
+    assert torch.allclose(errors.time_fractions.sum(-1), torch.ones(4), atol=1e-3)
+    assert torch.allclose((errors.covariance_factor**2).sum(-1), torch.ones(27), atol=1e-2)
     sides = torch.tensor([-1.0, 1.0, 1.0, 1.0, 1.0])
     assert torch.allclose(errors.bias[MIRROR] * sides, errors.bias, atol=2e-3)
     for figure in (errors.spread, errors.visibility):
         assert torch.allclose(figure[:, MIRROR], figure, atol=2e-3)
     assert (errors.spread > 0.005).all() and (errors.visibility.diff(dim=-1) >= 0).all()
-    together = errors.mixing @ errors.mixing.T
+    together = errors.covariance_factor @ errors.covariance_factor.T
     assert torch.allclose(together[MIRROR][:, MIRROR], together, atol=2e-2)
 
 
 def test_errors_are_larger_where_hidden_and_scores_tell() -> None:
     torch.manual_seed(8)
     joints = before_camera(-90.0).expand(400, 5, -1, -1)
-    keypoints, scores = detected(joints, torch.ones(400, 2), NoiseConfig(model="measured", hide=0.0, gap=0.0))
+    keypoints, scores = simulate_detector(joints, torch.ones(400, 2), NoiseConfig(model="measured", hide=0.0, gap=0.0))
     error = (keypoints - joints[..., :2] / joints[..., 2:]).norm(dim=-1).mean((0, 1))
     near, far = BODY27.index("left_wrist"), BODY27.index("right_elbow")
     assert scores.mean((0, 1))[far] < 0.7 < scores.mean((0, 1))[near]

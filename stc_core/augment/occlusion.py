@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ...capture.layout import BODY27
+from ..capture.layout import BODY27
 
 TORSO_M = 0.47  # of the body that the radii below belong to
 _KINDS = {name: name.rpartition("_")[2] for name in BODY27.names}
@@ -88,21 +88,21 @@ def torso_axes(joints: Tensor) -> Tensor:
     return torch.stack([torch.cross(up, forward, dim=-1), forward, up], -2)
 
 
-def along_segments(joints: Tensor) -> Tensor:
+def segment_directions(joints: Tensor) -> Tensor:
     """Unit vectors (..., 27, 2, 3) along the two segments at each landmark; 0 for landmarks that have none."""
     return normalize((_SEGMENT_WEIGHTS.to(joints).flatten(0, 1) @ joints).unflatten(-2, (-1, 2)), dim=-1)
 
 
-def directions(joints: Tensor) -> Tensor:
+def body_directions(joints: Tensor) -> Tensor:
     """Unit vectors (..., 27, 5, 3) fixed to the body: torso's left, forward and up, and two segments at the landmark.
 
     Mirroring the body exchanges the sides and turns the torso's left about.
     """
-    along = along_segments(joints)
+    along = segment_directions(joints)
     return torch.cat([torso_axes(joints)[..., None, :, :].expand(*along.shape[:-2], 3, 3), along], -2)
 
 
-def hidden_by_body(joints: Tensor) -> Tensor:
+def find_self_occlusion(joints: Tensor) -> Tensor:
     """Landmarks (..., 27) bool that lie behind a part of their own body, joints (..., 27, 3) in camera axes."""
     size = (torso_length(joints) / TORSO_M)[..., None]
     depth = joints[..., 2].contiguous()

@@ -13,9 +13,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ...capture.layout import BODY27
-from .detector_noise import HIDDEN, OUTSIDE, SEEN, Errors, distort, measured, middles, spells
-from .occlusion import hidden_by_body
+from ..capture.layout import BODY27
+from .detector_noise import (
+    HIDDEN,
+    OUTSIDE,
+    VISIBLE,
+    DetectorErrors,
+    apply_errors,
+    draw_intervals,
+    load_errors,
+    set_midpoints,
+)
+from .occlusion import find_self_occlusion
 
 EXTREMITIES = {
     f"{side}_{end}": f"{side}_{joint}" if joint != "head" else "head"
@@ -63,7 +72,7 @@ class NoiseConfig:
 
 
 @dataclass(frozen=True)
-class Views:
+class Projections:
     """B windows as seen. keypoints (B, T, K, 2) in focal lengths from the centre; scores (B, T, K); joints
     (B, T, K, 3) true, in camera axes, pelvis at 0, metres; half (B, 2): half the picture's size in focal lengths; up
     (B, 3): the world's, in camera axes, unit length."""
@@ -75,14 +84,16 @@ class Views:
     up: Tensor
 
 
-def look(landmarks: Tensor, camera: CameraConfig, noise: NoiseConfig) -> Views:
+def project(landmarks: Tensor, camera: CameraConfig, noise: NoiseConfig) -> Projections:
     """Windows (B, T, 27, 3), metres z up, each seen by a random fixed camera through the detector's errors."""
     joints, half, up = _camera_axes(landmarks, camera)
-    keypoints, scores = detected(joints, half, noise)
-    return Views(keypoints, scores, joints - joints[:, :, :1], half, up)
+    keypoints, scores = simulate_detector(joints, half, noise)
+    return Projections(keypoints, scores, joints - joints[:, :, :1], half, up)
 
 
-def detected(joints: Tensor, half: Tensor, noise: NoiseConfig, errors: Errors | None = None) -> tuple[Tensor, Tensor]:
+def simulate_detector(
+    joints: Tensor, half: Tensor, noise: NoiseConfig, errors: DetectorErrors | None = None
+) -> tuple[Tensor, Tensor]:
     """What the detector makes of joints (B, T, K, 3), camera axes, in pictures of half size (B, 2) in focal lengths.
 
     Returns keypoints (B, T, K, 2) in focal lengths from the centre, and scores (B, T, K). errors: other figures than
@@ -91,20 +102,20 @@ def detected(joints: Tensor, half: Tensor, noise: NoiseConfig, errors: Errors | 
     exact = joints[..., :2] / joints[..., 2:].clamp(min=0.3)
     outside = (exact.abs() > half[:, None, None]).any(-1)
     if not noise.scale:
-        return middles(exact), _scores(outside, torch.zeros_like(outside))
+        return set_midpoints(exact), _scores(outside, torch.zeros_like(outside))
     lost = _spans(len(joints), joints.shape[1], noise.gap, joints.device)
     bare = torch.rand(len(joints), 1, 1, device=joints.device) < noise.bare
     if noise.model == "measured":
-        errors = errors or measured(joints.device)
+        errors = errors or load_errors(joints.device)
         keypoints, scores = _measured(joints, half, outside, noise, errors)
-        lost |= spells(joints.shape[:2], *errors.gaps, noise.rate_hz, joints.device)
+        lost |= draw_intervals(joints.shape[:2], *errors.gaps, noise.rate_hz, joints.device)
     else:
         keypoints, scores = _guessed(joints, outside, noise)
         keypoints = _exchange_sides(keypoints, noise.swap)
-    return _lose_frames(*leave_bare(keypoints, scores, bare), lost)
+    return _lose_frames(*remove_extremities(keypoints, scores, bare), lost)
 
 
-def leave_bare(keypoints: Tensor, scores: Tensor, bare: Tensor) -> tuple[Tensor, Tensor]:
+def remove_extremities(keypoints: Tensor, scores: Tensor, bare: Tensor) -> tuple[Tensor, Tensor]:
     """Without feet, hands and ears where `bare` (B, 1, 1): score 0, and the point of the joint they hang on."""
     gone = bare & torch.tensor([name in EXTREMITIES for name in BODY27.names], device=bare.device)
     parents = [BODY27.index(EXTREMITIES.get(name, name)) for name in BODY27.names]
@@ -112,11 +123,13 @@ def leave_bare(keypoints: Tensor, scores: Tensor, bare: Tensor) -> tuple[Tensor,
 
 
 def _measured(
-    joints: Tensor, half: Tensor, outside: Tensor, noise: NoiseConfig, errors: Errors
+    joints: Tensor, half: Tensor, outside: Tensor, noise: NoiseConfig, errors: DetectorErrors
 ) -> tuple[Tensor, Tensor]:
-    hidden = hidden_by_body(joints) | _hidden_limbs(joints, noise.hide)
-    states = torch.full_like(hidden, SEEN, dtype=torch.long).masked_fill(hidden, HIDDEN).masked_fill(outside, OUTSIDE)
-    keypoints, visibility = distort(joints, states, errors, noise.rate_hz, noise.scale)
+    hidden = find_self_occlusion(joints) | _hidden_limbs(joints, noise.hide)
+    states = (
+        torch.full_like(hidden, VISIBLE, dtype=torch.long).masked_fill(hidden, HIDDEN).masked_fill(outside, OUTSIDE)
+    )
+    keypoints, visibility = apply_errors(joints, states, errors, noise.rate_hz, noise.scale)
     beyond = (keypoints.abs() - half[:, None, None]).amax(-1).clamp(min=0.0)
     fade = 1.0 - beyond / (_OUTSIDE_FADE * 2.0 * half.amax(-1))[:, None, None]
     return keypoints, visibility * fade.clamp(_OUTSIDE_LEAST, 1.0)
@@ -126,7 +139,7 @@ def _guessed(joints: Tensor, outside: Tensor, noise: NoiseConfig) -> tuple[Tenso
     depth = joints[..., 2:].clamp(min=0.3)
     hidden = _behind_torso(joints) | _hidden_limbs(joints, noise.hide)
     error = _errors(joints, outside | hidden, noise) / depth.mean((1, 2, 3), keepdim=True)
-    return middles(joints[..., :2] / depth + noise.scale * error), _scores(outside, hidden)
+    return set_midpoints(joints[..., :2] / depth + noise.scale * error), _scores(outside, hidden)
 
 
 def _uniform(low: float, high: float, like: Tensor) -> Tensor:
@@ -192,7 +205,7 @@ def _scores(outside: Tensor, hidden: Tensor) -> Tensor:
 
 
 def _errors(joints: Tensor, unsure: Tensor, config: NoiseConfig) -> Tensor:
-    """Errors (B, T, K, 2) in metres on the body: constant, slow, quick, and more where unsure."""
+    """DetectorErrors (B, T, K, 2) in metres on the body: constant, slow, quick, and more where unsure."""
     batch, frames, landmarks, _ = joints.shape
     device = joints.device
     level = torch.exp(0.4 * torch.randn(batch, 1, 1, 1, device=device))
