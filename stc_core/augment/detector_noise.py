@@ -5,9 +5,9 @@ cameras stand, nor how the figures were measured. Lengths are in torsos (pelvis 
 neither the person's size in the picture nor the frame rate matters. Batched on one device.
 
 A keypoint is its joint, shifted by a vector fixed to the body (one for all, and one for each window), projected where
-the joint was a moment ago, contralateral_weight towards its twin as it is less visible, plus an error that lasts: correlated in time
-and between landmarks, as large as is usual for the landmark where it is seen, hidden or out of the picture and has that
-visibility, with bursts. Left and right limbs may be exchanged for a while.
+the joint was a moment ago, biased towards its mirror landmark as it is less visible, plus an error that persists:
+correlated in time and between landmarks, as large as is usual for the landmark where it is seen, hidden or out of the
+picture and has that visibility, with bursts. Left and right limbs may be exchanged for a while.
 """
 
 from __future__ import annotations
@@ -46,12 +46,16 @@ _PAIRS = ("swaps", "gaps")
 class DetectorErrors:
     """The figures; K landmarks in BODY27's order, three states (seen, hidden by the body, out of the picture).
 
-    bias (K, 5): along occlusion.directions. lag_s (K,). contralateral_bias (K,): share of the way to the twin at visibility 0.
-    groups (K,) and time_fractions (G, J) of times_s (J,): how errors last, as a mix of exp(-t / time); time 0 lasts one frame.
-    covariance_factor, visibility_covariance_factor (K, K): rows of unit length, make independent numbers alike between landmarks.
+    bias (K, 5): along occlusion.body_directions. lag_s (K,): how long ago the detector saw the landmark.
+    contralateral_bias (K,): fraction of the way to the mirror landmark at visibility 0.
+    groups (K,) and time_fractions (G, J) of times_s (J,): the correlation in time of each group of landmarks, a mixture
+    of exp(-t / time); time 0 lasts one frame.
+    covariance_factor, visibility_covariance_factor (K, K): rows of unit length, which correlate independent numbers
+    between landmarks.
     knots (N,) of visibility, and spread (3, K, N): the error's deviation at them; burst (K, N): of its logarithm.
     growth_s: by how much of itself it grows with each torso a second that the landmark moves.
-    level: deviation of a window's logarithmic level. visibility (3, K, Q): even quantiles; visibility_time_fractions (J,).
+    level: deviation of a window's logarithmic level. visibility (3, K, Q): even quantiles.
+    visibility_time_fractions (J,): the visibility's correlation in time.
     swaps: for each of LIMBS how often a second it begins and how long it lasts; gaps: the same of finding nobody.
     """
 
