@@ -33,7 +33,7 @@ from stc_core.convert.store.record import (  # noqa: E402
     parse_record,
     record_name,
 )
-from stc_core.events import Done, Failed, Note, Progress, from_line, to_line  # noqa: E402
+from stc_core.events import Done, Event, Failed, Note, Progress, from_line, to_line  # noqa: E402
 from stc_core.plain_values import to_plain  # noqa: E402
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -188,7 +188,12 @@ def test_a_summary_is_believed_with_every_figure_in_range_or_not_at_all(
 @fuzz(300)
 @given(data=st.data())
 def test_an_event_survives_its_line_or_is_none(data: st.DataObject) -> None:
-    events = [Progress("detect", 3, 10, 12.5, 0.6), Note("a note", "cut"), Done({"bvh": "x.bvh"}), Failed("why")]
+    events: list[Event] = [
+        Progress("detect", 3, 10, 12.5, 0.6),
+        Note("a note", "cut"),
+        Done({"bvh": "x.bvh"}),
+        Failed("why"),
+    ]
     event = data.draw(st.sampled_from(events))
     line = json.dumps(mutate(json.loads(to_line(event)), data.draw, JSON | NASTY))
     found = from_line(line)
