@@ -8,6 +8,7 @@ by name.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 
 import bpy
@@ -19,6 +20,8 @@ from stc_core.geometry.rotation import Array
 from stc_core.motion.retarget.rest_pose import RestPose
 from stc_core.motion.skeleton import Skeleton
 
+_MAX_NAME_BYTES = 63
+"""of a bone in UTF-8: Blender's limit"""
 _UNEVEN_SCALE_TOLERANCE, _STRETCH_TOLERANCE = 1e-3, 0.1
 """spread of the three axes' scales over their mean: a note above the first, an error above the second; chosen"""
 _MIN_BONE_LENGTH_M = 0.01
@@ -110,9 +113,17 @@ def create_armature(
 
 
 def bone_name(joint: str) -> str:
-    """Blender's name for a joint: `left_upper_arm` is `upper_arm.L`; a joint of the middle keeps its name."""
+    """Blender's name for a joint: `left_upper_arm` is `upper_arm.L`; a joint of the middle keeps its name.
+
+    A name longer than Blender's is cut and ends in a hash, so that it stays another than its like.
+    """
     side, _, part = joint.partition("_")
-    return f"{part}.{side[0].upper()}" if side in ("left", "right") and part else joint
+    name = f"{part}.{side[0].upper()}" if side in ("left", "right") and part else joint
+    encoded = name.encode()
+    if len(encoded) <= _MAX_NAME_BYTES:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:8]
+    return f"{encoded[: _MAX_NAME_BYTES - 9].decode(errors='ignore')}~{digest}"
 
 
 def _override_window(collection: bpy.types.Collection) -> contextlib.AbstractContextManager[object]:

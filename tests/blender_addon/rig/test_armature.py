@@ -116,3 +116,17 @@ def test_creating_leaves_selection_mode_and_active_object_as_they_were(scene: bp
     assert bpy.context.view_layer.objects.active == first and first.mode == "POSE"
     assert first.select_get() and not second.select_get()
     assert second.data.bones["hips"].head_local.z == pytest.approx(93.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "右"])
+def test_joints_whose_long_names_begin_alike_are_different_bones(letter: str) -> None:
+    names = [armature.bone_name(f"{prefix}{letter * 100}{i}") for prefix in ("", "left_") for i in range(3)]
+    assert len(set(names)) == 6 and all(len(name.encode()) <= 63 for name in names)
+    armature_data = bpy.data.armatures.new("long")
+    obj = bpy.data.objects.new("long", armature_data)
+    bpy.context.scene.collection.objects.link(obj)
+    bpy.context.view_layer.objects.active = obj
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert [armature_data.edit_bones.new(name).name for name in names] == names
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert armature.bone_name("left_upper_arm") == "upper_arm.L" and armature.bone_name("hips") == "hips"
