@@ -17,7 +17,7 @@ UNPICKLERS = {"cPickle", "dill", "joblib", "shelve", "marshal"}
 UNPICKLER = ROOT / "stc_core/datasets/safe_unpickle.py"  # Human3.6M and MPI-INF-3DHP are published pickled only
 DETECTORS = set(ROOT.glob("stc_core/capture/detect/*.py"))
 SHARED = ("errors", "events", "files", "plain_values")  # beside the rooms: standard library only, for all of them
-NOT_STAGES = {"layout", "pose", "progress", "quicktime", "video_codec", "pipeline"}
+NOT_STAGES = {"frame_size", "layout", "pose", "progress", "quicktime", "video_codec", "pipeline"}
 CIRCLES_TO_BE_UNTIED: set[frozenset[str]] = set()  # of law 7, likewise
 
 

@@ -40,7 +40,8 @@ from .progress import add_rates, name_take, offset_progress, report_stage, scale
 from .shots import ShotConfig, split_at_cuts
 from .smooth import SmoothConfig, smooth
 from .tracking import TrackingConfig, check_person, choose_track, link_tracks, needs_second_pass, report_people
-from .video import Video, VideoConfig, open_video
+from .video.config import VideoConfig
+from .video.video import Video, open_video
 
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
 _SPAN_MARGIN_S = 1e-4  # beyond a take's first and last frame when it is read again: timestamps are rounded

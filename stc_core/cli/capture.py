@@ -16,7 +16,8 @@ import tyro
 from ..capture.pipeline import CaptureConfig, capture_takes, choose_longest, remove_smoothing
 from ..capture.preview.config import PreviewConfig
 from ..capture.preview.preview import write_preview
-from ..capture.video import VideoConfig, open_video
+from ..capture.video.config import VideoConfig
+from ..capture.video.video import open_video
 from ..errors import UserError
 from ..events import Done, Event, Note, Report, to_line
 from ..motion.bvh import write_bvh

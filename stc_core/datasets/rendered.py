@@ -18,7 +18,8 @@ from ..capture.detect.config import DetectConfig
 from ..capture.detect.detect import detect_landmarks
 from ..capture.landmark_map import map_landmarks
 from ..capture.layout import BODY27
-from ..capture.video import VideoConfig, open_video
+from ..capture.video.config import VideoConfig
+from ..capture.video.video import open_video
 from ..errors import UserError
 from ..events import ignore
 from ..geometry.rotation import Array

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ..capture.detect.config import DetectConfig
 from ..capture.detect.detect import detect_landmarks
 from ..capture.pose import Landmarks
-from ..capture.video import VideoConfig, open_video
+from ..capture.video.config import VideoConfig
+from ..capture.video.video import open_video
 from ..errors import UserError
 from ..events import ignore
 from ..motion.motion import Camera

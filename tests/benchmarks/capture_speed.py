@@ -21,7 +21,8 @@ from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.detect.detect import detect_landmarks
 from stc_core.capture.lift import LiftConfig
 from stc_core.capture.pipeline import QUALITIES, CaptureConfig, Quality, capture
-from stc_core.capture.video import VideoConfig, open_video
+from stc_core.capture.video.config import VideoConfig
+from stc_core.capture.video.video import open_video
 from stc_core.events import Event, Progress, ignore
 
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"

@@ -19,7 +19,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from stc_core.capture.pipeline import CaptureConfig
-from stc_core.capture.video import VideoConfig, open_video
+from stc_core.capture.video.config import VideoConfig
+from stc_core.capture.video.video import open_video
 from stc_core.evaluation import metrics
 from stc_core.evaluation.end_to_end import COMMON, skeleton_points, walk
 from stc_core.evaluation.ground_truth import Array, Known, all_known

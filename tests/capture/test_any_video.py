@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from stc_core.capture.pipeline import capture
-from stc_core.capture.video import VideoConfig, open_video
+from stc_core.capture.video.config import VideoConfig
+from stc_core.capture.video.video import open_video
 from stc_core.errors import UserError
 from stc_core.events import Event, Note
 from stc_core.motion.motion import Motion

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from stc_core.capture.camera_motion import BackgroundTracker, CameraMotionConfig
 from stc_core.capture.pose import TimedFrame
-from stc_core.capture.video import VideoConfig, open_video
+from stc_core.capture.video.config import VideoConfig
+from stc_core.capture.video.video import open_video
 from stc_core.events import Event, Note
 
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"

@@ -14,7 +14,8 @@ from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.layout import H36M17
 from stc_core.capture.pipeline import CaptureConfig, Quality, capture, capture_takes, choose_detector, choose_weights
 from stc_core.capture.shots import ShotConfig
-from stc_core.capture.video import VideoConfig, open_video
+from stc_core.capture.video.config import VideoConfig
+from stc_core.capture.video.video import open_video
 from stc_core.errors import UserError
 from stc_core.evaluation.ground_truth import Known, read_known
 from stc_core.evaluation.metrics import p_mpjpe

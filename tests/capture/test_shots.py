@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from stc_core.capture.pose import TimedFrame
 from stc_core.capture.shots import ShotConfig, split_at_cuts
-from stc_core.capture.video import VideoConfig, open_video
+from stc_core.capture.video.config import VideoConfig
+from stc_core.capture.video.video import open_video
 
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
 

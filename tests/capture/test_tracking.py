@@ -20,7 +20,8 @@ from stc_core.capture.tracking import (
     needs_second_pass,
     report_people,
 )
-from stc_core.capture.video import VideoConfig, open_video
+from stc_core.capture.video.config import VideoConfig
+from stc_core.capture.video.video import open_video
 from stc_core.errors import UserError
 from stc_core.events import Event, Note
 

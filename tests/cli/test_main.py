@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stc_core.capture.video import VideoConfig, open_video
+from stc_core.capture.video.config import VideoConfig
+from stc_core.capture.video.video import open_video
 from stc_core.cli.main import main
 from stc_core.events import Done, Failed, Note, Progress, from_line
 from stc_core.motion.bvh import read_bvh

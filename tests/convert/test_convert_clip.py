@@ -11,7 +11,7 @@ import pytest
 
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.pipeline import CaptureConfig
-from stc_core.capture.video import VideoConfig
+from stc_core.capture.video.config import VideoConfig
 from stc_core.convert.convert_clip import ExportOptions, check_blender, convert_clip, make_tasks
 from stc_core.convert.inputs import Input
 from stc_core.convert.store.record import Task

@@ -54,6 +54,7 @@ def write_preview(
             encoder.write(picture)
             if sheet is not None and index in on_sheet:
                 thumbnails.append(_shrink_picture(picture, config))
+        encoder.finish()
     if sheet is not None:
         _write_sheet(thumbnails, sheet, config)
 

@@ -29,7 +29,7 @@ from ...plain_values import from_plain, to_plain
 from ...ranges import Range, find_out_of_range
 
 if TYPE_CHECKING:
-    from ...capture.video import VideoConfig
+    from ...capture.video.config import VideoConfig
 
 VERSION = 2
 """another one whenever summaries come out differently: then those that are there are made anew"""
@@ -119,7 +119,7 @@ def find_spans(flags: NDArray[np.bool_], fps: float, start_s: float) -> tuple[tu
 
 
 def _draw_pictures(motion: Motion, video: Path | None, part: VideoConfig | None, report: Report) -> tuple[str, str]:
-    from ...capture.video import VideoConfig
+    from ...capture.video.config import VideoConfig
     from . import thumbnails
 
     if len(motion.t_world_root) < 2:

@@ -19,7 +19,8 @@ from PIL import Image
 from ...capture.pose import Frame
 from ...capture.preview.config import PreviewConfig
 from ...capture.preview.preview import draw_panels
-from ...capture.video import VideoConfig, open_video
+from ...capture.video.config import VideoConfig
+from ...capture.video.video import open_video
 from ...events import Progress, Report
 from ...motion.motion import Motion
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from stc_core.capture.layout import BODY27
 from stc_core.capture.pipeline import CaptureConfig
-from stc_core.capture.video import VideoConfig
+from stc_core.capture.video.config import VideoConfig
 from stc_core.convert.convert_clip import convert_clip
 from stc_core.convert.report import charts, thumbnails
 from stc_core.convert.report.summary import (
