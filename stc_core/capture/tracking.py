@@ -112,6 +112,8 @@ def _parse_person(person: str) -> tuple[float, float | None, float | None] | Non
         return None
     try:
         time_s = float(seconds) if at else None
+        if time_s is not None and not np.isfinite(time_s):
+            raise ValueError
         if word in _SIDE_X:
             return _SIDE_X[word], None, time_s
         x, y = (float(number) for number in word.split(","))

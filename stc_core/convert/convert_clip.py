@@ -62,7 +62,7 @@ def make_tasks(
     from ..capture.pipeline import choose_weights
 
     named = {"weights": choose_weights(config), "rig": options.rig, "bone_map": options.bone_map}
-    hashes = {what: hash_file(path).sha256 for what, path in named.items() if path is not None}
+    hashes = {what: _hash_setting(path) for what, path in named.items() if path is not None}
     settings = to_plain(replace(config, weights=config.weights and config.weights.absolute()))
     return [
         Task(
@@ -81,6 +81,15 @@ def make_tasks(
         )
         for entry in inputs
     ]
+
+
+def _hash_setting(path: Path) -> str:
+    try:
+        return hash_file(path).sha256
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}).", "Check the path and your right to read it."
+        ) from None
 
 
 def _absolute(path: Path | None) -> str:

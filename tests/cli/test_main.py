@@ -110,6 +110,8 @@ def test_an_output_that_cannot_be_is_said_before_the_work(tmp_path: Path) -> Non
         (["lost.mp4"], "There is no file lost.mp4"),
         (["歩" * 84 + ".mp4"], "is too long for the files to be made. Name one: --out"),
         ([SAMPLE, "--person", "top"], "“top” is no position of a person. Choose left, middle, right"),
+        ([SAMPLE, "--person", "0.5,0.5@nan"], "“0.5,0.5@nan” is no position of a person"),
+        ([SAMPLE, "--person", "left@inf"], "“left@inf” is no position of a person"),
         ([SAMPLE.parent], "is a folder. Choose a video file in it"),
     ],
 )
@@ -121,6 +123,50 @@ def test_what_capture_cannot_do_is_one_sentence(
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 1 and why in capfd.readouterr().err and not list(tmp_path.iterdir())
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *args: str | Path) -> int:
+    """The exit code of a command in this process."""
+    monkeypatch.setattr(sys, "argv", ["stc-mocap", *map(str, args)])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+def test_files_that_are_there_are_kept_beside_what_replaces_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--out", str(tmp_path), "--end", "0.1"]
+    (tmp_path / "sample.bvh").write_text("my own old mocap")
+    (tmp_path / "sample_raw.npz").write_text("mine")
+    assert run_main(monkeypatch, "capture", SAMPLE, *flags) == 0
+    assert (tmp_path / "sample.bvh.old1").read_text() == "my own old mocap"
+    assert (tmp_path / "sample_raw.npz").read_text() == "mine" and not (tmp_path / "sample_raw.npz.old1").exists()
+    assert "sample.bvh was there already; the old one is kept as sample.bvh.old1" in capfd.readouterr().err
+    names = {path.name for path in tmp_path.iterdir()}
+    assert run_main(monkeypatch, "capture", SAMPLE, *flags) == 0  # the same bytes: nothing to keep
+    assert (
+        {path.name for path in tmp_path.iterdir()}
+        == names
+        == {*("sample.npz", "sample.bvh", "sample.bvh.old1", "sample_raw.npz")}
+    )
+    assert run_main(monkeypatch, "capture", SAMPLE, *flags, "--raw", "--overwrite", "--smoothing=0") == 0
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+@pytest.mark.parametrize("name", ["x_preview.mp4", "x_take3_preview.mp4", "link.mp4"])
+def test_an_output_is_never_the_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    video = tmp_path / ("x_preview.mp4" if name == "link.mp4" else name)
+    shutil.copy(SAMPLE, video)
+    if name == "link.mp4":
+        (tmp_path / name).symlink_to(video)
+    before = video.read_bytes()
+    assert run_main(monkeypatch, "capture", tmp_path / name, "--out", tmp_path / "x.npz", "--preview") == 1
+    assert "is the video itself" in capfd.readouterr().err and video.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == (2 if name == "link.mp4" else 1)
 
 
 @pytest.mark.parametrize("name", ["x" * 200, "歩" * 60, 'it\'s "a" walk'], ids=["long", "Japanese", "quotes"])
@@ -303,6 +349,9 @@ def test_convert_writes_every_take_and_skips_them_the_next_time(clip_with_cut: P
         ([SAMPLE, "OUT/sample.mov", "--out", "OUT"], "would both become “sample”"),
         (["OUT/empty", "--out", "OUT"], "holds no video and no motion file"),
         ([SAMPLE, "--out", "OUT/file/folder"], "cannot be written to"),
+        ([SAMPLE, "--out", "x" * 300], "cannot be written to (File name too long)"),
+        ([SAMPLE, "--out", "OUT", "--rig", "x" * 300], "cannot be read (File name too long)"),
+        ([SAMPLE, "--out", ""], "--out is empty"),
         ([SAMPLE, "--out", "OUT", "--to", "fbx", "--blender", "/lost/blender"], "no program /lost/blender"),
     ],
 )
@@ -321,7 +370,7 @@ def test_what_convert_cannot_do_is_said_before_the_work(
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit) as caught:
         main()
-    assert caught.value.code == (1 if words else 2) and why in capfd.readouterr().err
+    assert caught.value.code == (1 if words[-1:] not in ([], [""]) else 2) and why in capfd.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")

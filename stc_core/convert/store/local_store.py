@@ -92,7 +92,9 @@ class LocalStore:
 
     def load_all(self) -> list[Record]:
         """What is recorded of all clips that were ever converted into this folder."""
-        paths = sorted((self.out / FOLDER / CLIPS).glob("[!.]*.json"))
+        folder = self.out / FOLDER / CLIPS
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        paths = [folder / name for name in names if name.endswith(".json") and not name.startswith(".")]
         return [record for record in map(load_record, paths) if record]
 
     def list_results(self) -> set[str]:

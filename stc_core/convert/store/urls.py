@@ -160,11 +160,14 @@ def explain(error: BaseException) -> str:
     """The reason that an error gives, in few words."""
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return f"no answer within {SILENCE_S:g} s"
-    status = getattr(error, "status", None)
-    if getattr(error, "history", ()) and status and 300 <= status < 400:
-        return "too many redirects"
-    reason = getattr(error, "strerror", None) or str(error).rstrip(".") or type(error).__name__
-    return f"{type(error).__name__}: {reason}" if type(error).__module__.startswith("aiohttp") else str(reason)
+    kind = type(error).__name__  # aiohttp's, which may not be installed
+    if kind == "TooManyRedirects":
+        return "it redirects without end"
+    if kind == "NonHttpUrlRedirectClientError":
+        return f"it redirects to {error}"
+    if kind == "ClientResponseError":
+        return f"the server answers {getattr(error, 'status', '')} {getattr(error, 'message', '')}".strip()
+    return str(getattr(error, "strerror", None) or str(error).rstrip(".") or kind)
 
 
 def _errors() -> tuple[type[BaseException], ...]:

@@ -103,15 +103,27 @@ def test_a_good_answer_is_a_file_and_its_bytes_are_reported(server: str, tmp_pat
     assert any(isinstance(event, Progress) and event.stage == "fetch" for event in events)
 
 
-@pytest.mark.parametrize("kind", ["500", "403", "404", "loop", "tofile", "toftp", "mute"])
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("500", "the server answers 500 Internal Server Error"),
+        ("403", "the server answers 403 Forbidden"),
+        ("404", "There is no file or folder"),
+        ("loop", "it redirects without end"),
+        ("tofile", "it redirects to file:///etc/hostname"),
+        ("toftp", "it redirects to ftp://127.0.0.1/x.mp4"),
+        ("mute", "no answer within 0.3 s"),
+    ],
+)
 def test_what_a_server_refuses_is_a_sentence(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, why: str
 ) -> None:
     monkeypatch.setattr(urls, "SILENCE_S", 0.3)
     began = time.monotonic()
     with pytest.raises(UserError) as caught:
         find_inputs([f"{server}/{kind}/x.mp4"])
-    assert f"{server}/{kind}/x.mp4" in str(caught.value) and time.monotonic() - began < 30.0
+    assert f"{server}/{kind}/x.mp4" in str(caught.value) and why in str(caught.value)
+    assert time.monotonic() - began < 30.0
     with LocalStore(tmp_path).lock():
         record = store_of(task_of(f"{server}/{kind}/y.mp4", tmp_path)).convert(
             task_of(f"{server}/{kind}/y.mp4", tmp_path), MAKE, ignore
