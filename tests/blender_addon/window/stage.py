@@ -171,7 +171,7 @@ def state() -> dict[str, Any]:
     scene, monitor, provenance = bpy.context.scene, get_module("jobs.monitor"), get_module("rig.provenance")
     obj = scene.stc_mocap.armature
     action, running = provenance.find_captured_action(obj), monitor.find_running()
-    curves = get_module("rig.confidence")._played(obj) if action else []
+    curves = get_module("rig.confidence").get_confidence_fcurves(obj) if action else []
     return {
         "running": [running.status.stage, running.status.fraction] if running else None,
         "states": [entry.status.state for entry in monitor.entries()],
@@ -183,7 +183,9 @@ def state() -> dict[str, Any]:
         "frame": scene.frame_current,
         "doubts": [
             round(d.start)
-            for d in get_module("rig.confidence").doubts(obj, get_module("rig.keyframes").scene_fps(scene))
+            for d in get_module("rig.confidence").find_doubtful_ranges(
+                obj, get_module("rig.keyframes").get_scene_fps(scene)
+            )
         ]
         if action
         else [],
@@ -198,7 +200,7 @@ def over_the_video() -> float:
     the person in the picture. The rig has other proportions: some per cent are its own."""
     scene, motion = (
         bpy.context.scene,
-        get_module("rig.provenance").played(bpy.context.scene.stc_mocap.armature)[1].load(),
+        get_module("rig.provenance").require_captured_action(bpy.context.scene.stc_mocap.armature)[1].load(),
     )
     size = np.array([scene.render.resolution_x, scene.render.resolution_y])
     far = []
@@ -215,7 +217,7 @@ def over_the_video() -> float:
 def joint_heads() -> list[tuple[str, Any]]:
     """The landmark and the world position of the rig's arms and legs as they are posed."""
     obj = bpy.context.scene.stc_mocap.armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    bones = get_module("rig.provenance").played(bpy.context.scene.stc_mocap.armature)[1].bones
+    bones = get_module("rig.provenance").require_captured_action(bpy.context.scene.stc_mocap.armature)[1].bones
     return [
         (f"{side}_{landmark}", obj.matrix_world @ obj.pose.bones[bones[f"{side}_{joint}"][0]].head)
         for side in ("left", "right")
