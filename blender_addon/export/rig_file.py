@@ -28,6 +28,7 @@ _REASONS = {
     "_ArrayMemoryError": "it needs more memory than there is",
     "KeyError": "it refers to a part that it does not have",
     "IndexError": "it refers to a part that it does not have",
+    "AttributeError": "it refers to a part that it does not have",
     "UnicodeDecodeError": "its text is damaged",
     "error": "it is cut off or damaged",
 }

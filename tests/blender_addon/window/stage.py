@@ -41,7 +41,7 @@ def get_module(name: str) -> Any:
 def prepare() -> None:
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
     for cls in get_module("ui.operators").CLASSES:
-        if hasattr(cls, "work"):
+        if hasattr(cls, "run"):
             cls.run = as_method(measure(cls.bl_idname, cls.run))
     for cls in get_module("ui.panel")._CLASSES:
         if issubclass(cls, bpy.types.Panel):
