@@ -85,7 +85,7 @@ def lift(
         joints=joints[:, :landmarks] - joints[:, :1],
         scores=pose.scores,
         fps=pose.fps,
-        up=normalise(joints[:, landmarks]) if model.config.up else None,
+        up=normalise(joints[:, landmarks].mean(0)) if model.config.up else None,
     )
 
 

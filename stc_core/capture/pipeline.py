@@ -33,7 +33,7 @@ from .ik.config import IkConfig
 from .ik.solve import solve_motion
 from .intrinsics import CameraConfig, resolve_intrinsics
 from .landmark_map import map_landmarks
-from .layout import LAYOUTS, Layout
+from .layout import LAYOUTS, Array, Layout
 from .lift import LiftConfig, lift
 from .pose import CameraIntrinsics, Landmarks, Pose2D, Pose3D, resample_evenly
 from .progress import add_rates, name_take, offset_progress, report_stage, scale_progress
@@ -45,12 +45,13 @@ from .video.video import Video, open_video
 
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
 _SPAN_MARGIN_S = 1e-4  # beyond a take's first and last frame when it is read again: timestamps are rounded
-WEIGHTS, FAST_WEIGHTS = "body27.safetensors", "body27_fast.safetensors"
+WEIGHTS, LARGE_WEIGHTS = "body27.safetensors", "body27_large.safetensors"
+_PREDICTED_UP = "predicted_up"  # in a motion's settings: the lifter's up (3,), camera axes
 Quality = Literal["fast", "good", "best"]
 QUALITIES: dict[Quality, tuple[str, Network]] = {  # the lifter's weights and MediaPipe's network
-    "fast": (FAST_WEIGHTS, "lite"),
+    "fast": (WEIGHTS, "lite"),
     "good": (WEIGHTS, "full"),
-    "best": (WEIGHTS, "heavy"),
+    "best": (LARGE_WEIGHTS, "heavy"),
 }
 
 
@@ -242,7 +243,14 @@ def _restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
         image_size=motion.camera.image_size,
         fps=motion.fps,
     )
-    pose3d = Pose3D(layout=layout, joints=motion.landmarks["landmarks_raw"], scores=scores, fps=motion.fps)
+    up = motion.settings.get(_PREDICTED_UP)
+    pose3d = Pose3D(
+        layout=layout,
+        joints=motion.landmarks["landmarks_raw"],
+        scores=scores,
+        fps=motion.fps,
+        up=None if up is None else np.array(up, float),
+    )
     return pose2d, pose3d, CameraIntrinsics(focal_px=float(motion.camera.K[0, 0]), image_size=motion.camera.image_size)
 
 
@@ -260,12 +268,12 @@ def _solve_lifted(
         motion,
         start_s=float(pose2d.timestamps[0]),
         landmarks=motion.landmarks | {"landmarks_2d": pose2d.keypoints, "landmarks_raw": pose3d.joints},
-        settings=_describe_settings(config, intrinsics),
+        settings=_describe_settings(config, intrinsics, pose3d.up),
     )
 
 
-def _describe_settings(config: CaptureConfig, intrinsics: CameraIntrinsics) -> dict[str, Any]:
-    """What made the motion, for its file, as plain values: settings, and versions of what worked on it."""
+def _describe_settings(config: CaptureConfig, intrinsics: CameraIntrinsics, up: Array | None) -> dict[str, Any]:
+    """What made the motion, for its file: settings, the lifter's up, and versions of what worked on it."""
     versions = {"stc_mocap": __version__, "python": platform.python_version()}
     for name in _LIBRARIES:
         try:
@@ -277,5 +285,6 @@ def _describe_settings(config: CaptureConfig, intrinsics: CameraIntrinsics) -> d
         "detect": asdict(choose_detector(config)),
         "camera": asdict(config.camera) | {"focal_px": intrinsics.focal_px},
     }
-    settings: dict[str, Any] = to_plain(asdict(config) | resolved | {"versions": versions})
+    predicted = {} if up is None else {_PREDICTED_UP: up.tolist()}
+    settings: dict[str, Any] = to_plain(asdict(config) | resolved | predicted | {"versions": versions})
     return settings

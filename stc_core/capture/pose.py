@@ -109,7 +109,7 @@ class Pose3D:
     fps: float
     """even frame rate in hertz"""
     up: Array | None = None
-    """(T, 3) unit vectors, where the network takes the world's up to be; None where it does not predict it"""
+    """(3,) unit vector, where the network takes the world's up to be in this clip; None where it predicts none"""
 
     def __post_init__(self) -> None:
         assert self.joints.shape == self.scores.shape + (3,) and self.scores.shape[1] == len(self.layout.names)

@@ -29,7 +29,6 @@ from ..capture.pipeline import WEIGHTS
 from ..capture.pose import CameraIntrinsics, Landmarks, Pose2D, resample_evenly
 from ..datasets.body_height import body_height
 from ..errors import UserError
-from ..geometry.rotation import normalise
 from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
 from . import metrics
@@ -109,15 +108,14 @@ def measure_errors(
 ) -> NetworkErrors:
     """Errors of joints (T, 13, 3), metres, in the axes of the clip's camera, pelvis at 0.
 
-    body_height_m: how tall a body the estimate is meant to be; 0 where it is true to size. predicted_up (T, 3): unit
-    vectors in camera axes, where the network predicts up.
+    body_height_m: how tall a body the estimate is meant to be; 0 where it is true to size. predicted_up (3,): unit
+    vector in camera axes, where the network predicts up.
     """
     camera = clip.camera
     in_camera = clip.rows(COMMON) @ camera.R.T + camera.t
     truth = in_camera - in_camera[:, :1]
     true_up = camera.R @ np.array([0.0, 0.0, 1.0])
     up = metrics.clip_alignment(estimate, truth).R.T @ true_up  # where the upright body's up is in the estimate
-    mean_up = None if predicted_up is None else normalise(predicted_up.mean(0))
     flexion, true_flexion = (180.0 - metrics.joint_angles(points, ANGLES) for points in (estimate, truth))
     from_front = np.abs(_azimuth(truth, in_camera[:, 0])) < FRONT_DEG
     excess = {
@@ -134,8 +132,8 @@ def measure_errors(
         elbow_deg=float(errors[:, _ELBOWS].mean()),
         tilt_deg=_angle_deg(up, true_up),
         lean_deg=_lean_towards_camera(up, true_up),
-        up_deg=None if mean_up is None else _angle_deg(mean_up, true_up),
-        upright_tilt_deg=None if mean_up is None else _angle_deg(up, mean_up),
+        up_deg=None if predicted_up is None else _angle_deg(predicted_up, true_up),
+        upright_tilt_deg=None if predicted_up is None else _angle_deg(up, predicted_up),
         **excess,
     )
 

@@ -14,7 +14,7 @@ from stc_core.capture.lift import LiftConfig, choose_device, lift
 from stc_core.capture.pose import CameraIntrinsics, Pose2D, resample_evenly
 from stc_core.errors import UserError
 from stc_core.events import Progress
-from stc_core.model.stcformer import STCFormer, STCFormerConfig
+from stc_core.model.stcformer import UP_M, STCFormer, STCFormerConfig
 
 
 class Plate(STCFormer):
@@ -134,6 +134,26 @@ def test_without_a_word_of_precision_joints_are_those_of_single_precision() -> N
     }
     assert np.array_equal(joints["auto"], joints["float32"])
     assert not np.array_equal(joints["auto"], joints["bfloat16"])
+
+
+class UprightPlate(Plate):
+    """And up is always up in the virtual camera that looks at the person."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        above = x.new_tensor([0.0, -UP_M, 0.0]).expand(*x.shape[:2], 1, 3)
+        return torch.cat([super().forward(x), above], 2)
+
+
+def test_the_predicted_up_is_turned_from_the_view_of_the_person_to_the_cameras_axes() -> None:
+    pose = waving(2.0, 30.0)
+    low = replace(pose, keypoints=pose.keypoints + [0.0, 1000.0])
+    upright = UprightPlate(replace(plate().config, up=True)).eval()
+    assert lift(pose, plate(), lens(1000.0)).up is None
+    middle, tilted = (lift(view, upright, lens(1000.0)) for view in (pose, low))
+    assert middle.up is not None and tilted.up is not None
+    assert middle.joints.shape == pose.scores.shape + (3,)
+    np.testing.assert_allclose(middle.up, [0.0, -1.0, 0.0], atol=0.01)
+    np.testing.assert_allclose(tilted.up, np.array([0.0, -1.0, 1.0]) / np.sqrt(2.0), atol=0.02)
 
 
 def test_a_missing_device_is_said() -> None:

@@ -146,9 +146,9 @@ def test_cuts_can_be_passed_over(pictures: list[NDArray[Any]], tmp_path: Path) -
 @pytest.mark.parametrize(
     ("quality", "weights", "network"),
     [
-        ("fast", "body27_fast.safetensors", "lite"),
+        ("fast", "body27.safetensors", "lite"),
         ("good", "body27.safetensors", "full"),
-        ("best", "body27.safetensors", "heavy"),
+        ("best", "body27_large.safetensors", "heavy"),
     ],
 )
 def test_a_quality_picks_the_networks(quality: Quality, weights: str, network: str) -> None:

@@ -1,5 +1,6 @@
 """The network equals the published one, and is general in layout, channels, length and precision."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,20 @@ def test_half_precision_stays_near_single(dtype: torch.dtype, tolerance: float) 
         single = model(x)
         half = model.to(dtype)(x.to(dtype)).float()
     assert (half - single).abs().max() < tolerance * single.abs().max()
+
+
+def test_up_is_one_more_landmark_and_mirrors_onto_itself() -> None:
+    torch.manual_seed(0)
+    model = STCFormer(replace(OURS, up=True)).double().eval()
+    x = torch.randn(2, 5, len(OURS.parts), OURS.channels, dtype=torch.double)
+    plain = STCFormer(OURS).double().eval()
+    plain.load_state_dict({key: value for key, value in model.state_dict().items() if not key.startswith("up_head")})
+    with torch.inference_mode():
+        both = flipped_mean(model, x)
+        assert torch.equal(model(x)[:, :, :-1], plain(x))
+        mirrored = x[..., list(OURS.mirror), :] * torch.tensor([-1.0, 1.0, 1.0][: OURS.channels])
+        up = flipped_mean(model, mirrored)[:, :, -1]
+    assert torch.allclose(up, both[:, :, -1] * torch.tensor([-1.0, 1.0, 1.0]), atol=1e-12)
 
 
 def test_the_flipped_mean_of_a_mirrored_person_is_the_mirrored_answer() -> None:

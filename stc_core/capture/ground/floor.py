@@ -39,7 +39,7 @@ def find_floor(clip: Observation, body: Array, report: Report) -> Floor:
     contacts, clearances, up = np.zeros((0, 3)), np.zeros(0), np.array([0.0, -1.0, 0.0])
     for _ in range(_ROUNDS):
         axis, weight = estimate_upright_axis(clip, body, up)
-        up = estimate_up(axis, weight, contacts, clearances, config)
+        up = estimate_up(axis, weight, contacts, clearances, clip.predicted_up, config)
         heights = points @ up - feet.clearance
         initial = _initial_height(body, up, heights, speeds, config)
         still = find_contacts(points, heights - initial, clip)

@@ -1,4 +1,5 @@
-"""Gravity: where up is in camera axes, from standing people, the contacts' plane and the habit of level cameras.
+"""Gravity: where up is in camera axes, from standing people, the contacts' plane, the lifter's prediction and the habit
+of level cameras.
 
 Up is a unit vector (3,) in camera axes (x right, y down, z forward). Pitch is how far the camera looks down, roll how
 far its picture's content is rotated clockwise.
@@ -78,13 +79,18 @@ def _leg_extension(point: dict[str, Array], side: str) -> Array:
     return result
 
 
-def estimate_up(axis: Array, weight: float, contacts: Array, clearances: Array, config: GroundConfig) -> Array:
-    """Up (3,) from the upright axis (3,) and its weight, the plane of the contacts and level cameras; settings win.
+def estimate_up(
+    axis: Array, weight: float, contacts: Array, clearances: Array, predicted: Array | None, config: GroundConfig
+) -> Array:
+    """Up (3,) from the upright axis (3,) and its weight, the plane of the contacts, what the lifter predicted (3,) and
+    level cameras; settings win.
 
     Contacts (S, 3), clearances (S,), are compared with the plane along their rays: it is their depth that errs, and
     fitting a plane to points that err along the rays would tilt it towards the rays.
     """
-    sigma = np.radians(config.upright_sigma_deg) / np.sqrt(weight + 1e-9)
+    directions = [(axis, np.radians(config.upright_sigma_deg) / np.sqrt(weight + 1e-9))]
+    if predicted is not None:
+        directions.append((predicted, np.radians(config.predicted_up_sigma_deg)))
     redundancy = np.sqrt(max(1.0, len(contacts) / _EFFECTIVE_CONTACTS))
     rays = contacts / np.maximum(contacts[:, 2:], _NEAREST_M)
 
@@ -100,7 +106,11 @@ def estimate_up(axis: Array, weight: float, contacts: Array, clearances: Array, 
         plane = (contacts[:, 2] + (floor + clearances) / down) / redundancy
         plane = plane / np.hypot(config.contact_depth_sigma_m, config.contact_place_sigma_m / down)
         return np.concatenate(
-            [_cauchy_residuals(prior), [axis @ t / sigma for t in tangents], _cauchy_residuals(plane)]
+            [
+                _cauchy_residuals(prior),
+                [direction @ t / sigma for direction, sigma in directions for t in tangents],
+                _cauchy_residuals(plane),
+            ]
         )
 
     start = np.array([0.0, 0.0, np.median(contacts @ up_direction(0.0, 0.0)) if len(contacts) else 0.0])

@@ -44,6 +44,8 @@ class Observation:
     feet: FootPoints
     fps: float
     """even frame rate in hertz"""
+    predicted_up: Array | None = None
+    """(3,) unit vector, what the lifter takes for up; None where it says nothing of it"""
     config: GroundConfig
 
 
@@ -57,6 +59,7 @@ def observe(pose3d: Pose3D, pose2d: Pose2D, intrinsics: CameraIntrinsics, config
         weights=np.clip(np.minimum(pose2d.scores, pose3d.scores), 0.0, 1.0),
         feet=find_foot_points(pose3d.layout, config),
         fps=pose3d.fps,
+        predicted_up=pose3d.up,
         config=config,
     )
 

@@ -4,10 +4,10 @@ Knows pinhole geometry, gravity and feet; not what found the landmarks, nor rota
 still and the floor is one level plane: a moving camera, stairs and slopes are not handled.
 
 In order: (1) the root's path, by least squares of the 3D joints on the 2D ones; (2) which foot points are still; (3)
-up, from standing people, from the plane of the contacts and from the habit of holding cameras level; (4) the path
-again, with contacts that may not move; (5) what still slides is pinned, and knees follow by two-bone inverse
-kinematics. Internally all is in camera axes (x right, y down, z forward) until `_to_world`. Landmarks that a layout
-lacks are left out of every sum.
+up, from standing people, from the plane of the contacts, from the lifter's own guess and from the habit of holding
+cameras level; (4) the path again, with contacts that may not move; (5) what still slides is pinned, and knees follow
+by two-bone inverse kinematics. Internally all is in camera axes (x right, y down, z forward) until `_to_world`.
+Landmarks that a layout lacks are left out of every sum.
 """
 
 from __future__ import annotations

@@ -254,6 +254,19 @@ def test_lying_down_does_not_stand_up() -> None:
     assert np.ptp(world.joints[0, :, 2]) < 0.8
 
 
+def test_the_lifters_up_tells_a_tilted_camera_from_a_person_who_lies() -> None:
+    motion = synthetic.stand()
+    flat, pose = synthetic.views(motion, HIGH, BODY27)
+    fallen = from_axis_angle([1.0, 0.0, 0.0], 0.5 * np.pi)
+    lying_pose = replace(pose, joints=rotate(fallen, pose.joints))
+    keypoints = np.full_like(flat.keypoints, 0.0) + [HIGH.K[0, 2], HIGH.K[1, 2]]
+    flat = replace(flat, keypoints=keypoints, scores=np.full_like(flat.scores, 1e-3))
+    without, told = (
+        tilt_error_deg(ground(replace(lying_pose, up=up), flat, settings(HIGH)), HIGH) for up in (None, HIGH.R[:, 2])
+    )
+    assert told < 4.0 < without
+
+
 def test_a_given_tilt_is_obeyed() -> None:
     world = grounded(synthetic.walk(), HIGH, pitch_deg=10.0, roll_deg=-3.0)
     assert camera_tilt_deg(world.camera.R[:, 2]) == pytest.approx((10.0, -3.0))
