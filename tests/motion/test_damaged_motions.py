@@ -344,22 +344,29 @@ def test_files_that_are_only_odd_are_read_and_become_finite_bvh(kind: str, tmp_p
     assert "nan" not in (tmp_path / "odd.bvh").read_text() and "inf" not in (tmp_path / "odd.bvh").read_text()
 
 
-@pytest.mark.parametrize("claimed", [None, 3])
-def test_an_archive_of_a_hundred_thousand_members_is_refused_before_they_are_listed(
-    tmp_path: Path, claimed: int | None
-) -> None:
-    with zipfile.ZipFile(tmp_path / "many.npz", "w") as archive:
-        for number in range(100_000):
+@pytest.fixture(scope="module")
+def many_members() -> bytes:
+    """An archive of more members than fit into 16 bits, so that it ends in the records of zip64."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(1 << 16):
             archive.writestr(f"{number}.npy", b"")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("claimed", [None, 3])
+def test_an_archive_of_many_members_is_refused_before_they_are_listed(
+    tmp_path: Path, many_members: bytes, claimed: int | None
+) -> None:
+    content = bytearray(many_members)
     if claimed:  # the end lies about their number, but not about the directory's size
-        content = bytearray((tmp_path / "many.npz").read_bytes())
         at = content.rfind(b"PK\x05\x06")
         struct.pack_into("<HH", content, at + 8, claimed, claimed)
         locator = content.rfind(b"PK\x06\x07")
         struct.pack_into("<QQ", content, locator - 56 + 24, claimed, claimed)
-        (tmp_path / "many.npz").write_bytes(content)
+    (tmp_path / "many.npz").write_bytes(content)
     tracemalloc.start()
-    assert "it holds" in refuse(tmp_path / "many.npz")
+    assert "too many arrays" in refuse(tmp_path / "many.npz")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 << 20
