@@ -159,6 +159,8 @@ def _build_motion(arrays: Mapping[str, NDArray[Any]]) -> Motion:
     frames, joints = len(arrays["t_world_root"]) if arrays["t_world_root"].ndim else 0, len(skeleton.joint_names)
     if not frames:
         raise Damaged("it has no frames")
+    if frames * joints > checks.MAX_ROTATIONS:
+        raise Damaged(f"its {frames} frames of {joints} joints are more than can be read")
     t_world_root = as_floats(arrays["t_world_root"], "t_world_root", (frames, 3))
     q_parent_joint = as_floats(arrays["q_parent_joint"], "q_parent_joint", (frames, joints, 4))
     checks.check_range(t_world_root, "t_world_root", -checks.MAX_POSITION_M, checks.MAX_POSITION_M)
@@ -231,6 +233,8 @@ def _read_landmarks(arrays: Mapping[str, NDArray[Any]], frames: int) -> tuple[tu
             raise Damaged(f"it has {keys[0]} but no landmark_names")
         return (), {}
     names = _read_names(arrays, "landmark_names", "landmark")
+    if frames * len(names) > checks.MAX_ROTATIONS:
+        raise Damaged(f"its {frames} frames of {len(names)} landmarks are more than can be read")
     landmarks = {}
     for key in keys:
         size = _LANDMARKS[key]

@@ -372,6 +372,23 @@ def test_an_archive_of_many_members_is_refused_before_they_are_listed(
     assert peak < 4 << 20
 
 
+def test_more_frames_than_fit_into_memory_are_refused_before_they_are_checked(tmp_path: Path) -> None:
+    """A million frames in one byte a number pack well, and would be eight bytes a number."""
+
+    def stretch(arrays: Arrays) -> None:
+        for key in [key for key in arrays if key.startswith("landmark")]:
+            del arrays[key]
+        arrays["t_world_root"] = np.zeros((1_000_000, 3), np.uint8)
+        arrays["q_parent_joint"] = np.zeros((1_000_000, JOINTS, 4), np.uint8)
+
+    path = write_damaged(tmp_path / "long.npz", stretch)
+    tracemalloc.start()
+    assert "1000000 frames of 22 joints are more than can be read" in refuse(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200 << 20
+
+
 def test_every_truncation_is_a_sentence(tmp_path: Path) -> None:
     save_motion(make_motion(2), tmp_path / "whole.npz")
     content = (tmp_path / "whole.npz").read_bytes()
