@@ -20,9 +20,9 @@ import tyro
 from tqdm import tqdm
 
 from ..assets import find_weights
+from ..capture.config import WEIGHTS, CaptureConfig
 from ..capture.detect.config import DetectConfig, Network
-from ..capture.lift import LiftConfig
-from ..capture.pipeline import WEIGHTS, CaptureConfig
+from ..capture.lift.config import LiftConfig
 from ..datasets.held_out import HELD_OUT_SUBJECTS
 from ..datasets.shards import ClipEntry, Shards, open_shards
 from ..errors import UserError

@@ -21,11 +21,12 @@ import tyro
 from numpy.typing import NDArray
 
 from ..assets import find_weights
+from ..capture.config import WEIGHTS
 from ..capture.detect.config import DetectConfig, Network
 from ..capture.landmark_map import map_landmarks
 from ..capture.layout import BODY27, LAYOUTS
-from ..capture.lift import LiftConfig, lift
-from ..capture.pipeline import WEIGHTS
+from ..capture.lift.config import LiftConfig
+from ..capture.lift.lift import lift
 from ..capture.pose import CameraIntrinsics, Landmarks, Pose2D, resample_evenly
 from ..datasets.body_height import body_height
 from ..errors import UserError

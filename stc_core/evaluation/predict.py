@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ..augment.virtual_camera import CameraConfig, NoiseConfig, Projections, project
 from ..capture.layout import LAYOUTS
-from ..capture.lift import LiftConfig, choose_device, lift
+from ..capture.lift.config import LiftConfig
+from ..capture.lift.lift import choose_device, lift
 from ..capture.pose import CameraIntrinsics, Pose2D
 from ..datasets.body_height import body_height
 from ..datasets.shards import ClipEntry, Shards

@@ -6,6 +6,7 @@ used. A file may come from anybody: every array, number and text in it is checke
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..files import atomic_write
+from ..files import write_bytes
 from ..geometry.rotation import Array
 from . import file_checks as checks
 from .file_checks import Damaged, as_floats
@@ -120,8 +121,9 @@ def save_motion(motion: Motion, path: Path) -> None:
     if motion.camera:
         camera = motion.camera
         arrays |= {"K": camera.K, "R": camera.R, "t": camera.t, "image_size": np.array(camera.image_size)}
-    with atomic_write(Path(path)) as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, **arrays)
+    content = io.BytesIO()  # a full disk in the middle of an archive would leave its writer complaining
+    np.savez_compressed(content, **arrays)
+    write_bytes(Path(path), content.getvalue())
 
 
 def load_motion(path: Path) -> Motion:

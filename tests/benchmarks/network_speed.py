@@ -23,7 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from stc_core.capture.layout import BODY27
-from stc_core.capture.lift import LiftConfig, lift
+from stc_core.capture.lift.config import LiftConfig
+from stc_core.capture.lift.lift import lift
 from stc_core.capture.pose import Pose2D
 from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.evaluation.ground_truth import read_known

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from stc_core.capture.config import CaptureConfig
 from stc_core.capture.detect.config import DetectConfig
-from stc_core.capture.pipeline import CaptureConfig
 from stc_core.capture.video.config import VideoConfig
 from stc_core.convert.convert_clip import ExportOptions, check_blender, convert_clip, make_tasks
 from stc_core.convert.inputs import Input

@@ -16,8 +16,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from stc_core.capture.config import CaptureConfig
 from stc_core.capture.layout import BODY27
-from stc_core.capture.pipeline import CaptureConfig
 from stc_core.capture.video.config import VideoConfig
 from stc_core.convert.convert_clip import convert_clip
 from stc_core.convert.report import charts, thumbnails
