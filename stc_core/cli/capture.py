@@ -55,8 +55,8 @@ def run_capture(args: Sequence[str]) -> int:
     flags = parse_flags(CaptureFlags, args, PROG)
     if not flags.out:
         refuse_flag(PROG, "--out is empty.")
-    check_container(flags.video)
     folder, stem = _prepare_output(flags.video, Path(flags.out))
+    check_container(flags.video)
     from ..capture.pipeline import capture_takes, choose_longest  # loads the networks' libraries: seconds
 
     bars = ProgressBars("frames")
