@@ -42,7 +42,7 @@ def write(folder: Path, clips: list[dataset_plan.ShardClip]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def list_takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("takes"), [take(f"take {i}", 2.0 + 0.2 * i, 0.1 * i) for i in range(4)])
 
 
