@@ -190,7 +190,8 @@ def _hermite(time: Array, knots: Array, values: Array, slopes: Array) -> Array:
     span = knots[i + 1] - knots[i]
     u = (time - knots[i]) / span
     a, b = values[i], values[i + 1]
-    return a + (b - a) * u * u * (3 - 2 * u) + span * u * (1 - u) * (slopes[i] * (1 - u) - slopes[i + 1] * u)
+    path: Array = a + (b - a) * u * u * (3 - 2 * u) + span * u * (1 - u) * (slopes[i] * (1 - u) - slopes[i + 1] * u)
+    return path
 
 
 def _body(

@@ -93,15 +93,12 @@ def test_the_wheel_installs_one_package_and_nothing_beside_it(dist: Path) -> Non
 
 def test_an_installed_wheel_finds_its_addon(dist: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(dist / WHEEL).extractall(tmp_path)
-    code = (
-        "import importlib.util as u, stc_core.assets as a; print(a.find_addon()); print(u.find_spec('blender_addon'))"
+    code, env = (
+        "import stc_core.assets; print(stc_core.assets.find_addon())",
+        ENVIRONMENT | {"PYTHONPATH": str(tmp_path)},
     )
-    process = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT | {"PYTHONPATH": str(tmp_path)},
-    )
+    command = [sys.executable, "-c", code]
+    process = subprocess.run(command, capture_output=True, text=True, env=env, cwd=tmp_path, check=False)
     assert process.stdout.strip() == str(tmp_path / "stc_core" / "for_blender"), process.stderr
 
 

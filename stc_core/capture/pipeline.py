@@ -8,91 +8,41 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
-from ..assets import find_weights
 from ..errors import UserError
 from ..events import Note, Progress, Report, ignore
 from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
 from ..motion.motion import Motion
 from ..plain_values import to_plain
-from .camera_motion import BackgroundTracker, CameraMotionConfig
-from .detect.config import DetectConfig, Network
+from .camera_motion import BackgroundTracker
+from .config import CaptureConfig, choose_detector, choose_weights
 from .detect.detect import detect_landmarks, follow_person
 from .detection_checks import report_detection
-from .ground.config import GroundConfig
 from .ground.place_on_floor import place_on_floor
-from .ik.config import IkConfig
 from .ik.solve import solve_motion
-from .intrinsics import CameraConfig, resolve_intrinsics
+from .intrinsics import resolve_intrinsics
 from .landmark_map import map_landmarks
 from .layout import LAYOUTS, Array, Layout
-from .lift import LiftConfig, lift
+from .lift.lift import lift
 from .pose import CameraIntrinsics, Landmarks, Pose2D, Pose3D, resample_evenly
 from .progress import add_rates, name_take, offset_progress, report_stage, scale_progress
-from .shots import ShotConfig, split_at_cuts
-from .smooth import SmoothConfig, smooth
-from .tracking import TrackingConfig, check_person, choose_track, link_tracks, needs_second_pass, report_people
-from .video.config import VideoConfig
+from .shots import split_at_cuts
+from .smooth import smooth
+from .tracking import check_person, choose_track, link_tracks, needs_second_pass, report_people
+from .video.container import check_container
 from .video.video import Video, open_video
 
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
 _SPAN_MARGIN_S = 1e-4  # beyond a take's first and last frame when it is read again: timestamps are rounded
-WEIGHTS, LARGE_WEIGHTS = "body27.safetensors", "body27_large.safetensors"
 _PREDICTED_UP = "predicted_up"  # in a motion's settings: the lifter's up (3,), camera axes
-Quality = Literal["fast", "good", "best"]
-QUALITIES: dict[Quality, tuple[str, Network]] = {  # the lifter's weights and MediaPipe's network
-    "fast": (WEIGHTS, "lite"),
-    "good": (WEIGHTS, "full"),
-    "best": (LARGE_WEIGHTS, "heavy"),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class CaptureConfig:
-    """Everything that decides what a video becomes."""
-
-    weights: Path | None = None
-    """the lifter's weights; those of the quality by default"""
-    quality: Quality = "good"
-    """fast, good or best: which of the networks that came with STC Mocap find the body and lift it"""
-    video: VideoConfig = field(default_factory=VideoConfig)
-    """which part of the video is used"""
-    shots: ShotConfig = field(default_factory=ShotConfig)
-    """what becomes of cuts"""
-    camera_motion: CameraMotionConfig = field(default_factory=CameraMotionConfig)
-    """when the camera is said to move"""
-    detect: DetectConfig = field(default_factory=DetectConfig)
-    """how the body is found"""
-    tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    """which person is followed"""
-    camera: CameraConfig = field(default_factory=CameraConfig)
-    """the lens"""
-    lift: LiftConfig = field(default_factory=LiftConfig)
-    """how the network is run"""
-    smooth: SmoothConfig = field(default_factory=SmoothConfig)
-    """what is too fast to be motion"""
-    ground: GroundConfig = field(default_factory=GroundConfig)
-    """how the world is found"""
-    ik: IkConfig = field(default_factory=IkConfig)
-    """how landmark positions become joint rotations"""
-
-
-def choose_weights(config: CaptureConfig) -> Path:
-    """The lifter's weights: the requested ones, else those of the quality. Raises UserError where these are missing."""
-    return config.weights or find_weights(QUALITIES[config.quality][0])
-
-
-def choose_detector(config: CaptureConfig) -> DetectConfig:
-    """How the body is found, with MediaPipe's network named: the requested one, else that of the quality."""
-    return replace(config.detect, model=config.detect.model or QUALITIES[config.quality][1])
 
 
 def capture(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> Motion:
@@ -109,6 +59,7 @@ def capture_takes(path: Path, config: CaptureConfig | None = None, report: Repor
     """
     config = config or CaptureConfig()
     config, report = replace(config, detect=choose_detector(config)), add_rates(report)
+    check_container(path)  # before anything that takes time
     model = load_checkpoint(choose_weights(config))
     if model.config.layout not in LAYOUTS:
         raise UserError(f"{config.weights} was trained for the landmarks “{model.config.layout}”.", "Choose others.")

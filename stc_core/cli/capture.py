@@ -13,10 +13,11 @@ from pathlib import Path
 
 import tyro
 
-from ..capture.pipeline import CaptureConfig, capture_takes, choose_longest, remove_smoothing
+from ..capture.config import CaptureConfig
 from ..capture.preview.config import PreviewConfig
 from ..capture.preview.preview import write_preview
 from ..capture.video.config import VideoConfig
+from ..capture.video.container import check_container
 from ..capture.video.video import open_video
 from ..errors import UserError
 from ..events import Done, Event, Note, Report, to_line
@@ -55,6 +56,9 @@ def run_capture(args: Sequence[str]) -> int:
     if not flags.out:
         refuse_flag(PROG, "--out is empty.")
     folder, stem = _prepare_output(flags.video, Path(flags.out))
+    check_container(flags.video)
+    from ..capture.pipeline import capture_takes, choose_longest  # loads the networks' libraries: seconds
+
     bars = ProgressBars("frames")
     report = _print_event if flags.events else bars
     motions = capture_takes(flags.video, flags.config, report)
@@ -69,6 +73,8 @@ def run_capture(args: Sequence[str]) -> int:
 
 def _write_take(motion: Motion, files: dict[str, Path], flags: CaptureFlags, report: Report) -> dict[str, Path]:
     """Write all that was requested of one take; the files by kind."""
+    from ..capture.pipeline import remove_smoothing
+
     kinds = ["motion", "bvh"] + (["raw"] if flags.raw else []) + (["preview", "sheet"] if flags.preview else [])
     with contextlib.ExitStack() as kept:
         if not flags.overwrite:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import tyro
 
-from ..capture.pipeline import CaptureConfig
+from ..capture.config import CaptureConfig
 from ..convert.convert_clip import ExportOptions, check_blender, convert_clip, make_tasks
 from ..convert.inputs import FoundInputs, find_inputs, parse_formats
 from ..convert.report.page import write_report

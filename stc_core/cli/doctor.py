@@ -66,15 +66,15 @@ def _check_opencv() -> tuple[bool, str]:
 
 
 def _check_device() -> tuple[bool, str]:
-    from ..capture.lift import choose_device
+    from ..capture.lift.lift import choose_device
 
     device = choose_device("auto")
     return True, f"the network runs on {device.type}"
 
 
 def _check_weights() -> Iterator[tuple[bool, str]]:
+    from ..capture.config import QUALITIES, CaptureConfig, choose_detector, choose_weights
     from ..capture.detect.landmarker import check_model
-    from ..capture.pipeline import QUALITIES, CaptureConfig, choose_detector, choose_weights
     from ..model.checkpoint import load_checkpoint
 
     for quality in QUALITIES:

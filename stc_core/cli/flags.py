@@ -66,7 +66,7 @@ def make_twin(kind: type) -> type:
         described = [docs.get(part.name, ""), *(f"({allowed})" for allowed in find_ranges(hint))]
         arg = tyro.conf.arg(help=" ".join(filter(None, described)), aliases=ALIASES.get(part.name))
         default = part.default if part.default_factory is MISSING else MISSING
-        parts.append((part.name, Annotated[hint, arg], _field_with(default, part.default_factory)))
+        parts.append((part.name, Annotated[hint, arg], _make_field(default, part.default_factory)))
     twin = make_dataclass(kind.__name__, parts, bases=(kind,), frozen=True)
     twin.__doc__ = kind.__doc__
     return twin
@@ -104,7 +104,7 @@ def _find_dataclass(hint: Any) -> type | None:
     return hint if isinstance(hint, type) and is_dataclass(hint) else None
 
 
-def _field_with(default: Any, factory: Any) -> Any:
+def _make_field(default: Any, factory: Any) -> Any:
     if factory is not MISSING:
         return field(default_factory=factory)
     return field() if default is MISSING else field(default=default)

@@ -7,6 +7,7 @@
 Each has --help. Exit codes: 0 done, 1 an error that you can mend, 2 wrong flags, 130 cancelled.
 """
 
+import io
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -17,8 +18,15 @@ from ..events import Failed, to_line
 Command = Callable[[Sequence[str]], int]
 
 
+def print_any_name() -> None:
+    """Let standard output take file names that are not UTF-8, as the bytes that they are."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
+
+
 def main() -> None:
     """Run the command of sys.argv and exit."""
+    print_any_name()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # also where SIGINT is ignored, as after nohup
     name, args = (sys.argv[1:2] or ["--help"])[0], sys.argv[2:]
     if name not in _COMMANDS:

@@ -30,7 +30,7 @@ from .store.fingerprint import hash_file
 from .store.record import MOTION, SUMMARY, Task
 
 if TYPE_CHECKING:
-    from ..capture.pipeline import CaptureConfig
+    from ..capture.config import CaptureConfig
 
 _MAX_STEM_BYTES = 200  # a file system takes 255; what is appended while a file is written follows
 
@@ -59,7 +59,7 @@ def make_tasks(
 
     Raises UserError where weights, rig or map are not there.
     """
-    from ..capture.pipeline import choose_weights
+    from ..capture.config import choose_weights
 
     named = {"weights": choose_weights(config), "rig": options.rig, "bone_map": options.bone_map}
     hashes = {what: _hash_setting(path) for what, path in named.items() if path is not None}
@@ -136,7 +136,7 @@ def _summarize(task: Task, motion: Path, report: Report) -> summaries.MotionSumm
 
 def _config_of(task: Task) -> Any:
     """The capture's configuration of a task. Raises ValueError where the settings do not fit it."""
-    from ..capture.pipeline import CaptureConfig
+    from ..capture.config import CaptureConfig
 
     return from_plain(CaptureConfig, task.settings)
 

@@ -21,7 +21,7 @@ MOTIONS = frozenset({".npz"})
 LISTS = frozenset({".txt", ".lst", ".list"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Input:
     """A video or a motion file. source: absolute, or a URL. name: of its results below --out, with "/", no suffix."""
 
@@ -34,7 +34,7 @@ class Input:
         return urls.suffix_of(self.source) in MOTIONS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FoundInputs:
     """What the arguments stand for. unreadable: folders within them that could not be looked into, and why."""
 
@@ -69,7 +69,7 @@ def find_inputs(args: Sequence[str], results: Collection[str] = ()) -> FoundInpu
         for entry in finder.expand(arg, Path()):
             found.setdefault(entry.source if isinstance(entry.source, str) else os.path.realpath(entry.source), entry)
     _check_names(found.values())
-    return FoundInputs(tuple(found.values()), tuple(dict.fromkeys(finder.unreadable)))
+    return FoundInputs(inputs=tuple(found.values()), unreadable=tuple(dict.fromkeys(finder.unreadable)))
 
 
 @dataclass
@@ -87,7 +87,8 @@ class _Finder:
         elif os.path.isdir(path):
             yield from self._expand_folder(path)
         elif os.path.isfile(path):
-            yield from self._expand_list(path) if path.suffix.lower() in LISTS else [Input(path.absolute(), path.stem)]
+            one = Input(source=path.absolute(), name=path.stem)
+            yield from self._expand_list(path) if path.suffix.lower() in LISTS else [one]
         elif glob.has_magic(arg):
             yield from self._expand_pattern(str(path))
         else:
@@ -96,7 +97,11 @@ class _Finder:
     def _expand_url(self, url: str) -> Iterator[Input]:
         """One file, whatever it is called, or the videos and motion files of a folder or pattern."""
         named = urls.absolute(url)
-        entries = [Input(file, name) for file, name in urls.list_files(url) if file == named or self._is_input(file)]
+        entries = [
+            Input(source=file, name=name)
+            for file, name in urls.list_files(url)
+            if file == named or self._is_input(file)
+        ]
         if not entries:
             raise UserError(f"{url} holds no video and no motion file.", "Check the address.")
         yield from entries
@@ -110,7 +115,7 @@ class _Finder:
         if not files and not failed:
             raise UserError(f"The folder {folder} holds no video and no motion file.", "Choose another folder.")
         for path in files:
-            yield Input(path.absolute(), _name(path, folder))
+            yield Input(source=path.absolute(), name=_name(path, folder))
 
     def _walk(self, folder: Path) -> Iterator[Path]:
         for parent, folders, files in os.walk(folder, onerror=self._remember):
@@ -130,7 +135,7 @@ class _Finder:
         files = [path for path in found if os.path.isfile(path) and self._is_input(path)]
         if not files and len(self.unreadable) == before:
             raise UserError(f"No video and no motion file fits {pattern}.", "Check the pattern.")
-        yield from (Input(path.absolute(), _name(path, base)) for path in files)
+        yield from (Input(source=path.absolute(), name=_name(path, base)) for path in files)
 
     def _look_for_unreadable(self, base: Path, depth: int | None) -> None:
         """Remember the folders that a pattern may go into and cannot: glob passes over them in silence."""

@@ -19,12 +19,13 @@ from ..geometry.rotation import Array
 from ..motion.motion import Motion
 from ..motion.skeleton import Skeleton
 
+ASF_UNIT_M = 0.0254 / 0.45  # the length unit of CMU's files (their FAQ)
 FPS = 120.0  # the files hold no rate; CMU's are at 120 Hz
 _REMEDY = "Choose whole ASF and AMC files, or fetch them again."
 
 
 @dataclass
-class _Bone:
+class _AsfBone:
     """direction (3,) unit and length; axis (3,) radians and its order: the joint's own axes; dof: what turns it."""
 
     direction: Array = field(default_factory=lambda: np.zeros(3))
@@ -72,9 +73,9 @@ def _lines(path: Path) -> list[list[str]]:
     return [words for words in rows if words]
 
 
-def _read_asf(lines: list[list[str]]) -> tuple[dict[str, _Bone], dict[str, str]]:
+def _read_asf(lines: list[list[str]]) -> tuple[dict[str, _AsfBone], dict[str, str]]:
     """Bones by name, the root first, and the parent of each."""
-    bones, parents = {"root": _Bone()}, {"root": ""}
+    bones, parents = {"root": _AsfBone()}, {"root": ""}
     section, name, degrees = "", "root", True
     for words in lines:
         key, rest = words[0], words[1:]
@@ -87,7 +88,7 @@ def _read_asf(lines: list[list[str]]) -> tuple[dict[str, _Bone], dict[str, str]]
         elif section in (":root", ":bonedata"):
             if key == "name" and section == ":bonedata":
                 name = rest[0]
-                bones[name] = _Bone()
+                bones[name] = _AsfBone()
             else:
                 _fill(bones[name], key.lower(), rest, np.pi / 180.0 if degrees else 1.0)
     if set(bones) - set(parents) or len(bones) < 2:
@@ -95,7 +96,7 @@ def _read_asf(lines: list[list[str]]) -> tuple[dict[str, _Bone], dict[str, str]]
     return bones, parents
 
 
-def _fill(bone: _Bone, key: str, rest: list[str], to_radians: float) -> None:
+def _fill(bone: _AsfBone, key: str, rest: list[str], to_radians: float) -> None:
     if key == "direction":
         bone.direction = np.array(rest[:3], float)
     elif key == "length":
@@ -125,7 +126,7 @@ def _read_frames(lines: list[list[str]]) -> dict[str, Array]:
     return {name: np.array(rows) for name, rows in values.items()}
 
 
-def _motion(bones: dict[str, _Bone], parents: dict[str, str], frames: dict[str, Array]) -> Motion:
+def _motion(bones: dict[str, _AsfBone], parents: dict[str, str], frames: dict[str, Array]) -> Motion:
     """In ASF a bone's turn is given in its own axes C: its joint turns by C m C^-1; children begin at its end."""
     names = _parents_first(parents)
     joints = {name: index for index, name in enumerate(names)}
@@ -170,7 +171,7 @@ def _parents_first(parents: dict[str, str]) -> list[str]:
     return names
 
 
-def _end(bone: _Bone) -> Array:
+def _end(bone: _AsfBone) -> Array:
     return bone.direction * bone.length
 
 

@@ -32,8 +32,9 @@ from ..geometry.intervals import interpolate
 from ..geometry.rotation import Array
 from ..motion.motion import Camera, Motion, load_motion
 from ..motion.skeleton import forward_kinematics
-from . import user_motion as bones
-from .shards import Clip, Info, Plan, Take, Taken, lenient, stamp, write_takes
+from . import user_motion
+from .dataset_plan import DatasetInfo, DatasetPlan, ShardClip, Take, TakeClips, skip_damaged, stamp_files
+from .shard_writer import write_shards
 
 CAPTURE, CORRECTED, OPTICAL, SYNC = "capture.npz", "corrected.npz", "optical.bvh", "sync.json"
 _JOINTS = {
@@ -44,44 +45,44 @@ _JOINTS = {
     "elbow": "{s}_lower_arm",
     "wrist": "{s}_hand",
 }
-_CARRIED = {"heel": "{s}_foot", "toe": "{s}_toes", "index": "{s}_hand", "pinky": "{s}_hand", "ear": "head"}
-_CARRIED_MIDDLE = {"nose": "head", "head": "head", "spine": "chest"}
-_MAIN = [BODY27.index(f"{side}_{name}") for side in ("left", "right") for name in _JOINTS]
-_SURE = 0.5
-_LEAST_FRAMES = 10
+_ATTACHED = {"heel": "{s}_foot", "toe": "{s}_toes", "index": "{s}_hand", "pinky": "{s}_hand", "ear": "head"}
+_ATTACHED_MIDLINE = {"nose": "head", "head": "head", "spine": "chest"}
+_MAIN_JOINTS = [BODY27.index(f"{side}_{name}") for side in ("left", "right") for name in _JOINTS]
+_CONFIDENT_SCORE = 0.5
+_MIN_FRAMES = 10
 _SHIFTS_S = np.arange(-0.5, 0.51, 0.05)
 
 
 @dataclass(frozen=True)
-class CapturedConfig:
+class CorrectionsConfig:
     """When a frame is used."""
 
     least_score: float = 0.3  # mean of the main joints'
     farthest: float = 0.25  # of the correction from the picture, torsos, the median of the joints that were surely seen
 
 
-def prepare_captured(folder: Path, out: Path, report: Report) -> None:
+def prepare_corrections(folder: Path, out: Path, report: Report) -> None:
     """Write the corrected captures of a folder as the shards `out`. Raises UserError where there are none to use."""
-    (plan,) = plans(folder)
-    write_takes(out, plan.info, plan.takes(), report)
+    (plan,) = plan_corrections(folder)
+    write_shards(out, plan.info, plan.list_takes(), report)
 
 
-def plans(folder: Path, config: CapturedConfig | None = None) -> list[Plan]:
+def plan_corrections(folder: Path, config: CorrectionsConfig | None = None) -> list[DatasetPlan]:
     """The corrections of a folder as one source; what cannot be used is left out and told."""
-    config = config or CapturedConfig()
+    config = config or CorrectionsConfig()
     names = sorted(path.parent for path in folder.glob(f"*/{CAPTURE}"))
     if not names:
         raise UserError(f"{folder} holds no NAME/{CAPTURE}.", "Give the folder in which corrections were saved.")
-    info = Info("captured", "the user's own", BODY27.name, "views", asdict(config))
+    info = DatasetInfo("captured", "the user's own", BODY27.name, "views", asdict(config))
 
-    def takes() -> list[Take]:
-        return [lenient(Take(path.name, partial(_read, path, config), stamp(path))) for path in names]
+    def list_takes() -> list[Take]:
+        return [skip_damaged(Take(path.name, partial(_read_take, path, config), stamp_files(path))) for path in names]
 
-    return [Plan(info, takes)]
+    return [DatasetPlan(info, list_takes)]
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Capture:
     """A capture's camera and what was seen: keypoints (T, 27, 2), scores (T, 27), points (T, 27, 3) in camera axes."""
 
     camera: Camera
@@ -91,47 +92,47 @@ class _Seen:
     times: Array
 
 
-def _read(folder: Path, config: CapturedConfig) -> Taken:
+def _read_take(folder: Path, config: CorrectionsConfig) -> TakeClips:
     capture = load_motion(folder / CAPTURE)
-    seen = _seen(capture, folder / CAPTURE)
+    seen = _read_capture(capture, folder / CAPTURE)
     notes: tuple[str, ...] = ()
     if (folder / CORRECTED).is_file():
         corrected = load_motion(folder / CORRECTED)
-        joints, there = _at_times(_followed(capture, corrected, folder / CORRECTED), corrected, seen.times)
+        joints, there = _resample_at(_world_landmarks(capture, corrected, folder / CORRECTED), corrected, seen.times)
         joints = joints @ seen.camera.R.T + seen.camera.t
     elif (folder / OPTICAL).is_file():
-        joints, there, notes = _optical(folder, seen)
+        joints, there, notes = _read_optical(folder, seen)
     elif (folder / OPTICAL).with_suffix(".fbx").is_file():
         raise UserError(f"{folder} holds its recording as FBX.", f"Export it from Blender as {OPTICAL}.")
     else:
         raise UserError(f"{folder} holds neither {CORRECTED} nor {OPTICAL}.", "Save the correction again.")
-    return _judged(folder.name, capture.fps, seen, joints, there, notes, config)
+    return _select_frames(folder.name, capture.fps, seen, joints, there, notes, config)
 
 
-def _seen(capture: Motion, path: Path) -> _Seen:
+def _read_capture(capture: Motion, path: Path) -> _Capture:
     wanted = ("landmarks_2d", "landmarks_3d", "landmark_scores")
     if capture.camera is None or capture.landmark_names != BODY27.names or not set(wanted) <= set(capture.landmarks):
         raise UserError(f"{path} lacks its camera or what was seen.", "Capture the video again with this version.")
     keypoints, points, scores = (np.asarray(capture.landmarks[name], float) for name in wanted)
     times = capture.start_s + np.arange(len(scores)) / capture.fps
-    return _Seen(capture.camera, keypoints, scores, points @ capture.camera.R.T + capture.camera.t, times)
+    return _Capture(capture.camera, keypoints, scores, points @ capture.camera.R.T + capture.camera.t, times)
 
 
-def _at_times(values: Array, motion: Motion, times: Array) -> tuple[Array, NDArray[np.bool_]]:
+def _resample_at(values: Array, motion: Motion, times: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Values (T, ...) of a motion's frames at other times (S,), and which of these (S,) it covers."""
     own = motion.start_s + np.arange(len(values)) / motion.fps
     slack = 0.5 / motion.fps
     return interpolate(values, own, times), (times >= own[0] - slack) & (times <= own[-1] + slack)
 
 
-def _followed(capture: Motion, corrected: Motion, path: Path) -> Array:
+def _world_landmarks(capture: Motion, corrected: Motion, path: Path) -> Array:
     """World landmarks (T, 27, 3) of the corrected motion: its joints, and on them what the capture saw."""
     names = corrected.skeleton.joint_names
-    own, carried = _both_sides(_JOINTS), _both_sides(_CARRIED) | _CARRIED_MIDDLE
+    own, carried = _name_both_sides(_JOINTS), _name_both_sides(_ATTACHED) | _ATTACHED_MIDLINE
     if missing := (set(carried.values()) | set(own.values())) - (set(names) & set(capture.skeleton.joint_names)):
         raise UserError(f"{path} lacks the joint {min(missing)}.", "Save the correction again.")
     places, turns = forward_kinematics(corrected.skeleton, corrected.t_world_root, corrected.q_parent_joint)
-    offsets = _offsets(capture, carried)
+    offsets = _median_offsets(capture, carried)
     at = {mark: places[:, names.index(joint)] for mark, joint in own.items()}
     for mark, joint in carried.items():
         index = names.index(joint)
@@ -141,11 +142,11 @@ def _followed(capture: Motion, corrected: Motion, path: Path) -> Array:
     return np.stack([at[name] for name in BODY27.names], 1)
 
 
-def _both_sides(joints: dict[str, str]) -> dict[str, str]:
+def _name_both_sides(joints: dict[str, str]) -> dict[str, str]:
     return {f"{s}_{mark}": joint.format(s=s) for s in ("left", "right") for mark, joint in joints.items()}
 
 
-def _offsets(capture: Motion, carried: dict[str, str]) -> dict[str, Array]:
+def _median_offsets(capture: Motion, carried: dict[str, str]) -> dict[str, Array]:
     """Where each landmark (3,) lies in its joint's axes, the median over the frames in which it was surely seen."""
     places, turns = forward_kinematics(capture.skeleton, capture.t_world_root, capture.q_parent_joint)
     offsets = {}
@@ -153,26 +154,26 @@ def _offsets(capture: Motion, carried: dict[str, str]) -> dict[str, Array]:
         column, index = BODY27.index(mark), capture.skeleton.index(joint)
         away = capture.landmarks["landmarks_3d"][:, column] - places[:, index]
         local = rotation.rotate(rotation.inv(turns[:, index]), away)
-        sure = capture.landmarks["landmark_scores"][:, column] >= _SURE
-        offsets[mark] = np.median(local[sure] if sure.sum() >= _LEAST_FRAMES else local, axis=0)
+        sure = capture.landmarks["landmark_scores"][:, column] >= _CONFIDENT_SCORE
+        offsets[mark] = np.median(local[sure] if sure.sum() >= _MIN_FRAMES else local, axis=0)
     return offsets
 
 
-def _optical(folder: Path, seen: _Seen) -> tuple[Array, NDArray[np.bool_], tuple[str, ...]]:
+def _read_optical(folder: Path, seen: _Capture) -> tuple[Array, NDArray[np.bool_], tuple[str, ...]]:
     """The optical system's landmarks (S, 27, 3) in camera axes at the capture's times, which of these it covers."""
     path = folder / OPTICAL
-    motion = bones.read(path)
-    landmarks = bones.to_landmarks(motion, path, bones.bone_map_beside(path, folder))
-    own = _start_s(folder / SYNC) + np.arange(len(landmarks)) / motion.fps
+    motion = user_motion.read_motion(path)
+    landmarks = user_motion.motion_to_landmarks(motion, path, user_motion.find_bone_map(path, folder))
+    own = _read_start_s(folder / SYNC) + np.arange(len(landmarks)) / motion.fps
     there = (seen.times >= own[0]) & (seen.times <= own[-1])
-    if there.sum() < _LEAST_FRAMES:
+    if there.sum() < _MIN_FRAMES:
         raise UserError(f"{path} and the video share no time.", f"Write the recording's start into {SYNC}.")
     joints = interpolate(landmarks, own, seen.times)
-    note = _better_shift(landmarks, own, seen, folder)
-    return _placed(joints, there, seen), there, note
+    note = _suggest_time_shift(landmarks, own, seen, folder)
+    return _align_to_picture(joints, there, seen), there, note
 
 
-def _start_s(path: Path) -> float:
+def _read_start_s(path: Path) -> float:
     if not path.is_file():
         return 0.0
     try:
@@ -181,11 +182,18 @@ def _start_s(path: Path) -> float:
         raise UserError(f"{path} is not understood.", 'Write {"optical_start_s": SECONDS} into it.') from None
 
 
-def _placed(joints: Array, there: NDArray[np.bool_], seen: _Seen) -> Array:
+def _align_to_picture(joints: Array, there: NDArray[np.bool_], seen: _Capture) -> Array:
     """Joints in the recording's world brought into camera axes: as the capture has them, then as the picture has."""
     used = np.flatnonzero(there)[:: max(1, there.sum() // 60)]
-    start = align(joints[used][:, _MAIN].reshape(-1, 3), seen.points[used][:, _MAIN].reshape(-1, 3), with_scale=False)
-    weight = np.sqrt(seen.scores[used][:, _MAIN])[..., None] * (seen.scores[used][:, _MAIN] > _SURE)[..., None]
+    start = align(
+        joints[used][:, _MAIN_JOINTS].reshape(-1, 3),
+        seen.points[used][:, _MAIN_JOINTS].reshape(-1, 3),
+        with_scale=False,
+    )
+    weight = (
+        np.sqrt(seen.scores[used][:, _MAIN_JOINTS])[..., None]
+        * (seen.scores[used][:, _MAIN_JOINTS] > _CONFIDENT_SCORE)[..., None]
+    )
     middle = start.apply(joints[used][:, 0])
     turned = start.apply(joints.reshape(-1, 3)).reshape(joints.shape)
     pivot = middle.mean(0)
@@ -194,20 +202,20 @@ def _placed(joints: Array, there: NDArray[np.bool_], seen: _Seen) -> Array:
         return rotation.rotate(rotation.exp(x[:3]), points - pivot) + pivot + x[3:]
 
     def misses(x: Array) -> Array:
-        points = moved(x, turned[used][:, _MAIN]) @ seen.camera.K.T
+        points = moved(x, turned[used][:, _MAIN_JOINTS]) @ seen.camera.K.T
         pixels = points[..., :2] / np.maximum(points[..., 2:], 0.1)
-        return ((pixels - seen.keypoints[used][:, _MAIN]) * weight).ravel() / seen.camera.K[0, 0]
+        return ((pixels - seen.keypoints[used][:, _MAIN_JOINTS]) * weight).ravel() / seen.camera.K[0, 0]
 
     best = least_squares(misses, np.zeros(6), loss="soft_l1", f_scale=0.01, max_nfev=50)
     return moved(best.x, turned)
 
 
-def _better_shift(landmarks: Array, own: Array, seen: _Seen, folder: Path) -> tuple[str, ...]:
+def _suggest_time_shift(landmarks: Array, own: Array, seen: _Capture, folder: Path) -> tuple[str, ...]:
     """A sentence where recording and capture agree much better when one is shifted in time."""
     misses = []
     for shift in _SHIFTS_S:
-        joints = interpolate(landmarks, own + shift, seen.times)[:, _MAIN]
-        flat, points = joints.reshape(-1, 3), seen.points[:, _MAIN].reshape(-1, 3)
+        joints = interpolate(landmarks, own + shift, seen.times)[:, _MAIN_JOINTS]
+        flat, points = joints.reshape(-1, 3), seen.points[:, _MAIN_JOINTS].reshape(-1, 3)
         misses.append(np.linalg.norm(align(flat, points, with_scale=False).apply(flat) - points, axis=-1).mean())
     best = int(np.argmin(misses))
     if misses[best] > 0.8 * misses[len(_SHIFTS_S) // 2]:
@@ -216,18 +224,18 @@ def _better_shift(landmarks: Array, own: Array, seen: _Seen, folder: Path) -> tu
     return (f"{folder.name}: the recording fits better if it starts at {start:.2f} s: write that into {SYNC}.",)
 
 
-def _judged(
+def _select_frames(
     name: str,
     fps: float,
-    seen: _Seen,
+    seen: _Capture,
     joints: Array,
     there: NDArray[np.bool_],
     notes: tuple[str, ...],
-    config: CapturedConfig,
-) -> Taken:
+    config: CorrectionsConfig,
+) -> TakeClips:
     """The clip with its usable frames, and what was dropped why."""
-    known = seen.scores[:, _MAIN].mean(-1) >= config.least_score
-    apart, pixels = _apart(seen, joints)
+    known = seen.scores[:, _MAIN_JOINTS].mean(-1) >= config.least_score
+    apart, pixels = _measure_offsets(seen, joints)
     near = apart <= config.farthest
     valid = there & known & near
     reasons = {
@@ -237,10 +245,10 @@ def _judged(
     }
     dropped = ", ".join(f"{int(frames.sum())} {why}" for why, frames in reasons.items() if frames.any())
     told = f"{name}: {int(valid.sum())} of {len(valid)} frames are used; dropped {dropped or 'none'}."
-    if valid.sum() < _LEAST_FRAMES:
-        return Taken((), (*notes, f"Left out {told}"))
+    if valid.sum() < _MIN_FRAMES:
+        return TakeClips((), (*notes, f"Left out {told}"))
     told += f" They lie {np.median(pixels[valid]):.0f} pixels from the picture."
-    clip = Clip(
+    clip = ShardClip(
         name,
         name,
         fps,
@@ -253,14 +261,16 @@ def _judged(
         seen.camera.image_size,
         valid,
     )
-    return Taken([clip], (*notes, told))
+    return TakeClips([clip], (*notes, told))
 
 
-def _apart(seen: _Seen, joints: Array) -> tuple[Array, Array]:
+def _measure_offsets(seen: _Capture, joints: Array) -> tuple[Array, Array]:
     """How far (T,) the main joints lie from where they were surely seen, the median, in torsos and in pixels."""
-    shown = joints[:, _MAIN] @ seen.camera.K.T
-    distance = np.linalg.norm(shown[..., :2] / np.maximum(shown[..., 2:], 0.1) - seen.keypoints[:, _MAIN], axis=-1)
-    distance = np.where(seen.scores[:, _MAIN] > _SURE, distance, np.nan)
+    shown = joints[:, _MAIN_JOINTS] @ seen.camera.K.T
+    distance = np.linalg.norm(
+        shown[..., :2] / np.maximum(shown[..., 2:], 0.1) - seen.keypoints[:, _MAIN_JOINTS], axis=-1
+    )
+    distance = np.where(seen.scores[:, _MAIN_JOINTS] > _CONFIDENT_SCORE, distance, np.nan)
     blind = np.isnan(distance).all(-1)
     distance[blind] = np.inf
     pixels = np.nanmedian(distance, axis=-1)

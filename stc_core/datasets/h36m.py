@@ -23,21 +23,21 @@ from ..capture.layout import H36M17
 from ..errors import UserError
 from ..geometry import rotation
 from ..geometry.rotation import Array
+from .dataset_plan import DatasetInfo, DatasetPlan, ShardClip, Take, TakeClips, stamp_files
 from .safe_unpickle import read_pickled
-from .shards import Clip, Info, Plan, Take, Taken, stamp
 
-TRAINED = ("S1", "S5", "S6", "S7", "S8")
-TESTED = ("S9", "S11")
+TRAINING_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
+TEST_SUBJECTS = ("S9", "S11")
 LICENCE = "Human3.6M: for academic use only, by its own licence; neither the data nor weights trained on it are ours."
 FPS = 50.0
 JOINTS_17 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)  # of the 32, in H36M17's order
-_FARTHEST_PX = 50.0  # in the middle of a clip's joints; detections are within ten
+_MAX_MEDIAN_DISTANCE_PX = 50.0  # in the middle of a clip's joints; detections are within ten
 _TRUTH = "data_3d_h36m.npz"
 _REMEDY = "Give the file as VideoPose3D's instructions make it."
 
 
 @dataclass(frozen=True)
-class Lens:
+class DistortedCamera:
     """One of the four cameras. focal, centre: pixels. radial, tangential: how it bends, see `project`."""
 
     name: str
@@ -61,8 +61,8 @@ class Lens:
         return bent * np.array(self.focal) + np.array(self.centre)
 
 
-LENSES = (
-    Lens(
+CAMERAS = (
+    DistortedCamera(
         "54138969",
         (1145.0494384765625, 1143.7811279296875),
         (512.54150390625, 515.4514770507812),
@@ -70,7 +70,7 @@ LENSES = (
         (-0.0009756988729350269, -0.00142447161488235),
         (1000, 1002),
     ),
-    Lens(
+    DistortedCamera(
         "55011271",
         (1149.6756591796875, 1147.5916748046875),
         (508.8486328125, 508.0649108886719),
@@ -78,7 +78,7 @@ LENSES = (
         (-0.0016190266469493508, -0.0027408944442868233),
         (1000, 1000),
     ),
-    Lens(
+    DistortedCamera(
         "58860488",
         (1149.1407470703125, 1148.7989501953125),
         (519.8158569335938, 501.40264892578125),
@@ -86,7 +86,7 @@ LENSES = (
         (0.0014843869721516967, -0.0007599993259645998),
         (1000, 1000),
     ),
-    Lens(
+    DistortedCamera(
         "60457274",
         (1145.5113525390625, 1144.77392578125),
         (514.9682006835938, 501.88201904296875),
@@ -96,7 +96,7 @@ LENSES = (
     ),
 )
 # for each subject and lens: q_world_camera (wxyz), and where the camera stands, millimetres
-PLACES: dict[str, tuple[tuple[float, ...], ...]] = {
+EXTRINSICS: dict[str, tuple[tuple[float, ...], ...]] = {
     "S1": (
         (0.14070565, -0.15007018, -0.7552408, 0.62232804, 1841.107, 4955.2847, 1563.4454),
         (0.6157188, -0.7648363, -0.14833826, 0.11794741, 1761.2786, -5078.007, 1606.265),
@@ -142,67 +142,71 @@ PLACES: dict[str, tuple[tuple[float, ...], ...]] = {
 }
 
 
-def plans(folder: Path) -> list[Plan]:
+def plan_h36m(folder: Path) -> list[DatasetPlan]:
     """One source for each file of keypoints in the folder. Raises UserError where the truth or all keypoints lack."""
     truth, seen = folder / _TRUTH, sorted(folder.glob("data_2d_h36m_*.npz"))
     if not truth.is_file() or not seen:
         missing = "data_2d_h36m_gt.npz or data_2d_h36m_cpn_ft_h36m_dbb.npz" if truth.is_file() else _TRUTH
         raise UserError(f"{folder} lacks {missing}.", "Put both files into one folder.")
-    return [_plan(truth, path) for path in seen]
+    return [_plan_keypoints(truth, path) for path in seen]
 
 
-def _plan(truth: Path, seen: Path) -> Plan:
+def _plan_keypoints(truth: Path, seen: Path) -> DatasetPlan:
     @cache
     def files() -> tuple[dict[str, Any], dict[str, Any]]:
-        return _by_take(truth, "positions_3d"), _by_take(seen, "positions_2d")
+        return _read_by_subject(truth, "positions_3d"), _read_by_subject(seen, "positions_2d")
 
     def take(subject: str) -> Take:
-        return Take(subject, lambda: _read(subject, *files(), truth, seen), stamp(truth, seen))
+        return Take(subject, lambda: _read_take(subject, *files(), truth, seen), stamp_files(truth, seen))
 
-    info = Info(seen.stem.removeprefix("data_2d_"), LICENCE, H36M17.name, "views", {"fps": FPS})
-    return Plan(info, lambda: [take(subject) for subject in (*TRAINED, *TESTED)])
+    info = DatasetInfo(seen.stem.removeprefix("data_2d_"), LICENCE, H36M17.name, "views", {"fps": FPS})
+    return DatasetPlan(info, lambda: [take(subject) for subject in (*TRAINING_SUBJECTS, *TEST_SUBJECTS)])
 
 
-def _by_take(path: Path, name: str) -> dict[str, Any]:
+def _read_by_subject(path: Path, name: str) -> dict[str, Any]:
     data = read_pickled(path, name)
     if not isinstance(data, dict) or not all(isinstance(actions, dict) for actions in data.values()):
         raise UserError(f"{path} is not in the form {{subject: {{action: …}}}}.", _REMEDY)
     return data
 
 
-def _read(subject: str, truth: Mapping[str, Any], seen: Mapping[str, Any], path_3d: Path, path_2d: Path) -> Taken:
+def _read_take(
+    subject: str, truth: Mapping[str, Any], seen: Mapping[str, Any], path_3d: Path, path_2d: Path
+) -> TakeClips:
     """Every action of a subject, before every camera."""
     actions_3d, actions_2d = truth.get(subject, {}), seen.get(subject, {})
     clips = []
     for action in sorted(set(actions_3d) & set(actions_2d)):
-        world = _joints(path_3d, subject, action, actions_3d[action])
+        world = _check_joints(path_3d, subject, action, actions_3d[action])
         cameras = actions_2d[action]
-        if len(cameras) != len(LENSES):
+        if len(cameras) != len(CAMERAS):
             raise UserError(f"{path_2d}: {subject} {action} has {len(cameras)} cameras where 4 belong.", _REMEDY)
         clips += [
-            _clip(subject, action, lens, _placed(world, subject, number), np.asarray(cameras[number]), path_2d)
-            for number, lens in enumerate(LENSES)
+            _make_clip(subject, action, lens, _to_camera(world, subject, number), np.asarray(cameras[number]), path_2d)
+            for number, lens in enumerate(CAMERAS)
         ]
     alone = sorted(set(actions_3d) ^ set(actions_2d))
     note = f"{subject}: {', '.join(alone)} lacks its 2D or its 3D and is left out." if alone else ""
     absent = f"{subject} is in neither file." if not actions_3d and not actions_2d else ""
-    return Taken(clips, tuple(filter(None, (note, absent))))
+    return TakeClips(clips, tuple(filter(None, (note, absent))))
 
 
-def _joints(path: Path, subject: str, action: str, values: Any) -> Array:
+def _check_joints(path: Path, subject: str, action: str, values: Any) -> Array:
     joints = np.asarray(values, float)
     if joints.ndim != 3 or joints.shape[1:] not in ((32, 3), (17, 3)):
         raise UserError(f"{path}: {subject} {action} has the shape {joints.shape}, not (frames, 32, 3).", _REMEDY)
     return joints[:, JOINTS_17] if joints.shape[1] == 32 else joints
 
 
-def _placed(world: Array, subject: str, number: int) -> Array:
+def _to_camera(world: Array, subject: str, number: int) -> Array:
     """World joints (T, 17, 3) in the axes of a subject's camera."""
-    place = np.array(PLACES[subject][number])
+    place = np.array(EXTRINSICS[subject][number])
     return rotation.rotate(rotation.inv(rotation.normalise(place[:4])), world - place[4:] / 1000.0)
 
 
-def _clip(subject: str, action: str, lens: Lens, joints: Array, keypoints: Array, path: Path) -> Clip:
+def _make_clip(
+    subject: str, action: str, lens: DistortedCamera, joints: Array, keypoints: Array, path: Path
+) -> ShardClip:
     """Videos, and so keypoints, may be a few frames longer than what was captured."""
     name = f"{subject} {action} {lens.name}"
     if keypoints.ndim != 3 or keypoints.shape[1:] != (17, 2) or len(keypoints) < len(joints):
@@ -210,10 +214,10 @@ def _clip(subject: str, action: str, lens: Lens, joints: Array, keypoints: Array
         raise UserError(f"{path}: the keypoints of {name} have the shape {keypoints.shape}, not {needed}.", _REMEDY)
     keypoints = keypoints[: len(joints)]
     apart = float(np.median(np.linalg.norm(keypoints - lens.project(joints), axis=-1)))
-    if not apart < _FARTHEST_PX:
+    if not apart < _MAX_MEDIAN_DISTANCE_PX:
         what = f"{path}: {name} lies {apart:.0f} pixels beside its 3D"
         raise UserError(f"{what}.", "Use the original cameras' order, pixels for 2D and metres for 3D.")
-    return Clip(
+    return ShardClip(
         name=name,
         subject=subject,
         action=action.split(" ")[0],

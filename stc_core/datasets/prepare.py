@@ -28,16 +28,11 @@ from ..capture.layout import BODY27
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report
 from ..geometry.rotation import Array
-from . import corrections as captured
-from . import h36m, mpi_inf_3dhp
-from . import user_motion as bones
-from .cmu import SOURCES as SKELETON_SOURCES
-from .cmu import Clip as Body
-from .cmu import Source
-from .positions import POSITION_SOURCES
-from .shards import Clip, Info, Plan, Take, Taken, finished_takes, is_whole, lenient, stamp, write_takes
-
-SOURCES = SKELETON_SOURCES | POSITION_SOURCES
+from . import corrections, h36m, mpi_inf_3dhp, user_motion
+from .dataset_plan import DatasetInfo, DatasetPlan, ShardClip, Take, TakeClips, skip_damaged, stamp_files
+from .free_datasets import FREE_DATASETS, FreeDataset
+from .landmark_clip import LandmarkClip
+from .shard_writer import is_finished, list_finished_takes, write_shards
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class PrepareConfig:
     """the folder for the shards"""
     archives: Path | None = None
     """the free data sets: their .tar.xz, .npz.xz and positions/*.npz.xz as shipped, or the folders they unpack to"""
-    sources: tuple[str, ...] = tuple(SOURCES)
+    sources: tuple[str, ...] = tuple(FREE_DATASETS)
     """which of the free data sets"""
     bones: tuple[Path, ...] = ()
     """folders of BVH, ASF/AMC or motion.npz files, each a source of its name; a file's own folder is who moved"""
@@ -67,13 +62,13 @@ class PrepareConfig:
 def prepare(config: PrepareConfig, report: Report) -> None:
     """Write a folder for each source that is asked for. Raises UserError where one is not there or is damaged."""
     plans = [
-        *(_rendered_plans(config.rendered) if config.rendered else ()),
-        *(h36m.plans(config.h36m) if config.h36m else ()),
-        *(mpi_inf_3dhp.plans(config.mpi_inf_3dhp) if config.mpi_inf_3dhp else ()),
-        *(captured.plans(config.captured) if config.captured else ()),
-        *(_bones_plan(folder, config.fps) for folder in config.bones),
+        *(_plan_rendered(config.rendered) if config.rendered else ()),
+        *(h36m.plan_h36m(config.h36m) if config.h36m else ()),
+        *(mpi_inf_3dhp.plan_mpi_inf_3dhp(config.mpi_inf_3dhp) if config.mpi_inf_3dhp else ()),
+        *(corrections.plan_corrections(config.captured) if config.captured else ()),
+        *(_plan_user_motion(folder, config.fps) for folder in config.bones),
     ]
-    free = _free_sources(config)
+    free = _select_free_datasets(config)
     names = [*free, *(plan.info.source for plan in plans)]
     if not names:
         raise UserError("No data was named.", "Give --archives, --bones, --h36m or another; see --help.")
@@ -81,74 +76,78 @@ def prepare(config: PrepareConfig, report: Report) -> None:
         raise UserError(f"Two sources are called {min(twice)}.", "Rename one of the folders.")
     for name, source in free.items():
         assert config.archives is not None
-        with _free_plan(config.archives, name, source, config) as plan:
-            _write(config.out, plan, report)
+        with _plan_free_dataset(config.archives, name, source, config) as plan:
+            _write_plan(config.out, plan, report)
     for plan in plans:
-        _write(config.out, plan, report)
+        _write_plan(config.out, plan, report)
 
 
-def _rendered_plans(folder: Path) -> list[Plan]:
-    from .rendered import plans  # loads the detector, which nothing else needs
+def _plan_rendered(folder: Path) -> list[DatasetPlan]:
+    from .rendered import plan_rendered_clips  # loads the detector, which nothing else needs
 
-    return plans(folder)
-
-
-def _write(out: Path, plan: Plan, report: Report) -> None:
-    write_takes(out / plan.info.source, plan.info, plan.takes(), report)
+    return plan_rendered_clips(folder)
 
 
-def _free_sources(config: PrepareConfig) -> dict[str, Source]:
-    if unknown := set(config.sources) - set(SOURCES):
-        raise UserError(f"There is no source {min(unknown)}.", f"Choose from {', '.join(SOURCES)}.")
+def _write_plan(out: Path, plan: DatasetPlan, report: Report) -> None:
+    write_shards(out / plan.info.source, plan.info, plan.list_takes(), report)
+
+
+def _select_free_datasets(config: PrepareConfig) -> dict[str, FreeDataset]:
+    if unknown := set(config.sources) - set(FREE_DATASETS):
+        raise UserError(f"There is no source {min(unknown)}.", f"Choose from {', '.join(FREE_DATASETS)}.")
     if config.archives is None:
         return {}
-    found = {name: SOURCES[name] for name in config.sources if _shipped(config.archives, SOURCES[name])}
+    found = {
+        name: FREE_DATASETS[name] for name in config.sources if _find_shipped(config.archives, FREE_DATASETS[name])
+    }
     if not found:
         raise UserError(f"{config.archives} holds no data set that we know.", "Give the folder with the archives.")
     return found
 
 
 @contextlib.contextmanager
-def _free_plan(archives: Path, name: str, source: Source, config: PrepareConfig) -> Iterator[Plan]:
+def _plan_free_dataset(archives: Path, name: str, source: FreeDataset, config: PrepareConfig) -> Iterator[DatasetPlan]:
     """A free data set, unpacked while the plan is used unless it is unpacked or done already."""
-    shipped = _shipped(archives, source)[0]
+    shipped = _find_shipped(archives, source)[0]
     packed = shipped.name != source.unpacked
-    info = Info(name, source.licence, BODY27.name, "bodies", {"fps": config.fps, "archive": stamp(shipped) * packed})
+    info = DatasetInfo(
+        name, source.licence, BODY27.name, "bodies", {"fps": config.fps, "archive": stamp_files(shipped) * packed}
+    )
     with tempfile.TemporaryDirectory() as folder:
-        if packed and is_whole(config.out / name, info):
-            yield Plan(info, lambda: finished_takes(config.out / name, info))
+        if packed and is_finished(config.out / name, info):
+            yield DatasetPlan(info, lambda: list_finished_takes(config.out / name, info))
             return
-        path = _unpacked(shipped, source, Path(folder)) if packed else shipped
-        files = source.files(path)
-        yield Plan(info, lambda: [_body_take(file, path, source, packed, config.fps) for file in files])
+        path = _unpack_archive(shipped, source, Path(folder)) if packed else shipped
+        files = source.list_files(path)
+        yield DatasetPlan(info, lambda: [_take_of_file(file, path, source, packed, config.fps) for file in files])
 
 
-def _body_take(file: Path, path: Path, source: Source, packed: bool, fps: float) -> Take:
+def _take_of_file(file: Path, path: Path, source: FreeDataset, packed: bool, fps: float) -> Take:
     name = file.relative_to(path if source.pattern else path.parent).as_posix()
-    return Take(name, partial(_read, source, file, fps), "" if packed else stamp(file))
+    return Take(name, partial(_read_take, source, file, fps), "" if packed else stamp_files(file))
 
 
-def _read(source: Source, file: Path, fps: float) -> Taken:
-    return Taken([_body(clip, fps) for clip in source.read(file)])
+def _read_take(source: FreeDataset, file: Path, fps: float) -> TakeClips:
+    return TakeClips([_resample_clip(clip, fps) for clip in source.read(file)])
 
 
-def _bones_plan(folder: Path, fps: float) -> Plan:
+def _plan_user_motion(folder: Path, fps: float) -> DatasetPlan:
     """A user's own folder; files that cannot be read are left out and told."""
-    info = Info(folder.resolve().name, _licence(folder), BODY27.name, "bodies", {"fps": fps})
+    info = DatasetInfo(folder.resolve().name, _read_licence(folder), BODY27.name, "bodies", {"fps": fps})
 
     def take(path: Path) -> Take:
         name = path.relative_to(folder).as_posix()
 
-        def read() -> Taken:
-            clips = [_body(clip, fps) for clip in bones.clips(path, folder)]
-            return Taken(clips, () if clips else (f"Left out {name}: it is too short, or shakes too much.",))
+        def read() -> TakeClips:
+            clips = [_resample_clip(clip, fps) for clip in user_motion.read_clips(path, folder)]
+            return TakeClips(clips, () if clips else (f"Left out {name}: it is too short, or shakes too much.",))
 
-        return lenient(Take(name, read, stamp(path, *folder.rglob(bones.MAP_FILE))))
+        return skip_damaged(Take(name, read, stamp_files(path, *folder.rglob(user_motion.MAP_FILE))))
 
-    return Plan(info, lambda: [take(path) for path in bones.files(folder)])
+    return DatasetPlan(info, lambda: [take(path) for path in user_motion.list_motion_files(folder)])
 
 
-def _licence(folder: Path) -> str:
+def _read_licence(folder: Path) -> str:
     """The first two lines of the folder's licence, where it has one."""
     for path in sorted(folder.glob("LICEN[CS]E*")):
         if path.is_file():
@@ -157,14 +156,14 @@ def _licence(folder: Path) -> str:
     return "not stated"
 
 
-def _body(clip: Body, fps: float) -> Clip:
+def _resample_clip(clip: LandmarkClip, fps: float) -> ShardClip:
     """A clip at the wanted rate, starting over the world's origin."""
-    joints = resample(clip.landmarks, clip.fps, fps)
+    joints = resample_landmarks(clip.landmarks, clip.fps, fps)
     joints = joints - joints[0, BODY27.index("pelvis")] * [1.0, 1.0, 0.0]
-    return Clip(clip.name, clip.subject, fps, joints, clip.action)
+    return ShardClip(clip.name, clip.subject, fps, joints, clip.action)
 
 
-def resample(landmarks: NDArray[np.float32], fps: float, to_fps: float) -> Array:
+def resample_landmarks(landmarks: NDArray[np.float32], fps: float, to_fps: float) -> Array:
     """Landmarks (T, K, 3) at another rate: the mean over about one new frame's time, then linear between frames."""
     flat = landmarks.reshape(len(landmarks), -1).astype(float)
     if reach := min(round(fps / to_fps / 2), len(flat) - 1):
@@ -179,11 +178,11 @@ def resample(landmarks: NDArray[np.float32], fps: float, to_fps: float) -> Array
     return mixed.reshape(-1, *landmarks.shape[1:])
 
 
-def _shipped(archives: Path, source: Source) -> list[Path]:
+def _find_shipped(archives: Path, source: FreeDataset) -> list[Path]:
     return [path for path in (archives / source.unpacked, archives / source.archive) if path.exists()]
 
 
-def _unpacked(path: Path, source: Source, folder: Path) -> Path:
+def _unpack_archive(path: Path, source: FreeDataset, folder: Path) -> Path:
     """The source's own folder or file, unpacked into `folder`."""
     try:
         return _unpack(path, source.unpacked, folder)

@@ -24,7 +24,7 @@ from ..errors import UserError
 from ..events import ignore
 from ..geometry.rotation import Array
 from ..motion.motion import Camera
-from .shards import Clip, Info, Plan, Take, Taken, lenient, stamp
+from .dataset_plan import DatasetInfo, DatasetPlan, ShardClip, Take, TakeClips, skip_damaged, stamp_files
 
 _REMEDY = "Render the clip again."
 
@@ -40,22 +40,22 @@ class Truth:
     action: str
 
 
-def plans(folder: Path, config: DetectConfig | None = None) -> list[Plan]:
+def plan_rendered_clips(folder: Path, config: DetectConfig | None = None) -> list[DatasetPlan]:
     """The folder's clips as one source; damaged ones are left out and told. Raises UserError where there are none."""
     config = config or DetectConfig()
     pairs = [(path, path.with_suffix(".mp4")) for path in sorted(folder.glob("*.npz"))]
     pairs = [(truth, video) for truth, video in pairs if video.is_file()]
     if not pairs:
         raise UserError(f"{folder} holds no NAME.mp4 beside a NAME.npz.", "Give a folder of rendered clips.")
-    info = Info("rendered", "our own", BODY27.name, "views", {"detector": f"MediaPipe {config.network}"})
+    info = DatasetInfo("rendered", "our own", BODY27.name, "views", {"detector": f"MediaPipe {config.network}"})
 
-    def takes() -> list[Take]:
-        return [lenient(Take(t.stem, partial(_read, t, v, config), stamp(t, v))) for t, v in pairs]
+    def list_takes() -> list[Take]:
+        return [skip_damaged(Take(t.stem, partial(_read_take, t, v, config), stamp_files(t, v))) for t, v in pairs]
 
-    return [Plan(info, takes)]
+    return [DatasetPlan(info, list_takes)]
 
 
-def _read(truth_path: Path, video_path: Path, config: DetectConfig) -> Taken:
+def _read_take(truth_path: Path, video_path: Path, config: DetectConfig) -> TakeClips:
     truth = read_truth(truth_path)
     video = open_video(video_path, VideoConfig())
     found = detect_landmarks(video, video.frames, config, ignore)
@@ -67,7 +67,7 @@ def _read(truth_path: Path, video_path: Path, config: DetectConfig) -> Taken:
     joints = truth.joints @ truth.camera.R.T + truth.camera.t
     valid = seen.scores.any(-1) & (joints[..., 2] > 0.1).all(-1)
     name = truth_path.stem
-    clip = Clip(
+    clip = ShardClip(
         name,
         truth.subject or name,
         truth.fps,
@@ -81,7 +81,7 @@ def _read(truth_path: Path, video_path: Path, config: DetectConfig) -> Taken:
         valid,
     )
     lost = f"{name}: nobody was found in {int((~valid).sum())} of {len(valid)} frames."
-    return Taken([clip], () if valid.all() else (lost,))
+    return TakeClips([clip], () if valid.all() else (lost,))
 
 
 def read_truth(path: Path) -> Truth:

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..capture.config import CaptureConfig, choose_detector, choose_weights
 from ..capture.detect.config import DetectConfig
 from ..capture.intrinsics import resolve_intrinsics
 from ..capture.landmark_map import map_landmarks, map_world_landmarks
 from ..capture.layout import BODY27, LAYOUTS
-from ..capture.pipeline import CaptureConfig, choose_detector, choose_weights, reconstruct_motion
+from ..capture.pipeline import reconstruct_motion
 from ..capture.pose import Landmarks, Pose2D
 from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion

@@ -20,11 +20,11 @@ import tyro
 from tqdm import tqdm
 
 from ..assets import find_weights
+from ..capture.config import WEIGHTS, CaptureConfig
 from ..capture.detect.config import DetectConfig, Network
-from ..capture.lift import LiftConfig
-from ..capture.pipeline import WEIGHTS, CaptureConfig
+from ..capture.lift.config import LiftConfig
 from ..datasets.held_out import HELD_OUT_SUBJECTS
-from ..datasets.shards import Row, Shards, open_shards
+from ..datasets.shards import ClipEntry, Shards, open_shards
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report
 from ..model.checkpoint import load_checkpoint, read_about
@@ -133,7 +133,7 @@ def _nobody(source: Shards, config: EvaluateConfig) -> str:
     return f"{source.source} has nobody of {', '.join(config.subjects or (protocol.subjects if protocol else ()))}."
 
 
-def _tested(source: Shards, config: EvaluateConfig) -> list[Row]:
+def _tested(source: Shards, config: EvaluateConfig) -> list[ClipEntry]:
     """The clips that count. Where nobody was held out and the source is named, it was held out as a whole."""
     protocol = _protocol(source)
     rows = [row for row in source.clips if row.frames]
@@ -145,7 +145,7 @@ def _tested(source: Shards, config: EvaluateConfig) -> list[Row]:
 
 def _asked(
     source: Shards,
-    rows: list[Row],
+    rows: list[ClipEntry],
     protocol: Protocol | None,
     model: STCFormer,
     config: EvaluateConfig,

@@ -21,11 +21,12 @@ import tyro
 from numpy.typing import NDArray
 
 from ..assets import find_weights
+from ..capture.config import WEIGHTS
 from ..capture.detect.config import DetectConfig, Network
 from ..capture.landmark_map import map_landmarks
 from ..capture.layout import BODY27, LAYOUTS
-from ..capture.lift import LiftConfig, lift
-from ..capture.pipeline import WEIGHTS
+from ..capture.lift.config import LiftConfig
+from ..capture.lift.lift import lift
 from ..capture.pose import CameraIntrinsics, Landmarks, Pose2D, resample_evenly
 from ..datasets.body_height import body_height
 from ..errors import UserError
@@ -53,9 +54,9 @@ class NetworkErrors:
     origin. distance: no alignment, pelvis at the origin, the true body as tall as the network predicts it. knee, elbow:
     absolute errors of the angle. straight_knee, straight_elbow: predicted minus true flexion of limbs whose true
     flexion is below 15 degrees, seen from the front; the `_all` ones from anywhere. tilt: how far the predicted body
-    leans against the true one, over the clip; lean: its part towards the camera (positive) or away from it. Networks
-    that predict up: up, the angle from their mean up to the true one in camera axes; upright_tilt, the predicted
-    body's lean once the predicted up is set upright.
+    leans against the true one, over the clip; lean: its part towards the camera (positive) or away from it.
+    Of networks that predict up: up, the angle from their mean up to the true one in camera axes; upright_tilt, the
+    tilt that is left once the predicted up is set upright.
     """
 
     pa_mm: float

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from ..augment.virtual_camera import CameraConfig, NoiseConfig, Projections, project
 from ..capture.layout import LAYOUTS
-from ..capture.lift import LiftConfig, choose_device, lift
+from ..capture.lift.config import LiftConfig
+from ..capture.lift.lift import choose_device, lift
 from ..capture.pose import CameraIntrinsics, Pose2D
 from ..datasets.body_height import body_height
-from ..datasets.shards import Row, Shards
+from ..datasets.shards import ClipEntry, Shards
 from ..events import Progress, Report
 from ..geometry.intervals import interpolate
 from ..model.normalization import along_ray, in_image
@@ -118,7 +119,7 @@ def misfit(source: Shards, model: STCFormer) -> str:
     return ""
 
 
-def centre(source: Shards, rows: Sequence[Row], model: STCFormer, config: AskConfig, report: Report) -> Answers:
+def centre(source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: AskConfig, report: Report) -> Answers:
     """A window around every valid frame of the views, the middle answer kept; the predicted root is set to 0.
 
     Frames within a window are 1 / rate_hz apart; the clip's first and last are repeated beyond its ends.
@@ -138,7 +139,7 @@ def centre(source: Shards, rows: Sequence[Row], model: STCFormer, config: AskCon
     return _joined(source.source, names, parts)
 
 
-def blended(source: Shards, rows: Sequence[Row], model: STCFormer, config: AskConfig, report: Report) -> Answers:
+def blended(source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: AskConfig, report: Report) -> Answers:
     """The views lifted as `capture` lifts a video: overlapping windows, every answer used, the lens known."""
     columns, done = _columns(source, model), 0
     layout, parts, total = LAYOUTS[model.config.layout], [], sum(row.frames for row in rows)
@@ -170,7 +171,7 @@ def blended(source: Shards, rows: Sequence[Row], model: STCFormer, config: AskCo
 
 
 def virtual(
-    source: Shards, rows: Sequence[Row], model: STCFormer, config: AskConfig, report: Report
+    source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: AskConfig, report: Report
 ) -> dict[str, Answers]:
     """Bodies before random but fixed cameras, all around: with true projections ("exact") and detected ("noisy")."""
     model = _ready(model, config)
@@ -219,7 +220,7 @@ class _View:
     fps: float
 
     @staticmethod
-    def read(source: Shards, row: Row, columns: list[int]) -> _View:
+    def read(source: Shards, row: ClipEntry, columns: list[int]) -> _View:
         span = slice(row.start, row.start + row.frames)
         assert source.keypoints is not None and source.scores is not None
         assert row.K is not None and row.image_size is not None
@@ -230,7 +231,7 @@ class _View:
         return _View(keypoints, scores, joints, np.array(source.valid[span], bool), k, row.image_size, row.fps)
 
 
-def _part(view: _View, row: Row, frame: NDArray[np.int64], estimate: Array, model: STCFormer) -> _Part:
+def _part(view: _View, row: ClipEntry, frame: NDArray[np.int64], estimate: Array, model: STCFormer) -> _Part:
     """The clip's scored frames; its truth as tall as the network answers."""
     root = LAYOUTS[model.config.layout].index("pelvis")
     truth = view.joints - view.joints[:, root : root + 1]
@@ -304,7 +305,7 @@ def _ask(inputs: Tensor, model: STCFormer, flip: bool) -> Tensor:
 
 
 def _windows_of(
-    source: Shards, rows: Sequence[Row], count: int, frames: int, rate_hz: float
+    source: Shards, rows: Sequence[ClipEntry], count: int, frames: int, rate_hz: float
 ) -> tuple[Tensor, tuple[About, ...]]:
     """Windows (count, frames, K, 3) around evenly spaced frames of the clips, turned to all sides, and of whom."""
     ends = np.cumsum([row.frames for row in rows])

@@ -37,7 +37,7 @@ _MAX_FILE_BYTES = 512 << 20  # as the limits below far beyond real files: an hou
 _MAX_LINE_CHARACTERS = 1 << 20
 _MAX_HEADER_LINES = 20 * checks.MAX_JOINTS
 _MAX_FRAMES = 100_000_000
-_MAX_VALUES, _MAX_ROTATIONS = 50_000_000, 20_000_000  # in all frames; some gigabytes of memory on the way
+_MAX_VALUES = 50_000_000  # in all frames
 _MAX_ANGLE_DEG = 1e9
 _BLOCK_LINES = 1000  # parsed at a time
 _ENCODINGS = ("utf-8-sig", "cp932")  # of names: what the standard tools write; Japanese ones
@@ -200,7 +200,7 @@ def _parse_timing(lines: Iterator[tuple[int, str]]) -> tuple[int, float]:
 
 def _check_size(header: _Header, frames: int) -> None:
     """Check that a motion of so many frames fits into memory, before it is read."""
-    if frames * len(header.channels) > _MAX_VALUES or frames * len(header.names) > _MAX_ROTATIONS:
+    if frames * len(header.channels) > _MAX_VALUES or frames * len(header.names) > checks.MAX_ROTATIONS:
         raise Damaged(f"its {frames} frames of {len(header.names)} joints are more than can be read")
 
 

@@ -22,6 +22,7 @@ from ..errors import UserError
 from ..geometry.rotation import Array
 
 MAX_JOINTS = 1000
+MAX_ROTATIONS = 20_000_000  # frames times joints: eight hours of our skeleton at 30 fps; some gigabytes on the way
 MAX_NAME_LENGTH = 255  # characters of a joint's, bone's or landmark's name; Blender's bones have 63 bytes
 MIN_FPS, MAX_FPS = 0.01, 10_000.0  # frames per second: from time lapse to the fastest motion capture
 MAX_TIME_S = 1e9  # 30 years

@@ -6,6 +6,7 @@ used. A file may come from anybody: every array, number and text in it is checke
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..files import atomic_write
+from ..files import write_bytes
 from ..geometry.rotation import Array
 from . import file_checks as checks
 from .file_checks import Damaged, as_floats
@@ -120,8 +121,9 @@ def save_motion(motion: Motion, path: Path) -> None:
     if motion.camera:
         camera = motion.camera
         arrays |= {"K": camera.K, "R": camera.R, "t": camera.t, "image_size": np.array(camera.image_size)}
-    with atomic_write(Path(path)) as partial, open(partial, "wb") as file:
-        np.savez_compressed(file, **arrays)
+    content = io.BytesIO()  # a full disk in the middle of an archive would leave its writer complaining
+    np.savez_compressed(content, **arrays)
+    write_bytes(Path(path), content.getvalue())
 
 
 def load_motion(path: Path) -> Motion:
@@ -159,6 +161,8 @@ def _build_motion(arrays: Mapping[str, NDArray[Any]]) -> Motion:
     frames, joints = len(arrays["t_world_root"]) if arrays["t_world_root"].ndim else 0, len(skeleton.joint_names)
     if not frames:
         raise Damaged("it has no frames")
+    if frames * joints > checks.MAX_ROTATIONS:
+        raise Damaged(f"its {frames} frames of {joints} joints are more than can be read")
     t_world_root = as_floats(arrays["t_world_root"], "t_world_root", (frames, 3))
     q_parent_joint = as_floats(arrays["q_parent_joint"], "q_parent_joint", (frames, joints, 4))
     checks.check_range(t_world_root, "t_world_root", -checks.MAX_POSITION_M, checks.MAX_POSITION_M)
@@ -231,6 +235,8 @@ def _read_landmarks(arrays: Mapping[str, NDArray[Any]], frames: int) -> tuple[tu
             raise Damaged(f"it has {keys[0]} but no landmark_names")
         return (), {}
     names = _read_names(arrays, "landmark_names", "landmark")
+    if frames * len(names) > checks.MAX_ROTATIONS:
+        raise Damaged(f"its {frames} frames of {len(names)} landmarks are more than can be read")
     landmarks = {}
     for key in keys:
         size = _LANDMARKS[key]

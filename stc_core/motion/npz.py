@@ -29,6 +29,7 @@ _HARMLESS_BYTES = 256 << 20  # that much may unpack from any file; more only fro
 _MAX_RATIO = 50  # of unpacked to packed bytes, for arrays beyond that: those of people who move reach 3
 _MAX_MEMBERS, _MAX_DIRECTORY_BYTES = 200, 1 << 20
 _MAX_END_BYTES = (1 << 16) + 22  # of the record at the end and its comment
+_CHUNK_BYTES = 1 << 20  # read at a time: zipfile makes copies of it
 _MAX_HEADER_BYTES = 10_000  # numpy's own limit
 _MAX_DIMENSIONS, _MAX_SIZE = 8, 1 << 40  # beyond, numpy cannot shape even an empty array
 _KINDS = "biufU"  # bool, integers, floats, text
@@ -76,7 +77,7 @@ def _check_directory(file: BinaryIO) -> None:
         counts.append(struct.unpack_from("<Q", record, 32)[0])
         sizes.append(struct.unpack_from("<Q", record, 40)[0])
     if counts[-1] > _MAX_MEMBERS or sizes[-1] > _MAX_DIRECTORY_BYTES:
-        raise Damaged(f"it holds {counts[-1]} arrays")
+        raise Damaged("it lists too many arrays")
 
 
 def _list_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -109,7 +110,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, key: str, want
         array: NDArray[Any] = np.empty(count, dtype)
         bytes_left = memoryview(array.view(np.uint8).data) if count else memoryview(b"")
         while len(bytes_left):
-            read = member.readinto(bytes_left)  # type: ignore[attr-defined] # ZipExtFile is a BufferedIOBase
+            read = member.readinto(bytes_left[:_CHUNK_BYTES])  # type: ignore[attr-defined] # ZipExtFile is a BufferedIOBase
             if not read:
                 raise EOFError
             bytes_left = bytes_left[read:]

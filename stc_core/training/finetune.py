@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ..assets import find_weights
 from ..augment.virtual_camera import CameraConfig, NoiseConfig, project
 from ..augment.windows import BodyConfig, SourceMotion, draw_windows
-from ..datasets.corrections import prepare_captured
+from ..datasets.corrections import prepare_corrections
 from ..errors import UserError
 from ..events import Done, Event, Failed, Note, Progress, Report, to_line
 from ..model.checkpoint import load_checkpoint, save_checkpoint
@@ -125,7 +125,7 @@ def _corrected(config: FinetuneConfig, model: STCFormer, report: Report) -> tupl
         folder = config.corrections
         if not list(folder.glob("*/index.json")):
             folder = Path(scratch)
-            prepare_captured(config.corrections, folder / "captured", report)
+            prepare_corrections(config.corrections, folder / "captured", report)
         found = load_recordings(folder, model.config.layout, (), held_out=False, device=config.device)
     if found is None:
         remedy = f"They must have the landmarks {model.config.layout}."

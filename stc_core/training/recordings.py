@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..datasets.body_height import body_height
-from ..datasets.shards import Row, Shards, open_shards
+from ..datasets.shards import ClipEntry, Shards, open_shards
 from ..errors import UserError
 from ..model.normalization import along_ray
 from ..model.stcformer import STCFormerConfig
@@ -43,7 +43,7 @@ class Recordings:
     centre: Tensor
     size: Tensor
     height_m: Tensor
-    rows: tuple[Row, ...]
+    rows: tuple[ClipEntry, ...]
 
 
 def load_recordings(
@@ -63,7 +63,7 @@ def load_recordings(
     return of_rows(chosen, device) if chosen else None
 
 
-def of_rows(chosen: list[tuple[Shards, Row]], device: str | torch.device = "cpu") -> Recordings:
+def of_rows(chosen: list[tuple[Shards, ClipEntry]], device: str | torch.device = "cpu") -> Recordings:
     """The named clips, in memory."""
     layout, rows = chosen[0][0].layout, tuple(row for _, row in chosen)
     lengths = np.array([row.frames for row in rows])

@@ -11,8 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
+from stc_core.capture.config import CaptureConfig
 from stc_core.capture.detect.config import DetectConfig
-from stc_core.capture.pipeline import CaptureConfig
 from stc_core.evaluation.cached_detections import detect_cached
 from stc_core.evaluation.end_to_end import COMMON, FEET, Points, figures, judge, markdown, mean_row, true_points, walk
 from stc_core.evaluation.ground_truth import all_known, mediapipe

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import cv2
 
+from stc_core.capture.config import QUALITIES, CaptureConfig, Quality
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.detect.detect import detect_landmarks
-from stc_core.capture.lift import LiftConfig
-from stc_core.capture.pipeline import QUALITIES, CaptureConfig, Quality, capture
+from stc_core.capture.lift.config import LiftConfig
+from stc_core.capture.pipeline import capture
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video
 from stc_core.events import Event, Progress, ignore

@@ -16,7 +16,7 @@ import torch
 from stc_core.assets import find_weights
 from stc_core.augment.virtual_camera import CameraConfig, NoiseConfig, project
 from stc_core.capture.layout import BODY27
-from stc_core.datasets import shards
+from stc_core.datasets import dataset_plan, shard_writer, shards
 from stc_core.datasets.body_height import BODY_HEIGHT_M, body_height
 from stc_core.events import Event, Note, Progress
 from stc_core.model.checkpoint import load_checkpoint
@@ -29,7 +29,7 @@ K = np.array([[FOCAL, 0.0, SIZE[0] / 2], [0.0, FOCAL, SIZE[1] / 2], [0.0, 0.0, 1
 CAMERA = CameraConfig(fov_deg=(65.2, 65.2), fill=(0.5, 0.8))
 
 
-def seen(clip: torch.Tensor, fps: float, name: str) -> shards.Clip:
+def seen(clip: torch.Tensor, fps: float, name: str) -> dataset_plan.ShardClip:
     """A clip (T, 27, 3), metres z up, as a capture would give it, in one piece."""
     count = max(4, round(len(clip) * RATE / fps))
     at = torch.linspace(0, len(clip) - 1, count)
@@ -40,7 +40,7 @@ def seen(clip: torch.Tensor, fps: float, name: str) -> shards.Clip:
     pixels = views.keypoints[0].numpy() * FOCAL + np.array(SIZE) / 2
     joints = views.joints[0].numpy() + [0.0, 0.0, 4.0]  # its distance is not used
     scores = views.scores[0].numpy()
-    return shards.Clip(name, name, RATE, joints, keypoints=pixels, scores=scores, K=K, image_size=SIZE)
+    return dataset_plan.ShardClip(name, name, RATE, joints, keypoints=pixels, scores=scores, K=K, image_size=SIZE)
 
 
 def split(data: Path, subject: str, out: Path, count: int) -> None:
@@ -52,9 +52,9 @@ def split(data: Path, subject: str, out: Path, count: int) -> None:
         for number, start in enumerate(range(0, row.frames - length + 1, length)):
             landmarks = np.array(source.joints[row.start + start : row.start + start + length])
             pieces.append(seen(torch.tensor(landmarks), row.fps, f"{row.name}_{number}"))
-    info = shards.Info("style", rows[0][0].licence, BODY27.name, "views")
-    shards.write(out / "shown" / "style", info, pieces[:count])
-    shards.write(out / "others" / "style", info, pieces[count:])
+    info = dataset_plan.DatasetInfo("style", rows[0][0].licence, BODY27.name, "views")
+    shard_writer.write_clips(out / "shown" / "style", info, pieces[:count])
+    shard_writer.write_clips(out / "others" / "style", info, pieces[count:])
 
 
 def say(event: Event) -> None:

@@ -23,9 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from stc_core.capture.layout import BODY27
-from stc_core.capture.lift import LiftConfig, lift
+from stc_core.capture.lift.config import LiftConfig
+from stc_core.capture.lift.lift import lift
 from stc_core.capture.pose import Pose2D
-from stc_core.datasets import shards
+from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.evaluation.ground_truth import read_known
 from stc_core.model.checkpoint import load_checkpoint
 from stc_core.model.stcformer import HEADS, CrissCross, Linear, STCFormer
@@ -178,8 +179,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         walk = synthetic.body27(synthetic.walk(fps=30.0, seconds=20.0)).astype(np.float32)
-        shards.write(
-            folder / "made", shards.Info("made", "made", BODY27.name, "bodies"), [shards.Clip("a", "a", 30.0, walk)]
+        shard_writer.write_clips(
+            folder / "made",
+            dataset_plan.DatasetInfo("made", "made", BODY27.name, "bodies"),
+            [dataset_plan.ShardClip("a", "a", 30.0, walk)],
         )
         for frames, windows in ((3, 96), (9, 32), (27, 10)):
             time_teaching(folder, frames, windows, steps)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from stc_core.capture.layout import BODY27, H36M17
-from stc_core.datasets import shards
+from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.training.batches import BODY_NETWORK, BodyFeed, BodyFeedConfig, RecordedFeed, RecordedFeedConfig
 from stc_core.training.train import PRESETS
 from tests import synthetic
@@ -30,7 +30,7 @@ K = np.array([[1000.0, 0.0, 500.0], [0.0, 1000.0, 500.0], [0.0, 0.0, 1.0]])
 class OneAtATime(Dataset[tuple[Tensor, Tensor]]):
     """Windows as the published data set cuts them: by index, padded at the ends, mirrored half of the time."""
 
-    def __init__(self, clips: list[shards.Clip], frames: int):
+    def __init__(self, clips: list[dataset_plan.ShardClip], frames: int):
         self.clips, self.frames = clips, frames
         self.places = [(c, f) for c, clip in enumerate(clips) for f in range(len(clip.joints))]
         self.random = np.random.default_rng(0)
@@ -55,7 +55,7 @@ class OneAtATime(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(seen.astype("float32")), torch.from_numpy(joints.astype("float32"))
 
 
-def recorded_clips() -> list[shards.Clip]:
+def recorded_clips() -> list[dataset_plan.ShardClip]:
     random, clips = np.random.default_rng(0), []
     for number in range(CLIPS):
         joints = (random.normal(size=(FRAMES, 17, 3)) * 0.3 + [0, 0, 5]).astype(np.float32)
@@ -63,7 +63,9 @@ def recorded_clips() -> list[shards.Clip]:
         keypoints, scores = (seen[..., :2] / seen[..., 2:]).astype(np.float32), np.ones((FRAMES, 17), np.float32)
         subject, size = f"S{number}", (1000, 1000)
         clips.append(
-            shards.Clip(f"{number}", subject, 50.0, joints, keypoints=keypoints, scores=scores, K=K, image_size=size)
+            dataset_plan.ShardClip(
+                f"{number}", subject, 50.0, joints, keypoints=keypoints, scores=scores, K=K, image_size=size
+            )
         )
     return clips
 
@@ -95,10 +97,14 @@ def main() -> None:
     device, clips = torch.device(flags.device), recorded_clips()
     loader = repeat_epochs(DataLoader(OneAtATime(clips, flags.frames), BATCH, shuffle=True))
     with tempfile.TemporaryDirectory() as folder:
-        shards.write(Path(folder) / "views", shards.Info("views", "made", H36M17.name, "views"), clips)
+        shard_writer.write_clips(
+            Path(folder) / "views", dataset_plan.DatasetInfo("views", "made", H36M17.name, "views"), clips
+        )
         walk = synthetic.body27(synthetic.walk(fps=30.0, seconds=20.0)).astype(np.float32)
-        bodies = [shards.Clip("a", "a", 30.0, walk), shards.Clip("b", "cmu_07", 30.0, walk)]
-        shards.write(Path(folder) / "bodies", shards.Info("bodies", "made", BODY27.name, "bodies"), bodies)
+        bodies = [dataset_plan.ShardClip("a", "a", 30.0, walk), dataset_plan.ShardClip("b", "cmu_07", 30.0, walk)]
+        shard_writer.write_clips(
+            Path(folder) / "bodies", dataset_plan.DatasetInfo("bodies", "made", BODY27.name, "bodies"), bodies
+        )
         recorded = RecordedFeed(RecordedFeedConfig(), PRESETS["paper-27"][1].network, Path(folder), device, 1)
         seen = BodyFeed(BodyFeedConfig(), BODY_NETWORK, Path(folder), device)
         rates = {

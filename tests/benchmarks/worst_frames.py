@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from stc_core.capture.pipeline import CaptureConfig
+from stc_core.capture.config import CaptureConfig
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video
 from stc_core.evaluation import metrics

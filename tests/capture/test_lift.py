@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from stc_core.capture.layout import BODY27, H36M17, Layout
-from stc_core.capture.lift import LiftConfig, choose_device, lift
+from stc_core.capture.lift.config import LiftConfig
+from stc_core.capture.lift.lift import choose_device, lift
 from stc_core.capture.pose import CameraIntrinsics, Pose2D, resample_evenly
 from stc_core.errors import UserError
 from stc_core.events import Progress

@@ -10,9 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from stc_core.capture.config import CaptureConfig, Quality, choose_detector, choose_weights
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.layout import H36M17
-from stc_core.capture.pipeline import CaptureConfig, Quality, capture, capture_takes, choose_detector, choose_weights
+from stc_core.capture.pipeline import capture, capture_takes
 from stc_core.capture.shots import ShotConfig
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video

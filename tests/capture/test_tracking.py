@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stc_core.capture.pipeline import CaptureConfig, capture
+from stc_core.capture.config import CaptureConfig
+from stc_core.capture.pipeline import capture
 from stc_core.capture.tracking import (
     Track,
     TrackingConfig,

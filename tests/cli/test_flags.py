@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import pytest
 import tyro
 
-from stc_core.capture.pipeline import CaptureConfig
+from stc_core.capture.config import CaptureConfig
 from stc_core.cli.capture import CaptureFlags, run_capture
 from stc_core.cli.convert import ConvertFlags, run_convert
 from stc_core.cli.flags import ALIASES, flag_of, parse_flags, read_field_docs

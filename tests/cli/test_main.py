@@ -390,3 +390,28 @@ def test_the_doctor_finds_this_environment_fit() -> None:
     process = run("doctor")
     assert process.returncode == 0, process.stdout
     assert "All is ready." in process.stdout
+
+
+def test_a_text_file_is_refused_before_any_network_is_loaded(tmp_path: Path) -> None:
+    """Told by what is imported, which no load of the machine changes."""
+    (tmp_path / "diary.mp4").write_text("Dear diary,\n")
+    code = (
+        "import sys; from stc_core.cli import main; from stc_core.cli.capture import run_capture\n"
+        "from stc_core.errors import UserError\n"
+        "try: run_capture(sys.argv[1:])\n"
+        "except UserError as error: print(error)\n"
+        "print(sorted({'torch', 'mediapipe', 'scipy.optimize'} & set(sys.modules)))"
+    )
+    args = [sys.executable, "-c", code, str(tmp_path / "diary.mp4"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(args, cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True)
+    sentence, loaded = done.stdout.splitlines()
+    assert "it is text" in sentence and loaded == "[]"
+
+
+def test_names_that_are_no_utf_8_are_printed_as_they_are() -> None:
+    code = "from stc_core.cli.main import print_any_name; print_any_name(); print('G\\udce4nge')"
+    env = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2], env=env, capture_output=True
+    )
+    assert done.stdout.strip() == b"G\xe4nge"

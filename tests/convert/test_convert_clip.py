@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from stc_core.capture.config import CaptureConfig
 from stc_core.capture.detect.config import DetectConfig
-from stc_core.capture.pipeline import CaptureConfig
 from stc_core.capture.video.config import VideoConfig
 from stc_core.convert.convert_clip import ExportOptions, check_blender, convert_clip, make_tasks
 from stc_core.convert.inputs import Input
@@ -72,7 +72,7 @@ def test_settings_there_and_back(tmp_path: Path) -> None:
 
 
 def test_the_quality_decides_which_weights_a_clip_stands_on(motion: Path) -> None:
-    found = [Input(motion.with_suffix(".mp4"), "kick")]
+    found = [Input(source=motion.with_suffix(".mp4"), name="kick")]
     configs = CaptureConfig(quality="fast"), CaptureConfig(quality="good"), CaptureConfig(quality="best")
     made = [make_tasks(found, motion.parent, ("bvh",), config, ExportOptions())[0] for config in configs]
     fast, good, best = (clip.hashes["weights"] for clip in made)
@@ -81,7 +81,7 @@ def test_the_quality_decides_which_weights_a_clip_stands_on(motion: Path) -> Non
 
 def test_clips_of_inputs_know_the_hashes_of_what_they_stand_on(motion: Path) -> None:
     (motion.parent / "rig.fbx").write_text("rig")
-    found = [Input(motion, "walk"), Input(motion.with_suffix(".mp4"), "kick")]
+    found = [Input(source=motion, name="walk"), Input(source=motion.with_suffix(".mp4"), name="kick")]
     options = ExportOptions(rig=motion.parent / "rig.fbx")
     walk, kick = make_tasks(found, motion.parent / "out", ("fbx",), CaptureConfig(), options)
     assert walk.kinds == ("fbx",) and kick.kinds == ("motion", "fbx") and kick.settings is not None

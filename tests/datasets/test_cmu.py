@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from stc_core.capture.layout import BODY27
-from stc_core.datasets import cmu as sources
-from stc_core.datasets.cmu import PRMD_MARKERS, SOURCES, Clip, joint_centres
-from stc_core.datasets.prepare import PrepareConfig, prepare, resample
+from stc_core.datasets import ui_prmd
+from stc_core.datasets.free_datasets import ROTATION_DATASETS
+from stc_core.datasets.landmark_clip import LandmarkClip
+from stc_core.datasets.plug_in_gait import MARKERS, estimate_joint_centres
+from stc_core.datasets.prepare import PrepareConfig, prepare, resample_landmarks
 from stc_core.datasets.shards import open_shards
 from stc_core.errors import UserError
 from stc_core.events import ignore
@@ -27,8 +29,8 @@ FRAMES = 90
 TURN = rotation.exp([0.0, 0.0, 1.0])  # what the figures below stand turned by
 
 
-def _at(clip: Clip | np.ndarray, name: str) -> np.ndarray:
-    landmarks = clip.landmarks if isinstance(clip, Clip) else clip
+def _at(clip: LandmarkClip | np.ndarray, name: str) -> np.ndarray:
+    landmarks = clip.landmarks if isinstance(clip, LandmarkClip) else clip
     return landmarks[:, BODY27.index(name)]
 
 
@@ -115,11 +117,11 @@ def test_daz_takes_with_backward_elbows_are_left_out(tmp_path: Path) -> None:
     folder = _write_daz(tmp_path)
     (take,) = folder.glob("*/*.bvh")
     take.rename(take.with_name("13_18.bvh"))
-    assert list(SOURCES["cmu_daz"].clips(folder)) == []
+    assert list(ROTATION_DATASETS["cmu_daz"].read_clips(folder)) == []
 
 
 def test_the_daz_figure_carries_a_person(tmp_path: Path) -> None:
-    (clip,) = SOURCES["cmu_daz"].clips(_write_daz(tmp_path))
+    (clip,) = ROTATION_DATASETS["cmu_daz"].read_clips(_write_daz(tmp_path))
     assert (clip.name, clip.subject, clip.fps) == ("05_02", "cmu_05", 120.0)
     assert len(clip.landmarks) == FRAMES - 4  # the opening T-pose is gone
     _assert_a_person_facing(clip.landmarks, TURN)
@@ -137,7 +139,7 @@ def test_landmarks_turn_with_their_bones(tmp_path: Path) -> None:
     take.parent.mkdir()
     nod = rotation.exp([0.5, 0.0, 0.0])  # about the left: the nose goes down
     write_bvh(_motion(DAZ, {"head": nod}), take)
-    (clip,) = SOURCES["cmu_daz"].clips(tmp_path)
+    (clip,) = ROTATION_DATASETS["cmu_daz"].read_clips(tmp_path)
     middle = (_at(clip, "left_ear") + _at(clip, "right_ear")) / 2
     expected = rotation.rotate(rotation.mul(TURN, nod), [0.0, -0.12, -0.02])
     np.testing.assert_allclose(_at(clip, "nose") - middle, np.tile(expected, (len(middle), 1)), atol=1e-6)
@@ -150,7 +152,7 @@ def test_a_glitch_splits_a_take_and_short_parts_go(tmp_path: Path) -> None:
     motion = _motion(DAZ, {}, frames=400)
     motion.t_world_root[[150, 300, 340]] += [0.0, 0.0, 0.4]
     write_bvh(motion, take)
-    clips = list(SOURCES["cmu_daz"].clips(tmp_path))
+    clips = list(ROTATION_DATASETS["cmu_daz"].read_clips(tmp_path))
     assert [clip.name for clip in clips] == ["05_02_part0", "05_02_part1"]  # 341..399 lies under half a second
     for clip in clips:
         assert np.linalg.norm(np.diff(clip.landmarks, axis=0), axis=-1).max() < 1e-5
@@ -162,7 +164,7 @@ def test_a_take_far_below_the_floor_is_lifted_onto_it(tmp_path: Path) -> None:
     motion = _motion(DAZ, {})
     motion.t_world_root[:, 2] -= 0.9
     write_bvh(motion, take)
-    (clip,) = SOURCES["cmu_daz"].clips(tmp_path)
+    (clip,) = ROTATION_DATASETS["cmu_daz"].read_clips(tmp_path)
     assert abs(clip.landmarks[..., 2].min()) < 1e-5
 
 
@@ -197,7 +199,7 @@ def _write_expmap(folder: Path) -> Path:
 
 
 def test_exponential_maps_of_row_vectors_become_a_person(tmp_path: Path) -> None:
-    (clip,) = SOURCES["cmu_expmap"].clips(_write_expmap(tmp_path))
+    (clip,) = ROTATION_DATASETS["cmu_expmap"].read_clips(_write_expmap(tmp_path))
     assert (clip.name, clip.subject, len(clip.landmarks)) == (
         "train_walking_extra_walking_9",
         "cmu_expmap_walking",
@@ -216,7 +218,7 @@ def test_takes_that_two_sets_share_have_one_subject(tmp_path: Path) -> None:
     shared = folder / "train" / "jumping" / "jumping_3.txt"
     shared.parent.mkdir()
     next(folder.glob("*/*/walking_9.txt")).rename(shared)
-    (clip,) = SOURCES["cmu_expmap"].clips(folder)
+    (clip,) = ROTATION_DATASETS["cmu_expmap"].read_clips(folder)
     assert clip.subject == "cmu_13"
 
 
@@ -260,7 +262,7 @@ def test_a_figure_of_unknown_rest_is_read_by_how_it_moves(tmp_path: Path) -> Non
     scrambled = _scrambled(motion)
     np.testing.assert_allclose(scrambled.positions(), motion.positions(), atol=1e-9)
     write_bvh(scrambled, tmp_path / "cmu_85_03.bvh")
-    (clip,) = SOURCES["cmu_85_131_135"].clips(tmp_path)
+    (clip,) = ROTATION_DATASETS["cmu_85_131_135"].read_clips(tmp_path)
     assert (clip.name, clip.subject, clip.fps) == ("cmu_85_03", "cmu_85", 30.0)
     _assert_a_person_facing(clip.landmarks[:20], TURN)
     for side, sign in (("left", 1.0), ("right", -1.0)):
@@ -295,7 +297,7 @@ def test_subject_131_has_its_own_skeleton_in_its_own_unit(tmp_path: Path) -> Non
     skeleton = replace(skeleton, joint_names=names, offsets=skeleton.offsets * to_units)
     motion = _motion(skeleton, {})
     write_bvh(replace(motion, t_world_root=motion.t_world_root * to_units), tmp_path / "131_02.bvh")
-    (clip,) = SOURCES["cmu_85_131_135"].clips(tmp_path)
+    (clip,) = ROTATION_DATASETS["cmu_85_131_135"].read_clips(tmp_path)
     assert (clip.name, clip.subject, len(clip.landmarks)) == ("131_02", "cmu_131", FRAMES - 1)
     _assert_a_person_facing(clip.landmarks, TURN)
     forearm = np.linalg.norm(_at(clip, "left_elbow") - _at(clip, "left_wrist"), axis=-1)
@@ -345,7 +347,7 @@ def _markers() -> dict[str, np.ndarray]:
 
 
 def test_joint_centres_lie_under_the_markers_within_a_centimetre() -> None:
-    landmarks = joint_centres(_markers(), head_pitch=np.arctan(0.2))
+    landmarks = estimate_joint_centres(_markers(), head_pitch=np.arctan(0.2))
     for name, centre in _body().items():
         assert np.linalg.norm(_at(landmarks, name) - centre, axis=-1).max() < 0.01, name
     _assert_a_person_facing(landmarks[:5], rotation.IDENTITY)
@@ -353,30 +355,30 @@ def test_joint_centres_lie_under_the_markers_within_a_centimetre() -> None:
 
 def test_the_whole_body_turned_turns_the_centres() -> None:
     markers = {name: rotation.rotate(TURN, values) for name, values in _markers().items()}
-    straight = rotation.rotate(TURN, joint_centres(_markers()))
-    np.testing.assert_allclose(joint_centres(markers), straight, atol=1e-9)
+    straight = rotation.rotate(TURN, estimate_joint_centres(_markers()))
+    np.testing.assert_allclose(estimate_joint_centres(markers), straight, atol=1e-9)
 
 
 def test_a_wide_soft_pelvis_does_not_carry_the_hips_apart() -> None:
     markers = _markers()
     for name, x in (("LASI", 0.1), ("RASI", -0.1)):
         markers[name] = markers[name] + [x, -0.1, 0.0]
-    landmarks = joint_centres(markers)
+    landmarks = estimate_joint_centres(markers)
     assert np.linalg.norm(_at(landmarks, "left_hip") - _at(landmarks, "right_hip"), axis=-1).max() < 0.2
 
 
 def _write_prmd(folder: Path, lost: tuple[str, slice] | None = None) -> Path:
     markers = _markers()
-    values = np.stack([markers[name] for name in PRMD_MARKERS] + [markers["T10"]], 1)
+    values = np.stack([markers[name] for name in MARKERS] + [markers["T10"]], 1)
     two = np.concatenate([values, values + [0.5, 0.0, 0.0]])
     if lost is not None:
-        two[lost[1], PRMD_MARKERS.index(lost[0])] = 0.0
+        two[lost[1], MARKERS.index(lost[0])] = 0.0
     np.savez(
         folder / "ui_prmd.npz",
         positions=np.round(two * 1e4).astype(np.int16),
         clip=np.array(["m01_s03_e01", "m02_s04_e02_inc"]),
         start=np.array([0, FRAMES, 2 * FRAMES]),
-        marker=np.array([*PRMD_MARKERS, "RBAK"]),
+        marker=np.array([*MARKERS, "RBAK"]),
         fps=np.array(50.0),
         unit_m=np.array(1e-4),
     )
@@ -384,7 +386,7 @@ def _write_prmd(folder: Path, lost: tuple[str, slice] | None = None) -> Path:
 
 
 def test_marker_takes_become_clips_with_level_heads(tmp_path: Path) -> None:
-    clips = list(sources.ui_prmd(_write_prmd(tmp_path)))
+    clips = list(ui_prmd.read_ui_prmd(_write_prmd(tmp_path)))
     assert [(c.name, c.subject, c.fps) for c in clips] == [
         ("m01_s03_e01", "prmd_s03", 50.0),
         ("m02_s04_e02_inc", "prmd_s04", 50.0),
@@ -394,25 +396,27 @@ def test_marker_takes_become_clips_with_level_heads(tmp_path: Path) -> None:
 
 
 def test_a_short_gap_is_filled_and_a_long_one_cut_out(tmp_path: Path) -> None:
-    whole, _ = sources.ui_prmd(_write_prmd(tmp_path))
-    short, _ = sources.ui_prmd(_write_prmd(tmp_path, ("LKNE", slice(40, 49))))
+    whole, _ = ui_prmd.read_ui_prmd(_write_prmd(tmp_path))
+    short, _ = ui_prmd.read_ui_prmd(_write_prmd(tmp_path, ("LKNE", slice(40, 49))))
     np.testing.assert_allclose(short.landmarks, whole.landmarks, atol=0.003)
     assert len(short.landmarks) == FRAMES
-    long = list(sources.ui_prmd(_write_prmd(tmp_path, ("LKNE", slice(40, 55)))))
+    long = list(ui_prmd.read_ui_prmd(_write_prmd(tmp_path, ("LKNE", slice(40, 55)))))
     assert [(c.name, len(c.landmarks)) for c in long[:2]] == [("m01_s03_e01_part0", 40), ("m01_s03_e01_part1", 35)]
-    assert len(list(sources.ui_prmd(_write_prmd(tmp_path, ("LKNE", slice(0, FRAMES)))))) == 1
+    assert len(list(ui_prmd.read_ui_prmd(_write_prmd(tmp_path, ("LKNE", slice(0, FRAMES)))))) == 1
 
 
-@pytest.mark.parametrize("name", sorted(SOURCES))
+@pytest.mark.parametrize("name", sorted(ROTATION_DATASETS))
 def test_an_empty_folder_or_a_wrong_file_is_the_users_to_mend(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError):
-        list(SOURCES[name].clips(tmp_path))
+        list(ROTATION_DATASETS[name].read_clips(tmp_path))
     (tmp_path / "ui_prmd.npz").write_text("not an archive")
     with pytest.raises(UserError, match="marker file"):
-        list(sources.ui_prmd(tmp_path / "ui_prmd.npz"))
+        list(ui_prmd.read_ui_prmd(tmp_path / "ui_prmd.npz"))
 
 
-@pytest.mark.parametrize("reader", [SOURCES["cmu_daz"].clips, SOURCES["cmu_85_131_135"].clips])
+@pytest.mark.parametrize(
+    "reader", [ROTATION_DATASETS["cmu_daz"].read_clips, ROTATION_DATASETS["cmu_85_131_135"].read_clips]
+)
 def test_another_figures_bvh_is_named_with_the_joint_it_lacks(tmp_path: Path, reader: object) -> None:
     motion = _motion(_skeleton([("root", "", (0.0, 0.0, 0.0)), ("tail", "root", (0.0, 0.3, 0.0))]), {})
     for path in (tmp_path / "01" / "02_01.bvh", tmp_path / "02_01.bvh"):
@@ -428,7 +432,7 @@ def test_an_exponential_map_file_of_other_width_is_named(tmp_path: Path) -> None
     for text in ("1,2,3\n4,5,6\n", "hello\n"):
         take.write_text(text)
         with pytest.raises(UserError, match=r"walking_9\.txt is not a table"):
-            list(SOURCES["cmu_expmap"].clips(folder))
+            list(ROTATION_DATASETS["cmu_expmap"].read_clips(folder))
 
 
 def _pack(folder: Path) -> Path:
@@ -480,7 +484,7 @@ def test_prepare_without_data_or_with_a_damaged_archive_says_so(tmp_path: Path) 
 def test_another_rate_keeps_straight_movement_and_its_time(fps: float) -> None:
     times = np.arange(int(2 * fps) + 1) / fps
     landmarks = (times[:, None, None] * [[1.0, -2.0, 0.5]] * np.ones((1, 27, 1))).astype(np.float32)
-    moved = resample(landmarks, fps, 30.0)
+    moved = resample_landmarks(landmarks, fps, 30.0)
     assert len(moved) == 61
     np.testing.assert_allclose(moved[:, 0], (np.arange(61) / 30)[:, None] * [1.0, -2.0, 0.5], atol=1e-6)
 
@@ -488,7 +492,7 @@ def test_another_rate_keeps_straight_movement_and_its_time(fps: float) -> None:
 def test_shaking_that_the_new_rate_cannot_hold_is_taken_out() -> None:
     shake = np.sin(2 * np.pi * 31.0 * np.arange(480) / 120.0)  # at 30 Hz it would look like a slow 1 Hz sway
     landmarks = np.tile(shake[:, None, None], (1, 27, 3)).astype(np.float32)
-    assert np.abs(resample(landmarks, 120.0, 30.0)[5:-5]).max() < 0.1
+    assert np.abs(resample_landmarks(landmarks, 120.0, 30.0)[5:-5]).max() < 0.1
     walk = np.sin(2 * np.pi * 2.0 * np.arange(480) / 120.0)
-    kept = resample(np.tile(walk[:, None, None], (1, 27, 3)).astype(np.float32), 120.0, 30.0)
+    kept = resample_landmarks(np.tile(walk[:, None, None], (1, 27, 3)).astype(np.float32), 120.0, 30.0)
     np.testing.assert_allclose(kept[:, 0, 0], np.sin(2 * np.pi * 2.0 * np.arange(120) / 30.0), atol=0.03)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stc_core.capture.layout import BODY27
-from stc_core.datasets import corrections as captured
+from stc_core.datasets import corrections
 from stc_core.datasets.shards import Shards, open_shards
 from stc_core.errors import UserError
 from stc_core.events import Note
@@ -47,7 +47,7 @@ def saved(folder: Path, made: Motion, corrected: Motion | None = None) -> Path:
 
 
 def prepared(folder: Path, out: Path) -> Shards:
-    captured.prepare_captured(folder, out / "captured", lambda event: None)
+    corrections.prepare_corrections(folder, out / "captured", lambda event: None)
     (source,) = open_shards(out, check=True)
     return source
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> None:
     ):
         assert words in note
     with pytest.raises(UserError, match="holds no NAME/capture"):
-        captured.plans(tmp_path / "nothing")
+        corrections.plan_corrections(tmp_path / "nothing")
 
 
 def motion_at(made: Motion) -> Motion:
@@ -135,10 +135,12 @@ def test_a_new_correction_is_added_and_the_old_is_not_read_again(tmp_path: Path,
     saved(tmp_path / "c" / "a", made, motion_at(made))
     assert len(prepared(tmp_path / "c", tmp_path / "out").clips) == 1
     saved(tmp_path / "c" / "b", made, motion_at(made))
-    read, names = captured._read, []
-    monkeypatch.setattr(captured, "_read", lambda folder, config: names.append(folder.name) or read(folder, config))
+    read, names = corrections._read_take, []
+    monkeypatch.setattr(
+        corrections, "_read_take", lambda folder, config: names.append(folder.name) or read(folder, config)
+    )
     told: list = []
-    captured.prepare_captured(tmp_path / "c", tmp_path / "out" / "captured", told.append)
+    corrections.prepare_corrections(tmp_path / "c", tmp_path / "out" / "captured", told.append)
     assert names == ["b"] and [event.message[:2] for event in told if isinstance(event, Note)] == ["b:"]
     assert [row.name for row in open_shards(tmp_path / "out", check=True)[0].clips] == ["a", "b"]
 
@@ -190,4 +192,4 @@ def test_a_recording_without_a_common_time_is_named(tmp_path: Path, told: str | 
     if told:
         (folder / "sync.json").write_text(told)
     with pytest.raises(UserError, match=message):
-        captured.prepare_captured(tmp_path / "c", tmp_path / "out" / "captured", lambda event: None)
+        corrections.prepare_corrections(tmp_path / "c", tmp_path / "out" / "captured", lambda event: None)

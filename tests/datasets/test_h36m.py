@@ -9,7 +9,9 @@ import pytest
 
 from stc_core.capture.layout import H36M17
 from stc_core.datasets import h36m
-from stc_core.datasets.shards import Clip, Plan, Shards, open_shards, write_takes
+from stc_core.datasets.dataset_plan import DatasetPlan, ShardClip
+from stc_core.datasets.shard_writer import write_shards
+from stc_core.datasets.shards import Shards, open_shards
 from stc_core.errors import UserError
 
 FRAMES = 6
@@ -38,7 +40,7 @@ def person(seed: int) -> np.ndarray:
 
 def seen(world: np.ndarray, subject: str, camera: int) -> tuple[np.ndarray, np.ndarray]:
     """Joints (T, 17, 3) in camera axes, and their pixels through an unbent lens."""
-    place, lens = np.array(h36m.PLACES[subject][camera]), h36m.LENSES[camera]
+    place, lens = np.array(h36m.EXTRINSICS[subject][camera]), h36m.CAMERAS[camera]
     axes = (world[:, list(h36m.JOINTS_17)] - place[4:] / 1000.0) @ matrix(place[:4])
     return axes, axes[..., :2] / axes[..., 2:] * lens.focal + lens.centre
 
@@ -59,21 +61,21 @@ def files(folder: Path, name: str = "gt", subjects: tuple[str, ...] = ("S1", "S9
     return folder
 
 
-def written(plan: Plan, folder: Path) -> Shards:
-    write_takes(folder / plan.info.source, plan.info, plan.takes())
+def written(plan: DatasetPlan, folder: Path) -> Shards:
+    write_shards(folder / plan.info.source, plan.info, plan.list_takes())
     return next(source for source in open_shards(folder, check=True) if source.source == plan.info.source)
 
 
 def test_every_camera_sees_every_action_of_every_person(tmp_path: Path) -> None:
-    (plan,) = h36m.plans(files(tmp_path))
+    (plan,) = h36m.plan_h36m(files(tmp_path))
     source = written(plan, tmp_path / "out")
     assert (source.source, source.layout, source.kind) == ("h36m_gt", "h36m17", "views")
     assert "academic" in source.licence and len(source.clips) == 2 * 2 * 4
     assert {(row.subject, row.action, row.camera) for row in source.clips} == {
-        (s, a, lens.name) for s in ("S1", "S9") for a in ("Walking", "Directions") for lens in h36m.LENSES
+        (s, a, lens.name) for s in ("S1", "S9") for a in ("Walking", "Directions") for lens in h36m.CAMERAS
     }
     for row in source.clips:
-        camera = [lens.name for lens in h36m.LENSES].index(row.camera)
+        camera = [lens.name for lens in h36m.CAMERAS].index(row.camera)
         world = person(len(row.subject + row.name.removeprefix(row.subject + " ").removesuffix(" " + row.camera)))
         joints, keypoints = seen(world, row.subject, camera)
         part = slice(row.start, row.start + row.frames)
@@ -85,16 +87,16 @@ def test_every_camera_sees_every_action_of_every_person(tmp_path: Path) -> None:
 
 def test_each_file_of_keypoints_is_a_source(tmp_path: Path) -> None:
     files(files(tmp_path), "cpn_ft_h36m_dbb")
-    assert [plan.info.source for plan in h36m.plans(tmp_path)] == ["h36m_cpn_ft_h36m_dbb", "h36m_gt"]
+    assert [plan.info.source for plan in h36m.plan_h36m(tmp_path)] == ["h36m_cpn_ft_h36m_dbb", "h36m_gt"]
 
 
 def test_people_are_split_as_published() -> None:
-    assert h36m.TRAINED == ("S1", "S5", "S6", "S7", "S8") and h36m.TESTED == ("S9", "S11")
-    assert set(h36m.PLACES) == {*h36m.TRAINED, *h36m.TESTED}
+    assert h36m.TRAINING_SUBJECTS == ("S1", "S5", "S6", "S7", "S8") and h36m.TEST_SUBJECTS == ("S9", "S11")
+    assert set(h36m.EXTRINSICS) == {*h36m.TRAINING_SUBJECTS, *h36m.TEST_SUBJECTS}
 
 
 def test_the_cameras_stand_around_the_room_and_look_into_it() -> None:
-    for cameras in h36m.PLACES.values():
+    for cameras in h36m.EXTRINSICS.values():
         places = np.array(cameras)
         assert len(places) == 4 and np.allclose(np.linalg.norm(places[:, :4], axis=1), 1.0, atol=1e-5)
         assert (np.abs(places[:, 4:6]) > 1000).all() and (places[:, 6] > 1400).all() and (places[:, 6] < 1700).all()
@@ -105,7 +107,7 @@ def test_the_cameras_stand_around_the_room_and_look_into_it() -> None:
 
 
 def test_a_lens_bends_the_corners_and_leaves_the_middle() -> None:
-    lens = h36m.LENSES[0]
+    lens = h36m.CAMERAS[0]
     np.testing.assert_allclose(lens.project(np.array([0.0, 0.0, 3.0])), lens.centre)
     point = np.array([0.3, 0.2, 1.0])
     r2 = 0.13
@@ -119,7 +121,7 @@ def test_what_only_one_file_holds_is_told(tmp_path: Path) -> None:
     files(tmp_path)
     truth = {"S1": {"Walking 1": person(len("S1Walking 1")), "Eating": person(3)}}
     np.savez_compressed(tmp_path / "data_3d_h36m.npz", positions_3d=truth)
-    source = written(h36m.plans(tmp_path)[0], tmp_path / "out")
+    source = written(h36m.plan_h36m(tmp_path)[0], tmp_path / "out")
     assert len(source.clips) == 4
     assert "S1: Directions, Eating lacks its 2D or its 3D and is left out." in source.notes
     assert "S5 is in neither file." in source.notes
@@ -130,7 +132,7 @@ def test_files_in_another_form_are_named(tmp_path: Path) -> None:
         files(tmp_path)
         (tmp_path / missing).unlink()
         with pytest.raises(UserError, match=f"lacks {missing}"):
-            h36m.plans(tmp_path)
+            h36m.plan_h36m(tmp_path)
     files(tmp_path)
     world = person(len("S1Walking 1"))
     good = [seen(world, "S1", camera)[1] for camera in range(4)]
@@ -143,18 +145,18 @@ def test_files_in_another_form_are_named(tmp_path: Path) -> None:
     ):
         np.savez_compressed(tmp_path / "data_2d_h36m_gt.npz", positions_2d={"S1": {"Walking 1": cameras}})
         with pytest.raises(UserError, match=message):
-            h36m.plans(tmp_path)[0].takes()[0].read()
+            h36m.plan_h36m(tmp_path)[0].list_takes()[0].read()
     for truth, message in (
         ({"S1": 3}, "not in the form"),
         ({"S1": {"Walking 1": world[:, :20]}}, "not .frames, 32, 3."),
     ):
         np.savez_compressed(tmp_path / "data_3d_h36m.npz", positions_3d=truth)
         with pytest.raises(UserError, match=message):
-            h36m.plans(tmp_path)[0].takes()[0].read()
+            h36m.plan_h36m(tmp_path)[0].list_takes()[0].read()
 
 
 def test_a_clip_keeps_its_lens(tmp_path: Path) -> None:
-    clip = h36m.plans(files(tmp_path))[0].takes()[0].read().clips[0]
-    assert isinstance(clip, Clip) and clip.joints.shape == (FRAMES, len(H36M17.names), 3)
-    np.testing.assert_allclose(np.diag(clip.K), [*h36m.LENSES[0].focal, 1.0])
-    np.testing.assert_allclose(clip.K[:2, 2], h36m.LENSES[0].centre)
+    clip = h36m.plan_h36m(files(tmp_path))[0].list_takes()[0].read().clips[0]
+    assert isinstance(clip, ShardClip) and clip.joints.shape == (FRAMES, len(H36M17.names), 3)
+    np.testing.assert_allclose(np.diag(clip.K), [*h36m.CAMERAS[0].focal, 1.0])
+    np.testing.assert_allclose(clip.K[:2, 2], h36m.CAMERAS[0].centre)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from stc_core.capture.layout import H36M17
-from stc_core.datasets import mpi_inf_3dhp as mpi
-from stc_core.datasets.shards import Plan, Shards, open_shards, write_takes
+from stc_core.datasets import mpi_inf_3dhp
+from stc_core.datasets.dataset_plan import DatasetPlan
+from stc_core.datasets.shard_writer import write_shards
+from stc_core.datasets.shards import Shards, open_shards
 from stc_core.errors import UserError
 
 h5py = pytest.importorskip("h5py")
@@ -65,8 +67,8 @@ def annotations(folder: Path) -> Path:
     return folder
 
 
-def written(plan: Plan, folder: Path) -> Shards:
-    write_takes(folder / plan.info.source, plan.info, plan.takes())
+def written(plan: DatasetPlan, folder: Path) -> Shards:
+    write_shards(folder / plan.info.source, plan.info, plan.list_takes())
     return next(source for source in open_shards(folder, check=True) if source.source == plan.info.source)
 
 
@@ -88,7 +90,7 @@ def _assert_it_stands(joints: np.ndarray) -> None:
 
 
 def test_training_sequences_by_camera(tmp_path: Path) -> None:
-    (plan,) = mpi.plans(train_file(tmp_path))
+    (plan,) = mpi_inf_3dhp.plan_mpi_inf_3dhp(train_file(tmp_path))
     source = written(plan, tmp_path / "out")
     assert (source.source, source.layout, source.kind) == ("mpi_inf_3dhp_train", "h36m17", "views")
     rows = [(row.subject, row.action, row.camera, row.fps, row.image_size) for row in source.clips]
@@ -106,7 +108,7 @@ def test_training_sequences_by_camera(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("made", [held_out_file, annotations])
 def test_the_test_set_in_both_forms(tmp_path: Path, made) -> None:
-    (plan,) = mpi.plans(made(tmp_path))
+    (plan,) = mpi_inf_3dhp.plan_mpi_inf_3dhp(made(tmp_path))
     source = written(plan, tmp_path / "out")
     assert [(r.subject, r.image_size) for r in source.clips] == [("TS1", (2048, 2048)), ("TS5", (1920, 1080))]
     _assert_it_stands(np.asarray(source.joints))
@@ -117,26 +119,26 @@ def test_the_test_set_in_both_forms(tmp_path: Path, made) -> None:
 
 
 def test_both_parts_of_a_folder(tmp_path: Path) -> None:
-    names = [plan.info.source for plan in mpi.plans(held_out_file(train_file(tmp_path)))]
+    names = [plan.info.source for plan in mpi_inf_3dhp.plan_mpi_inf_3dhp(held_out_file(train_file(tmp_path)))]
     assert names == ["mpi_inf_3dhp_train", "mpi_inf_3dhp_test"]
 
 
 def test_metres_stay_metres(tmp_path: Path) -> None:
     parts = parts_of("TS1")
     np.savez(tmp_path / "data_test_3dhp.npz", data={"TS1": parts | {"data_3d": parts["data_3d"] / 1000.0}})
-    _assert_it_stands(np.asarray(mpi.plans(tmp_path)[0].takes()[0].read().clips[0].joints))
+    _assert_it_stands(np.asarray(mpi_inf_3dhp.plan_mpi_inf_3dhp(tmp_path)[0].list_takes()[0].read().clips[0].joints))
 
 
 def test_3d_that_no_lens_explains_is_told(tmp_path: Path) -> None:
     parts = parts_of("TS1")
     parts["data_2d"] = parts["data_2d"][:, ::-1]
     np.savez(tmp_path / "data_test_3dhp.npz", data={"TS1": parts})
-    assert "pixels apart" in mpi.plans(tmp_path)[0].takes()[0].read().notes[0]
+    assert "pixels apart" in mpi_inf_3dhp.plan_mpi_inf_3dhp(tmp_path)[0].list_takes()[0].read().notes[0]
 
 
 def test_files_in_another_form_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no data_train_3dhp"):
-        mpi.plans(tmp_path)
+        mpi_inf_3dhp.plan_mpi_inf_3dhp(tmp_path)
     parts = parts_of("TS1")
     for data, message in (
         ({}, "not in the form"),
@@ -147,11 +149,11 @@ def test_files_in_another_form_are_named(tmp_path: Path) -> None:
     ):
         np.savez(tmp_path / "data_test_3dhp.npz", data=data)
         with pytest.raises(UserError, match=message):
-            [take.read() for take in mpi.plans(tmp_path)[0].takes()]
+            [take.read() for take in mpi_inf_3dhp.plan_mpi_inf_3dhp(tmp_path)[0].list_takes()]
     for data in ({"S1 Seq1": [{}]}, {"S1 Seq1": 3}, {"S1 Seq1": [{"0": {}}, 25]}):
         np.savez(tmp_path / "data_train_3dhp.npz", data=data)
         with pytest.raises(UserError, match="S1 Seq1 is not"):
-            [take.read() for take in mpi.plans(tmp_path)[0].takes()]
+            [take.read() for take in mpi_inf_3dhp.plan_mpi_inf_3dhp(tmp_path)[0].list_takes()]
 
 
 def test_a_damaged_annotation_is_named(tmp_path: Path) -> None:
@@ -159,4 +161,4 @@ def test_a_damaged_annotation_is_named(tmp_path: Path) -> None:
     for text in (b"MATLAB 5.0 MAT-file", (tmp_path / "TS1" / "annot_data.mat").read_bytes()[:300]):
         (tmp_path / "TS1" / "annot_data.mat").write_bytes(text)
         with pytest.raises(UserError, match=r"annot_data\.mat is not the test set's annotation"):
-            mpi.plans(tmp_path)[0].takes()[0].read()
+            mpi_inf_3dhp.plan_mpi_inf_3dhp(tmp_path)[0].list_takes()[0].read()

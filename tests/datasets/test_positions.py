@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from stc_core.capture.layout import BODY27
-from stc_core.datasets import positions
-from stc_core.datasets.cmu import Clip
-from stc_core.datasets.positions import POSITION_SOURCES, Figure
+from stc_core.datasets import joint_figure, position_skeletons
+from stc_core.datasets.free_datasets import POSITION_DATASETS
+from stc_core.datasets.joint_figure import JointFigure
+from stc_core.datasets.landmark_clip import LandmarkClip
 from stc_core.datasets.prepare import PrepareConfig, prepare
 from stc_core.datasets.shards import open_shards
 from stc_core.errors import UserError
@@ -22,21 +23,21 @@ from stc_core.geometry import rotation
 FRAMES, FPS = 240, 60.0
 TURN = rotation.exp([0.0, 0.0, 1.0])
 Points = dict[str, np.ndarray]
-FIGURES: dict[str, Figure] = {
-    "rocketbox": positions._BIPED,
-    "cmu_dance_martial": positions._DAZ_FIGURE,
-    "accad_female1": positions._ACCAD_FIGURE,
-    "eyes_japan_a": positions._EYES_A,
-    "eyes_japan_b": positions._EYES_B,
-    "style100_neutral": positions._STYLE100,
+FIGURES: dict[str, JointFigure] = {
+    "rocketbox": position_skeletons._BIPED,
+    "cmu_dance_martial": position_skeletons._DAZ_FIGURE,
+    "accad_female1": position_skeletons._ACCAD_FIGURE,
+    "eyes_japan_a": position_skeletons._EYES_A,
+    "eyes_japan_b": position_skeletons._EYES_B,
+    "style100_neutral": position_skeletons._STYLE100,
 }
 
 
-def _at(clip: Clip, name: str) -> np.ndarray:
+def _at(clip: LandmarkClip, name: str) -> np.ndarray:
     return clip.landmarks[:, BODY27.index(name)].astype(float)
 
 
-def _middle(clip: Clip, name: str) -> np.ndarray:
+def _middle(clip: LandmarkClip, name: str) -> np.ndarray:
     return (_at(clip, f"left_{name}") + _at(clip, f"right_{name}")) / 2
 
 
@@ -62,7 +63,7 @@ def _write(path: Path, clips: list[tuple[str, str, Points]], fps: float = FPS) -
     return path
 
 
-def _skeleton(figure: Figure, height: float = 0.0, frames: int = FRAMES) -> Points:
+def _skeleton(figure: JointFigure, height: float = 0.0, frames: int = FRAMES) -> Points:
     """A person of that figure who stands facing -y: knees and elbows bent by the figure's rest and a little more."""
     one = np.ones((frames, 1))
     sway = 0.01 * np.sin(np.arange(frames) / 20.0)[:, None]
@@ -88,7 +89,7 @@ def _skeleton(figure: Figure, height: float = 0.0, frames: int = FRAMES) -> Poin
         ends = (0.085 * along - 0.028 * thumb, 0.078 * along + 0.028 * thumb)
         for name, offset in zip(figure.knuckles, ends if len(figure.knuckles) == 2 else (0.09 * along,), strict=True):
             rows[name.format(s=part)] = own["wrist"] + offset
-        if figure is positions._DAZ_FIGURE:
+        if figure is position_skeletons._DAZ_FIGURE:
             rows[f"{part}Collar"] = np.array([0.1 * x, 0.02, 1.43])
         at |= {name: place + sway * [0.0, 1.0, 0.0] * (place[2] > 0.2) for name, place in rows.items()}
     below, above, _ = figure.spine
@@ -118,7 +119,7 @@ def _subject(name: str) -> tuple[str, str]:
 def test_a_skeleton_becomes_a_person_on_the_floor_who_faces_as_it_does(tmp_path: Path, name: str) -> None:
     subject, clip_name = _subject(name)
     path = _write(tmp_path / f"{name}.npz", [(clip_name, subject, _turned(_skeleton(FIGURES[name], height=0.3)))])
-    (clip,) = POSITION_SOURCES[name].clips(path)
+    (clip,) = POSITION_DATASETS[name].read_clips(path)
     body = rotation.rotate(rotation.inv(TURN), clip.landmarks - _at(clip, "pelvis")[:, None])
     at = {landmark: body[:, i] for i, landmark in enumerate(BODY27.names)}
     for landmark in ("hip", "knee", "ankle", "heel", "toe", "shoulder", "elbow", "wrist", "index", "pinky", "ear"):
@@ -139,19 +140,19 @@ def test_a_skeleton_becomes_a_person_on_the_floor_who_faces_as_it_does(tmp_path:
 
 
 def test_what_a_skeleton_has_stays_where_it_is(tmp_path: Path) -> None:
-    places = _skeleton(positions._BIPED)
-    (clip,) = POSITION_SOURCES["rocketbox"].clips(_write(tmp_path / "a.npz", [("f_a", "rocketbox_f", places)]))
+    places = _skeleton(position_skeletons._BIPED)
+    (clip,) = POSITION_DATASETS["rocketbox"].read_clips(_write(tmp_path / "a.npz", [("f_a", "rocketbox_f", places)]))
     rise = _at(clip, "pelvis") - (places["Bip01 L Thigh"] + places["Bip01 R Thigh"]) / 2
     for landmark, joint in (("knee", "Calf"), ("ankle", "Foot"), ("wrist", "Hand"), ("index", "Finger1")):
         np.testing.assert_allclose(_at(clip, f"left_{landmark}"), places[f"Bip01 L {joint}"] + rise, atol=0.001)
 
 
 def test_a_head_with_eyes_turns_with_them(tmp_path: Path) -> None:
-    places = _skeleton(positions._DAZ_FIGURE)
+    places = _skeleton(position_skeletons._DAZ_FIGURE)
     glance = rotation.exp(np.linspace(0.0, 1.0, FRAMES)[:, None] * [0.0, 0.0, 1.0])
     for eye in ("leftEye", "rightEye"):
         places[eye] = places["head"] + rotation.rotate(glance, places[eye] - places["head"])
-    (clip,) = POSITION_SOURCES["cmu_dance_martial"].clips(_write(tmp_path / "a.npz", [("a", "cmu_94", places)]))
+    (clip,) = POSITION_DATASETS["cmu_dance_martial"].read_clips(_write(tmp_path / "a.npz", [("a", "cmu_94", places)]))
     sight = _at(clip, "nose") - _middle(clip, "ear")
     expected = rotation.rotate(glance, [0.0, -0.12, -0.02])
     np.testing.assert_allclose(sight, expected, atol=0.005)
@@ -163,7 +164,7 @@ def test_the_hinge_of_a_limb_outlasts_its_straightness() -> None:
     bend = np.concatenate([np.full(FRAMES // 2, 1.0), np.zeros(FRAMES - FRAMES // 2)])
     thigh = np.tile([0.0, 0.0, -0.4], (FRAMES, 1))
     shin = rotation.rotate(yaw, np.stack([0.0 * bend, 0.4 * np.sin(bend), -0.4 * np.cos(bend)], -1))
-    hinge = positions._hinge(thigh, shin, still, 1.0, FPS)
+    hinge = joint_figure._estimate_hinge(thigh, shin, still, 1.0, FPS)
     left = rotation.rotate(yaw, np.array([1.0, 0.0, 0.0]))
     np.testing.assert_allclose(np.linalg.norm(hinge, axis=-1), 1.0, atol=1e-6)
     assert ((hinge * left).sum(-1)[: FRAMES // 2 + 6] > 0.98).all()  # it bends, or did within a tenth of a second
@@ -171,26 +172,26 @@ def test_the_hinge_of_a_limb_outlasts_its_straightness() -> None:
 
 
 def test_takes_on_another_floor_stand_on_zero_as_well(tmp_path: Path) -> None:
-    figure = positions._STYLE100
+    figure = position_skeletons._STYLE100
     clips = [(f"clip{i}", "someone", _skeleton(figure, height)) for i, height in enumerate((0.1, 0.1, 0.3))]
-    for clip in POSITION_SOURCES["style100_neutral"].clips(_write(tmp_path / "a.npz", clips)):
+    for clip in POSITION_DATASETS["style100_neutral"].read_clips(_write(tmp_path / "a.npz", clips)):
         assert abs(np.median(clip.landmarks[..., 2].min(1)) - 0.012) < 0.002
 
 
 def test_frames_whose_neck_is_folded_are_cut_out(tmp_path: Path) -> None:
-    figure = positions._DAZ_FIGURE
+    figure = position_skeletons._DAZ_FIGURE
     places = _skeleton(figure)
     for name in ("head", "leftEye", "rightEye"):
         places[name][:100] -= [0.0, 0.0, 0.12]
-    (clip,) = POSITION_SOURCES["cmu_dance_martial"].clips(_write(tmp_path / "a.npz", [("a", "cmu_94", places)]))
+    (clip,) = POSITION_DATASETS["cmu_dance_martial"].read_clips(_write(tmp_path / "a.npz", [("a", "cmu_94", places)]))
     assert FRAMES - 105 < len(clip.landmarks) <= FRAMES - 100
 
 
 def test_takes_that_another_source_has_are_left_out(tmp_path: Path) -> None:
-    woman = _skeleton(positions._ACCAD_FIGURE)
+    woman = _skeleton(position_skeletons._ACCAD_FIGURE)
     names = ["Female1_B03_Walk1", "Female1_D3_ConversationGestures", "Female1_A02_SwayT2", "Female1_A09_LieT2"]
     path = _write(tmp_path / "a.npz", [(name, "accad_female1", woman) for name in names])
-    assert [c.name for c in POSITION_SOURCES["accad_female1"].clips(path)] == names[1:3]
+    assert [c.name for c in POSITION_DATASETS["accad_female1"].read_clips(path)] == names[1:3]
 
 
 def _mover(frames: int = 600) -> Points:
@@ -258,12 +259,12 @@ def _markers(at: Points, waist_low: float = 0.0, high_knee: float = 0.0) -> Poin
     return out | {name: np.tile(place, (frames, 1)) for name, place in trunk.items()}
 
 
-def _person(tmp_path: Path, markers: Points) -> list[Clip]:
+def _person(tmp_path: Path, markers: Points) -> list[LandmarkClip]:
     path = _write(tmp_path / "accad_markers.npz", [("Male2/Male2-Sway", "accad_male2", markers)])
-    return list(POSITION_SOURCES["accad_markers"].clips(path))
+    return list(POSITION_DATASETS["accad_markers"].read_clips(path))
 
 
-def _errors(clip: Clip, truth: Points) -> dict[str, float]:
+def _errors(clip: LandmarkClip, truth: Points) -> dict[str, float]:
     """The greatest distance by joint, metres, after the floor is put where the truth has it."""
     rise = np.median(_at(clip, "thorax") - (truth["left_shoulder"] + truth["right_shoulder"]) / 2, axis=0) * [0, 0, 1]
     joints = [name for name in truth if "_q_" not in name]
@@ -330,26 +331,26 @@ def test_a_person_who_fights_is_the_same_person(tmp_path: Path) -> None:
             ("Male2_Calibration", "accad_male2_calibration", markers),
         ],
     )
-    clips = list(POSITION_SOURCES["accad_markers"].clips(path))
+    clips = list(POSITION_DATASETS["accad_markers"].read_clips(path))
     assert [(c.subject, c.action) for c in clips] == [("accad_male2", "lift_box"), ("accad_male2", "martial_arts")]
 
 
-@pytest.mark.parametrize("name", sorted(POSITION_SOURCES))
+@pytest.mark.parametrize("name", sorted(POSITION_DATASETS))
 def test_a_file_that_is_damaged_or_of_another_skeleton_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / f"{name}.npz"
     path.write_bytes(b"not an archive")
     with pytest.raises(UserError, match="not a file of positions"):
-        list(POSITION_SOURCES[name].clips(path))
+        list(POSITION_DATASETS[name].read_clips(path))
     _write(path, [("clip", "subject", {"tail": np.zeros((5, 3))})])
     with pytest.raises(UserError, match="lacks the joint"):
-        list(POSITION_SOURCES[name].clips(path))
+        list(POSITION_DATASETS[name].read_clips(path))
 
 
 def test_prepare_finds_the_positions_beside_the_archives(tmp_path: Path) -> None:
-    places = _skeleton(positions._BIPED)
+    places = _skeleton(position_skeletons._BIPED)
     _write(tmp_path / "in" / "positions" / "rocketbox.npz.xz", [("static/f_wave_01", "rocketbox_f", places)])
     prepare(PrepareConfig(tmp_path / "out", tmp_path / "in"), ignore)
     (shard,) = open_shards(tmp_path / "out", check=True)
-    assert (shard.source, shard.licence) == ("rocketbox", positions.ROCKETBOX_LICENCE)
+    assert (shard.source, shard.licence) == ("rocketbox", position_skeletons.ROCKETBOX_LICENCE)
     assert [(row.name, row.subject, row.action) for row in shard.clips] == [("static_f_wave_01", "rocketbox_f", "wave")]
     assert len(shard.joints) == FRAMES // 2

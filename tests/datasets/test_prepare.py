@@ -20,8 +20,7 @@ from stc_core.events import Note, Progress
 from stc_core.motion.bvh import write_bvh
 from stc_core.motion.motion import save_motion
 from tests import synthetic
-from tests.datasets import test_corrections as test_captured
-from tests.datasets import test_h36m, test_mpi_inf_3dhp
+from tests.datasets import test_corrections, test_h36m, test_mpi_inf_3dhp
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,8 +59,8 @@ def test_all_kinds_lie_side_by_side(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     test_h36m.files(tmp_path / "h36m", subjects=("S1", "S11"))
     test_mpi_inf_3dhp.train_file(tmp_path / "mpi")
-    made = test_captured.capture(synthetic.walk(seconds=1.0))
-    test_captured.saved(tmp_path / "c" / "walk", made, test_captured.motion_at(made))
+    made = test_corrections.capture(synthetic.walk(seconds=1.0))
+    test_corrections.saved(tmp_path / "c" / "walk", made, test_corrections.motion_at(made))
     config = PrepareConfig(
         tmp_path / "out",
         bones=(bones_folder(tmp_path / "mine"),),

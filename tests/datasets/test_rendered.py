@@ -12,7 +12,8 @@ import pytest
 from stc_core.capture.layout import BODY27
 from stc_core.capture.pose import Pose2D
 from stc_core.datasets import rendered
-from stc_core.datasets.shards import open_shards, write_takes
+from stc_core.datasets.shard_writer import write_shards
+from stc_core.datasets.shards import open_shards
 from stc_core.errors import UserError
 
 SAMPLE = Path(__file__).resolve().parents[1] / "truth" / "sample"
@@ -23,7 +24,7 @@ def truth() -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def perfect(frames, total, image_size, fps, layout, config, report) -> Pose2D:
+def perfect(found, image_size, fps, layout) -> Pose2D:
     """A detector that finds every landmark, but nobody in the third frame."""
     known = truth()
     seen = known["landmarks"].astype(float) @ known["R"].T + known["t"]
@@ -41,6 +42,11 @@ def perfect(frames, total, image_size, fps, layout, config, report) -> Pose2D:
     )
 
 
+def detect_perfectly(monkeypatch) -> None:
+    monkeypatch.setattr(rendered, "detect_landmarks", lambda video, frames, config, report: None)
+    monkeypatch.setattr(rendered, "map_landmarks", perfect)
+
+
 def sample(folder: Path, name: str = "turn", **changes) -> Path:
     folder.mkdir(exist_ok=True)
     shutil.copy(SAMPLE.with_suffix(".mp4"), folder / f"{name}.mp4")
@@ -49,8 +55,8 @@ def sample(folder: Path, name: str = "turn", **changes) -> Path:
 
 
 def test_the_real_detector_sees_the_sample_where_it_is(tmp_path: Path) -> None:
-    (plan,) = rendered.plans(sample(tmp_path / "clips"))
-    write_takes(tmp_path / "out" / "rendered", plan.info, plan.takes())
+    (plan,) = rendered.plan_rendered_clips(sample(tmp_path / "clips"))
+    write_shards(tmp_path / "out" / "rendered", plan.info, plan.list_takes())
     (source,) = open_shards(tmp_path / "out", check=True)
     (row,) = source.clips
     assert (source.layout, source.kind, row.name, row.subject, row.fps) == ("body27", "views", "turn", "turn", 30.0)
@@ -63,9 +69,9 @@ def test_the_real_detector_sees_the_sample_where_it_is(tmp_path: Path) -> None:
 
 
 def test_frames_in_which_nobody_was_found_are_not_valid(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(rendered, "detect", perfect)
+    detect_perfectly(monkeypatch)
     folder = sample(tmp_path / "clips", subject=np.array("anna"), action=np.array("walk"))
-    taken = rendered.plans(folder)[0].takes()[0].read()
+    taken = rendered.plan_rendered_clips(folder)[0].list_takes()[0].read()
     (clip,) = taken.clips
     assert list(np.flatnonzero(~clip.valid)) == [2] and (clip.subject, clip.action) == ("anna", "walk")
     assert taken.notes == ("turn: nobody was found in 1 of 150 frames.",)
@@ -74,15 +80,15 @@ def test_frames_in_which_nobody_was_found_are_not_valid(tmp_path: Path, monkeypa
 
 
 def test_damaged_clips_are_left_out_and_told(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(rendered, "detect", perfect)
+    detect_perfectly(monkeypatch)
     known = truth()
     folder = sample(tmp_path / "clips", "a")
     sample(folder, "short", landmarks=known["landmarks"][:100])
     sample(folder, "blind", K=None)
     sample(folder, "other", landmark_names=np.array([name.upper() for name in BODY27.names]))
     (sample(folder, "torn") / "torn.npz").write_bytes(b"PK\x03\x04 half")
-    (plan,) = rendered.plans(folder)
-    write_takes(tmp_path / "out" / "rendered", plan.info, plan.takes())
+    (plan,) = rendered.plan_rendered_clips(folder)
+    write_shards(tmp_path / "out" / "rendered", plan.info, plan.list_takes())
     (source,) = open_shards(tmp_path / "out")
     assert [row.name for row in source.clips] == ["a"]
     for name, words in (
@@ -96,12 +102,14 @@ def test_damaged_clips_are_left_out_and_told(tmp_path: Path, monkeypatch) -> Non
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no NAME\.mp4"):
-        rendered.plans(tmp_path)
+        rendered.plan_rendered_clips(tmp_path)
 
 
 def test_another_detector_is_other_data(tmp_path: Path) -> None:
     from stc_core.capture.detect.config import DetectConfig
 
     folder = sample(tmp_path / "clips")
-    full, heavy = (rendered.plans(folder, replace(DetectConfig(), model=m))[0].info for m in ("full", "heavy"))
+    full, heavy = (
+        rendered.plan_rendered_clips(folder, replace(DetectConfig(), model=m))[0].info for m in ("full", "heavy")
+    )
     assert full != heavy

@@ -93,6 +93,56 @@ def test_other_objects_are_refused(tmp_path: Path, held: object) -> None:
         read_pickled(_npz(tmp_path / "a.npz", pickle.dumps(held)), "data")
 
 
+def _laugh(shape: type, depth: int = 12) -> object:
+    """A few objects that are 10^12 once they are written out."""
+    value: object = shape([0])
+    for _ in range(depth):
+        value = shape([value] * 10)
+    return value
+
+
+def _chain(depth: int) -> bytes:
+    return b"(l" * depth + b"." if depth == 1 else b"\x80\x02" + b"]" * depth + b"a" * (depth - 1) + b"."
+
+
+def _around_itself() -> list:
+    value: list = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (pickle.dumps(_laugh(list)), "more than 1000000 objects"),
+        (pickle.dumps({"S1": _laugh(tuple)}), "more than 1000000 objects"),
+        (b"\x80\x02}" + pickle.dumps(_laugh(tuple), 2)[2:-1] + b"K\x01s.", "keys"),  # whose hash never ends
+        (b"\x80\x02(" + pickle.dumps(_laugh(tuple), 2)[2:-1] + b"K\x01d.", "keys"),
+        (b"\x80\x02cnumpy\ndtype\n" + pickle.dumps(_laugh(list), 2)[2:-1] + b"\x85R.", "where a text belongs"),
+        (pickle.dumps(_around_itself()), "deep"),
+        (_chain(100_000), "deep"),
+        (b"\x80\x02Nr\xff\xff\xff\x7f.", None),  # the unpickler in C takes 16 GiB for that number
+        (b"\x80\x02" + b"N0" * 1_100_000 + b"N.", "steps"),
+        (b"\x80\x02\x8f(K\x01\x90.", "set"),
+    ],
+    ids=["lists", "tuples", "a key", "a dictionary's key", "a type", "itself", "deep", "a number", "steps", "a set"],
+)
+def test_what_would_grow_without_bound_is_refused_in_bounded_time(tmp_path: Path, data: bytes, message: str) -> None:
+    path = _npz(tmp_path / "a.npz", data)
+    if message is None:
+        assert read_pickled(path, "data") is None
+        return
+    with pytest.raises(UserError, match=message):
+        read_pickled(path, "data")
+
+
+def test_a_part_that_is_shared_is_read_once_and_may_be_shared(tmp_path: Path) -> None:
+    array = np.arange(5.0)
+    held = read_pickled(_npz(tmp_path / "a.npz", pickle.dumps({"a": [array, array], "b": array})), "data")
+    assert held["a"][0] is held["b"]
+    np.testing.assert_array_equal(held["b"], array)
+
+
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no file .*b\.npz"):
         read_pickled(tmp_path / "b.npz", "data")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stc_core.capture.layout import BODY27
-from stc_core.datasets import user_motion as bones
+from stc_core.datasets import user_motion
 from stc_core.datasets.asf import read_amc
 from stc_core.errors import UserError
 from stc_core.geometry import euler, rotation
@@ -94,15 +94,15 @@ def _assert_same_body(landmarks: np.ndarray, motion: Motion, loose_m: float = 0.
 @pytest.mark.parametrize("unit_m", [1.0, 0.01, 0.0254, 0.0254 / 0.45])
 def test_names_and_units_do_not_matter(tmp_path: Path, prefix: str, unit_m: float) -> None:
     motion = acting()
-    write_bvh(bones._scaled(named(motion, prefix), 0.01 / unit_m), tmp_path / "a.bvh")
-    _assert_same_body(bones.to_landmarks(bones.read(tmp_path / "a.bvh"), tmp_path), motion)
+    write_bvh(user_motion._scale_motion(named(motion, prefix), 0.01 / unit_m), tmp_path / "a.bvh")
+    _assert_same_body(user_motion.motion_to_landmarks(user_motion.read_motion(tmp_path / "a.bvh"), tmp_path), motion)
 
 
 @pytest.mark.parametrize("turns", [HANGING, TWISTED], ids=["hanging arms", "no figure at all"])
 def test_rest_poses_do_not_matter(turns: dict[str, np.ndarray]) -> None:
     motion = acting()
     loose = 0.035 if turns is HANGING else 0.12  # unknown: a hand's roll and a foot's pitch come from one frame
-    _assert_same_body(bones.to_landmarks(at_rest(motion, turns), Path("a.bvh")), motion, loose)
+    _assert_same_body(user_motion.motion_to_landmarks(at_rest(motion, turns), Path("a.bvh")), motion, loose)
 
 
 @pytest.mark.parametrize("axis", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -120,7 +120,7 @@ def test_a_file_whose_own_z_is_up_is_stood_up(axis: list[float]) -> None:
         scores=motion.scores,
         fps=motion.fps,
     )
-    landmarks = bones.to_landmarks(down, Path("a.bvh"))
+    landmarks = user_motion.motion_to_landmarks(down, Path("a.bvh"))
     heights, truth = landmarks[..., 2], synthetic.landmarks(motion)[..., 2]
     assert np.abs(heights - truth).max() < 0.035
 
@@ -131,13 +131,13 @@ def test_somebody_who_lies_down_is_left_lying() -> None:
     q = motion.q_parent_joint.copy()
     q[:, 0] = rotation.mul(lying, q[:, 0])
     down = replace(motion, q_parent_joint=q)
-    _assert_same_body(bones.to_landmarks(down, Path("a.bvh")), down)
+    _assert_same_body(user_motion.motion_to_landmarks(down, Path("a.bvh")), down)
 
 
 def test_our_own_motion_files_are_read(tmp_path: Path) -> None:
     motion = acting()
     save_motion(motion, tmp_path / "motion.npz")
-    (clip,) = bones.clips(tmp_path / "motion.npz", tmp_path)
+    (clip,) = user_motion.read_clips(tmp_path / "motion.npz", tmp_path)
     assert (clip.name, clip.subject, clip.fps) == ("motion", tmp_path.name, motion.fps)
     _assert_same_body(clip.landmarks, motion)
 
@@ -146,11 +146,13 @@ def test_files_are_found_in_folders_named_by_who_moved(tmp_path: Path) -> None:
     for path in (tmp_path / "anna" / "walk.bvh", tmp_path / "ben" / "a" / "walk.BVH"):
         path.parent.mkdir(parents=True)
         write_bvh(acting(), path)
-    assert [path.name for path in bones.files(tmp_path)] == ["walk.bvh", "walk.BVH"]
-    subjects = [next(bones.clips(path, tmp_path)).subject for path in bones.files(tmp_path)]
+    assert [path.name for path in user_motion.list_motion_files(tmp_path)] == ["walk.bvh", "walk.BVH"]
+    subjects = [
+        next(user_motion.read_clips(path, tmp_path)).subject for path in user_motion.list_motion_files(tmp_path)
+    ]
     assert subjects == ["anna", "a"]
     with pytest.raises(UserError, match="holds no motion"):
-        bones.files(tmp_path / "ben" / "b")
+        user_motion.list_motion_files(tmp_path / "ben" / "b")
 
 
 def test_a_bone_map_beside_the_files_is_used(tmp_path: Path) -> None:
@@ -158,17 +160,20 @@ def test_a_bone_map_beside_the_files_is_used(tmp_path: Path) -> None:
     strange = {name: f"bone {i * 7 % 22:02d}" for i, name in enumerate(motion.skeleton.joint_names)}
     skeleton = replace(motion.skeleton, joint_names=tuple(strange.values()))
     write_bvh(replace(motion, skeleton=skeleton), tmp_path / "a.bvh")
-    own = guess_bone_map(bones._own_rest(motion.skeleton))
+    own = guess_bone_map(user_motion._zero_pose(motion.skeleton))
     save_bone_map(
-        replace(own, bones={j: tuple(strange[b] for b in bs) for j, bs in own.bones.items()}), tmp_path / "bones.json"
+        replace(own, bones={j: tuple(strange[b] for b in bs) for j, bs in own.bones.items()}),
+        tmp_path / "bones.json",
     )
-    landmarks = bones.to_landmarks(
-        bones.read(tmp_path / "a.bvh"), tmp_path / "a.bvh", bones.bone_map_beside(tmp_path / "a.bvh", tmp_path)
+    landmarks = user_motion.motion_to_landmarks(
+        user_motion.read_motion(tmp_path / "a.bvh"),
+        tmp_path / "a.bvh",
+        user_motion.find_bone_map(tmp_path / "a.bvh", tmp_path),
     )
     _assert_same_body(landmarks, motion)
     write_bvh(motion, tmp_path / "b.bvh")
     with pytest.raises(UserError, match="bone"):
-        list(bones.clips(tmp_path / "b.bvh", tmp_path))
+        list(user_motion.read_clips(tmp_path / "b.bvh", tmp_path))
 
 
 def test_a_skeleton_without_hands_is_named_with_what_it_lacks(tmp_path: Path) -> None:
@@ -186,7 +191,7 @@ def test_a_skeleton_without_hands_is_named_with_what_it_lacks(tmp_path: Path) ->
         motion, skeleton=skeleton, q_parent_joint=motion.q_parent_joint[:, kept], scores=motion.scores[:, kept]
     )
     with pytest.raises(UserError, match=r"a\.bvh: no bone is known for left hand"):
-        bones.to_landmarks(handless, tmp_path / "a.bvh")
+        user_motion.motion_to_landmarks(handless, tmp_path / "a.bvh")
 
 
 def acclaim(motion: Motion, unit: float) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from stc_core.capture.layout import BODY27, H36M17
-from stc_core.datasets import h36m, mpi_inf_3dhp, shards
+from stc_core.datasets import dataset_plan, h36m, mpi_inf_3dhp, shard_writer, shards
 from stc_core.errors import UserError
 from stc_core.evaluation import aggregate as figures
 from stc_core.evaluation import evaluate
@@ -60,15 +60,17 @@ class Recorder(STCFormer):
         return super().forward(x)
 
 
-def views(folder: Path, *clips: shards.Clip, source: str = "made", layout: str = H36M17.name) -> shards.Shards:
-    shards.write(folder / source, shards.Info(source, "made", layout, "views"), clips)
+def views(
+    folder: Path, *clips: dataset_plan.ShardClip, source: str = "made", layout: str = H36M17.name
+) -> shards.Shards:
+    shard_writer.write_clips(folder / source, dataset_plan.DatasetInfo(source, "made", layout, "views"), clips)
     return next(found for found in shards.open_shards(folder) if found.source == source)
 
 
-def view(keypoints: np.ndarray, size: tuple[int, int] = (2, 2), **about) -> shards.Clip:
+def view(keypoints: np.ndarray, size: tuple[int, int] = (2, 2), **about) -> dataset_plan.ShardClip:
     joints = np.random.default_rng(5).normal(0, 0.3, (*keypoints.shape[:2], 3)) + [0, 0, 4]
     about = {"name": "a", "subject": "s", "fps": 50.0, "joints": joints, "K": np.eye(3)} | about
-    return shards.Clip(keypoints=keypoints, scores=np.ones(keypoints.shape[:2]), image_size=size, **about)
+    return dataset_plan.ShardClip(keypoints=keypoints, scores=np.ones(keypoints.shape[:2]), image_size=size, **about)
 
 
 @pytest.mark.skipif(not PARITY.exists(), reason="the public code's windows are not here")
@@ -100,15 +102,17 @@ def h36m_files(folder: Path) -> None:
         truth[subject] = {action: in_room(10 * number + n, n) for action, n in FRAMES.items()}
         seen[subject] = {}
         for action, world in truth[subject].items():
-            places = np.array(h36m.PLACES[subject])
+            places = np.array(h36m.EXTRINSICS[subject])
             turns = [to_matrix(place[:4] / np.linalg.norm(place[:4])) for place in places]
             axes = [(world - place[4:] / 1000.0) @ turn for place, turn in zip(places, turns, strict=True)]
-            seen[subject][action] = [lens.project(a) for lens, a in zip(h36m.LENSES, axes, strict=True)]
+            seen[subject][action] = [lens.project(a) for lens, a in zip(h36m.CAMERAS, axes, strict=True)]
     np.savez(folder / "data_3d_h36m.npz", positions_3d=np.array(truth, object))
     np.savez(folder / "data_2d_h36m_gt.npz", positions_2d=np.array(seen, object))
 
 
-def as_published(model: STCFormer, clip: shards.Row, source: shards.Shards, window: int, apart: int) -> np.ndarray:
+def as_published(
+    model: STCFormer, clip: shards.ClipEntry, source: shards.Shards, window: int, apart: int
+) -> np.ndarray:
     """(T, 2) P1 and P2 in mm, frame by frame and step by step as the paper's protocol says; P2 by scipy's Kabsch."""
     rotations = pytest.importorskip("scipy.spatial.transform").Rotation
     span, (width, height) = slice(clip.start, clip.start + clip.frames), clip.image_size
@@ -132,8 +136,8 @@ def as_published(model: STCFormer, clip: shards.Row, source: shards.Shards, wind
 
 def test_human36m_from_its_files_to_the_papers_rows(tmp_path: Path, published: Path, monkeypatch, capsys) -> None:
     h36m_files(tmp_path)
-    plan = h36m.plans(tmp_path)[0]
-    shards.write_takes(tmp_path / "data" / plan.info.source, plan.info, plan.takes())
+    plan = h36m.plan_h36m(tmp_path)[0]
+    shard_writer.write_shards(tmp_path / "data" / plan.info.source, plan.info, plan.list_takes())
     flags = f"--weights {published} --data {tmp_path / 'data'} --out {tmp_path / 'out'} --ask.frames 9 --ask.batch 5"
     monkeypatch.setattr("sys.argv", ["evaluate", *flags.split(), "--ask.device", "cpu"])
     evaluate.main()
@@ -163,8 +167,8 @@ def test_mpi_inf_3dhp_counts_valid_frames_and_fourteen_joints(tmp_path: Path, pu
         pixels = joints[..., :2] / joints[..., 2:] * 1500.0 + 1000.0
         parts[name] = {"data_3d": joints, "data_2d": pixels, "valid": np.arange(len(joints)) % 4 > 0}
     np.savez(tmp_path / "data_test_3dhp.npz", data=np.array(parts, object))
-    (plan,) = mpi_inf_3dhp.plans(tmp_path)
-    shards.write_takes(tmp_path / "data" / plan.info.source, plan.info, plan.takes())
+    (plan,) = mpi_inf_3dhp.plan_mpi_inf_3dhp(tmp_path)
+    shard_writer.write_shards(tmp_path / "data" / plan.info.source, plan.info, plan.list_takes())
     ask = AskConfig(9, 25.0, device="cpu")
     config = EvaluateConfig(tmp_path / "out", published, tmp_path / "data", ask=ask, plots=False)
     report = evaluate.evaluate(config, ignore)["sources"]["mpi_inf_3dhp_test"]
@@ -226,8 +230,13 @@ def test_no_speed_is_measured_from_one_clip_to_the_next_nor_across_frames_not_sc
 def walkers(tmp_path: Path) -> Path:
     """Two made walkers, one of whom is held out of training."""
     walk = synthetic.body27(synthetic.walk(fps=30.0, seconds=2.0))
-    clips = [shards.Clip(f"{name} walk", name, 30.0, walk * size) for name, size in (("cmu_01", 1.0), ("cmu_07", 1.3))]
-    shards.write(tmp_path / "data" / "walkers", shards.Info("walkers", "made", BODY27.name, "bodies"), clips)
+    clips = [
+        dataset_plan.ShardClip(f"{name} walk", name, 30.0, walk * size)
+        for name, size in (("cmu_01", 1.0), ("cmu_07", 1.3))
+    ]
+    shard_writer.write_clips(
+        tmp_path / "data" / "walkers", dataset_plan.DatasetInfo("walkers", "made", BODY27.name, "bodies"), clips
+    )
     return tmp_path / "data"
 
 

@@ -77,7 +77,7 @@ def stand(frames: int, knee_deg: float) -> np.ndarray:
 def test_straight_knees_that_are_predicted_bent_are_told_by_how_much(eye_y, from_front):
     forward = -np.sign(eye_y)
     turn = np.array([[forward, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, forward, 0.0]])
-    camera = Camera(np.diag([500.0, 500.0, 1.0]), turn, -turn @ [0.0, eye_y, 1.0], (640, 480))
+    camera = Camera(K=np.diag([500.0, 500.0, 1.0]), R=turn, t=-turn @ [0.0, eye_y, 1.0], image_size=(640, 480))
     clip = Known("stands", Path("stands.mp4"), COMMON, stand(4, 5.0), camera, np.ones((4, 2), bool), 30.0)
     estimate = stand(4, 25.0) @ turn.T + camera.t
     errors = network_only.measure_errors(estimate - estimate[:, :1], clip)

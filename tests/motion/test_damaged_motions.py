@@ -344,25 +344,49 @@ def test_files_that_are_only_odd_are_read_and_become_finite_bvh(kind: str, tmp_p
     assert "nan" not in (tmp_path / "odd.bvh").read_text() and "inf" not in (tmp_path / "odd.bvh").read_text()
 
 
-@pytest.mark.parametrize("claimed", [None, 3])
-def test_an_archive_of_a_hundred_thousand_members_is_refused_before_they_are_listed(
-    tmp_path: Path, claimed: int | None
-) -> None:
-    with zipfile.ZipFile(tmp_path / "many.npz", "w") as archive:
-        for number in range(100_000):
+@pytest.fixture(scope="module")
+def many_members() -> bytes:
+    """An archive of more members than fit into 16 bits, so that it ends in the records of zip64."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(1 << 16):
             archive.writestr(f"{number}.npy", b"")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("claimed", [None, 3])
+def test_an_archive_of_many_members_is_refused_before_they_are_listed(
+    tmp_path: Path, many_members: bytes, claimed: int | None
+) -> None:
+    content = bytearray(many_members)
     if claimed:  # the end lies about their number, but not about the directory's size
-        content = bytearray((tmp_path / "many.npz").read_bytes())
         at = content.rfind(b"PK\x05\x06")
         struct.pack_into("<HH", content, at + 8, claimed, claimed)
         locator = content.rfind(b"PK\x06\x07")
         struct.pack_into("<QQ", content, locator - 56 + 24, claimed, claimed)
-        (tmp_path / "many.npz").write_bytes(content)
+    (tmp_path / "many.npz").write_bytes(content)
     tracemalloc.start()
-    assert "it holds" in refuse(tmp_path / "many.npz")
+    assert "too many arrays" in refuse(tmp_path / "many.npz")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 << 20
+
+
+def test_more_frames_than_fit_into_memory_are_refused_before_they_are_checked(tmp_path: Path) -> None:
+    """A million frames in one byte a number pack well, and would be eight bytes a number."""
+
+    def stretch(arrays: Arrays) -> None:
+        for key in [key for key in arrays if key.startswith("landmark")]:
+            del arrays[key]
+        arrays["t_world_root"] = np.zeros((1_000_000, 3), np.uint8)
+        arrays["q_parent_joint"] = np.zeros((1_000_000, JOINTS, 4), np.uint8)
+
+    path = write_damaged(tmp_path / "long.npz", stretch)
+    tracemalloc.start()
+    assert "1000000 frames of 22 joints are more than can be read" in refuse(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200 << 20
 
 
 def test_every_truncation_is_a_sentence(tmp_path: Path) -> None:

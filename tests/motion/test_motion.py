@@ -108,10 +108,10 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path: Path, monk
 
 
 def test_a_full_disk_is_the_users_to_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(file: BinaryIO, **arrays: object) -> None:
+    def fail(path: Path, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("stc_core.motion.motion.np.savez_compressed", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(UserError, match=r"a\.npz cannot be written \(No space left"):
         save_motion(make_motion(), tmp_path / "a.npz")
     assert not list(tmp_path.iterdir())

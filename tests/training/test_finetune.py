@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from stc_core.capture.layout import BODY27
-from stc_core.datasets import shards
+from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.errors import UserError
 from stc_core.events import Done, Failed, Note, from_line, ignore
 from stc_core.model.checkpoint import load_checkpoint, read_about, save_checkpoint
@@ -23,7 +23,7 @@ from tests import synthetic
 K = np.array([[900.0, 0.0, 480.0], [0.0, 900.0, 270.0], [0.0, 0.0, 1.0]])
 
 
-def take(name: str, seconds: float, shift: float = 0.0) -> shards.Clip:
+def take(name: str, seconds: float, shift: float = 0.0) -> dataset_plan.ShardClip:
     """A walk before a camera that looks along +y from 4 m; seen exactly."""
     walk = synthetic.body27(synthetic.walk(fps=20.0, seconds=seconds))
     walk = walk - walk[:, :1].mean(0) + [shift, 4.0, 0.0]
@@ -31,11 +31,13 @@ def take(name: str, seconds: float, shift: float = 0.0) -> shards.Clip:
     seen = joints @ K.T
     keypoints = (seen[..., :2] / seen[..., 2:]).astype(np.float32)
     scores = np.ones(keypoints.shape[:2], np.float32)
-    return shards.Clip(name, name, 20.0, joints, keypoints=keypoints, scores=scores, K=K, image_size=(960, 540))
+    return dataset_plan.ShardClip(
+        name, name, 20.0, joints, keypoints=keypoints, scores=scores, K=K, image_size=(960, 540)
+    )
 
 
-def write(folder: Path, clips: list[shards.Clip]) -> Path:
-    shards.write(folder / "made", shards.Info("made", "made", BODY27.name, "views"), clips)
+def write(folder: Path, clips: list[dataset_plan.ShardClip]) -> Path:
+    shard_writer.write_clips(folder / "made", dataset_plan.DatasetInfo("made", "made", BODY27.name, "views"), clips)
     return folder
 
 

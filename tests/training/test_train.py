@@ -14,7 +14,7 @@ import torch
 from stc_core.augment.virtual_camera import CameraConfig, NoiseConfig, project
 from stc_core.augment.windows import BodyConfig, draw_windows, load_motions
 from stc_core.capture.layout import BODY27, H36M17, mirror_landmarks
-from stc_core.datasets import shards
+from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.datasets.body_height import BODY_HEIGHT_M, body_height
 from stc_core.datasets.held_out import HELD_OUT_SUBJECTS
 from stc_core.errors import UserError
@@ -43,8 +43,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two made walkers, one of them a person that is held out, in the form that `prepare` writes."""
     folder = tmp_path_factory.mktemp("data")
     walk = synthetic.body27(synthetic.walk(fps=30.0, seconds=4.0)).astype(np.float32)
-    clips = [shards.Clip("a", "cmu_01", 30.0, walk), shards.Clip("b", "cmu_07", 30.0, walk * 0.8)]
-    shards.write(folder / "made", shards.Info("made", "made", BODY27.name, "bodies"), clips)
+    clips = [dataset_plan.ShardClip("a", "cmu_01", 30.0, walk), dataset_plan.ShardClip("b", "cmu_07", 30.0, walk * 0.8)]
+    shard_writer.write_clips(folder / "made", dataset_plan.DatasetInfo("made", "made", BODY27.name, "bodies"), clips)
     return folder
 
 
@@ -271,9 +271,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seen = (seen[..., :2] / seen[..., 2:]).astype(np.float32)
         scores = np.ones((60, 17), np.float32)
         clips.append(
-            shards.Clip(subject, subject, 50.0, joints, keypoints=seen, scores=scores, K=k, image_size=(1000, 800))
+            dataset_plan.ShardClip(
+                subject, subject, 50.0, joints, keypoints=seen, scores=scores, K=k, image_size=(1000, 800)
+            )
         )
-    shards.write(folder / "made", shards.Info("made", "made", H36M17.name, "views"), clips)
+    shard_writer.write_clips(folder / "made", dataset_plan.DatasetInfo("made", "made", H36M17.name, "views"), clips)
     return folder
 
 

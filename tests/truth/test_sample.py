@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from stc_core.capture.config import CaptureConfig
 from stc_core.capture.layout import BODY27
-from stc_core.capture.pipeline import CaptureConfig
 from stc_core.evaluation.ground_truth import read_known
 from stc_core.geometry import rotation
 from stc_core.motion.quality import foot_slide

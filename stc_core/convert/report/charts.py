@@ -48,7 +48,7 @@ _STYLE: Any = {
 _MAX_NUMBERED = 25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dot:
     """One motion among all. number: its row's. anchor: what a click goes to. slide in mm a frame, jitter in m/s³."""
 

@@ -39,7 +39,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TakeRow:
     """One motion of a clip: name "" where it is the only one. links: (format, address); gone: formats."""
 
@@ -49,7 +49,7 @@ class TakeRow:
     gone: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClipRow:
     """One clip. source: an address, or "". state: done, failed or waiting. warnings: kind and how often. summary: of
     all takes together.
@@ -186,7 +186,7 @@ def _list_takes(out: Path, results: Mapping[str, Result]) -> tuple[TakeRow, ...]
         order = sorted(is_there, key=lambda kind: (kind != MOTION, kind))
         links = tuple((_format(kind), quote_path(kinds[kind].path)) for kind in order if is_there[kind])
         gone = tuple(_format(kind) for kind in order if not is_there[kind])
-        takes.append(TakeRow(f"take {name}" if name else "", summary, links, gone))
+        takes.append(TakeRow(name=f"take {name}" if name else "", summary=summary, links=links, gone=gone))
     return tuple(takes)
 
 
@@ -250,7 +250,14 @@ def _draw_overview(rows: Sequence[ClipRow], kinds: dict[str, int]) -> str:
     from .charts import Dot, draw_overview
 
     dots = [
-        Dot(number, f"clip-{number}", summary.confidence, summary.slide_mm, summary.jitter_m_s3, bool(row.warnings))
+        Dot(
+            number=number,
+            anchor=f"clip-{number}",
+            confidence=summary.confidence,
+            slide_mm=summary.slide_mm,
+            jitter_m_s3=summary.jitter_m_s3,
+            warned=bool(row.warnings),
+        )
         for number, row in enumerate(rows, 1)
         for summary in (take.summary for take in row.takes)
         if summary is not None

@@ -12,7 +12,7 @@ from ...ranges import Range
 from ..store.record import Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """How the work is done; nothing here changes the results."""
 

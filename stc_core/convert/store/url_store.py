@@ -93,7 +93,7 @@ class UrlStore:
             return LocalStore(self.out).list_results()
         with _scratch() as near:
             system, path = urls.open_system(self.out)
-            with urls.reading(self.out):
+            with urls.translate_errors(self.out):
                 for file in system.glob(f"{path}/{FOLDER}/{CLIPS}/*.json"):
                     system.get_file(file, str(near / FOLDER / CLIPS / PurePosixPath(file).name))
             made = LocalStore(near).list_results()
@@ -104,15 +104,15 @@ class UrlStore:
         if not self._is_remote:
             return LocalStore(self.out).load(task)
         with _scratch() as near:
-            return LocalStore(near).load(self._with_record(task, near))
+            return LocalStore(near).load(self._stage_record(task, near))
 
     def check_status(self, task: Task) -> Status:
         """Whether a task has anything left to do; what seems changed is read only when it is converted."""
         with _scratch() as near:
-            here = self._with_source(task, self._with_record(task, near), near, None)
+            here = self._stage_source(task, self._stage_record(task, near), near, None)
             store = self._local(task, here)
             record = store.load(here)
-            states = self._with_results(record, near, whole=False)
+            states = self._stage_results(record, near, whole=False)
             results = record.results.values() if self._is_remote else ()
             if any(states.get(near / r.path, (0, r.modified_ns))[1] != r.modified_ns for r in results):
                 return Status(state="waiting")
@@ -124,12 +124,12 @@ class UrlStore:
         with _scratch() as near:
             names = {str(near): self.out} if self._is_remote else {}
             try:
-                here = self._with_source(task, self._with_record(task, near), near, report)
+                here = self._stage_source(task, self._stage_record(task, near), near, report)
                 names |= {here.source: task.source} if here.source != task.source else {}
                 store = self._local(task, here)
                 before = store.load(here)
-                states = self._with_results(before, near, whole=True)
-                states |= self._with_strangers(here, states)
+                states = self._stage_results(before, near, whole=True)
+                states |= self._stage_strangers(here, states)
                 record = store.publicize(store.convert_or_refuse(here, make, report))
                 return self._put_back(before, record, near, states) if self._is_remote else record
             except UserError as error:
@@ -143,7 +143,7 @@ class UrlStore:
     def record_failure(self, task: Task, why: str) -> Record:
         """Record that a task failed whose worker did not live to say so."""
         with _scratch() as near:
-            here = self._with_record(task, near)
+            here = self._stage_record(task, near)
             record = self._local(task, here).record_failure(here, why)
             record = replace(record, task=task)
             if self._is_remote:
@@ -156,8 +156,8 @@ class UrlStore:
             names = {str(near): self.out} if self._is_remote else {}
             here = []
             for task in tasks:
-                local = self._with_source(task, self._with_record(task, near), near, None)
-                self._with_results(LocalStore(local.out).load(local), near, whole=False)
+                local = self._stage_source(task, self._stage_record(task, near), near, None)
+                self._stage_results(LocalStore(local.out).load(local), near, whole=False)
                 names |= {local.source: task.source} if local.source != task.source else {}
                 here.append(local)
             store = LocalStore(near if self._is_remote else self.out, names)
@@ -173,17 +173,17 @@ class UrlStore:
         names = {here.source: task.source, here.out: task.out}
         return LocalStore(here.out, {name: public for name, public in names.items() if name != public})
 
-    def _with_record(self, task: Task, near: Path) -> Task:
+    def _stage_record(self, task: Task, near: Path) -> Task:
         """The task with its results in the scratch folder, where its record now is; or in its own place, if a path."""
         if not self._is_remote:
             return task
         url = f"{self.out}/{record_name(task.name)}"
         system, path = urls.open_system(url)
-        with contextlib.suppress(urls.MissingFile), urls.reading(url):
+        with contextlib.suppress(urls.MissingFile), urls.translate_errors(url):
             system.get_file(path, str(near / record_name(task.name)))
         return replace(task, out=str(near))
 
-    def _with_source(self, task: Task, here: Task, near: Path, report: Report | None) -> Task:
+    def _stage_source(self, task: Task, here: Task, near: Path, report: Report | None) -> Task:
         """The task with its input in the scratch folder: whole where there is a report of it, else a placeholder."""
         if not is_url(task.source):
             return here
@@ -196,7 +196,7 @@ class UrlStore:
             urls.fetch(task.source, source, report)
         return replace(here, source=str(source))
 
-    def _with_results(self, record: Record, near: Path, *, whole: bool) -> _States:
+    def _stage_results(self, record: Record, near: Path, *, whole: bool) -> _States:
         """What was of the recorded results at the URL, now in the scratch folder: whole, or as placeholders.
 
         Summaries are always whole: the report reads them.
@@ -213,7 +213,7 @@ class UrlStore:
                 states[path] = _state(path)
         return states
 
-    def _with_strangers(self, here: Task, known: _States) -> _States:
+    def _stage_strangers(self, here: Task, known: _States) -> _States:
         """Files at the URL where results would go though no record names them, so that they are seen to be there."""
         states: _States = {}
         for kind in here.kinds if self._is_remote else ():

@@ -56,7 +56,7 @@ def list_files(url: str) -> list[tuple[str, str]]:
     Raises UserError where it cannot be read.
     """
     system, path = open_system(url)
-    with reading(url):
+    with translate_errors(url):
         if system.isfile(path) and PurePosixPath(urlsplit(url).path).stem:  # a web server's root is a file too
             return [(absolute(url), PurePosixPath(urlsplit(url).path).stem)]
         if system.isdir(path):
@@ -75,7 +75,7 @@ def list_files(url: str) -> list[tuple[str, str]]:
 def exists(url: str) -> bool:
     """Whether a file is there. Raises UserError where this Python has no library for the URL, or it cannot be read."""
     system, path = open_system(url)
-    with reading(url):
+    with translate_errors(url):
         system.invalidate_cache()
         return bool(system.exists(path))
 
@@ -83,7 +83,7 @@ def exists(url: str) -> bool:
 def fetch(url: str, path: Path, report: Report = ignore) -> None:
     """Copy a file from a URL, with its tag as its time. Raises UserError where it cannot be read or just changed."""
     system, inner = open_system(url)
-    with reading(url):
+    with translate_errors(url):
         before = tag_ns(url)
         system.get_file(inner, str(path), callback=_bounded(url, path, report))
         after = tag_ns(url)
@@ -95,7 +95,7 @@ def fetch(url: str, path: Path, report: Report = ignore) -> None:
 def place_placeholder(url: str, path: Path) -> None:
     """Make an empty file of the size of what is at a URL, with its tag as its time."""
     system, inner = open_system(url)
-    with reading(url), path.open("wb") as file:
+    with translate_errors(url), path.open("wb") as file:
         file.truncate(system.info(inner)["size"] or 0)
     age = tag_ns(url)
     os.utime(path, ns=(age, age))
@@ -104,7 +104,7 @@ def place_placeholder(url: str, path: Path) -> None:
 def tag_ns(url: str) -> int:
     """Not a time, but another number for whatever else the store has there: what a local file's time is read for."""
     system, path = open_system(url)
-    with reading(url):
+    with translate_errors(url):
         system.invalidate_cache()
         tag = str(system.ukey(path))
     return int.from_bytes(hashlib.sha256(tag.encode()).digest()[:7], "big")
@@ -122,7 +122,7 @@ def upload(path: Path, url: str) -> None:
 def remove(url: str) -> None:
     """Remove a file at a URL; it may be gone."""
     system, inner = open_system(url)
-    with contextlib.suppress(MissingFile), reading(url):
+    with contextlib.suppress(MissingFile), translate_errors(url):
         system.rm_file(inner)
 
 
@@ -145,7 +145,7 @@ def open_system(url: str) -> tuple[Any, str]:
 
 
 @contextlib.contextmanager
-def reading(url: str) -> Iterator[None]:
+def translate_errors(url: str) -> Iterator[None]:
     """Have what fsspec's libraries raise while a URL is read become a UserError."""
     try:
         yield

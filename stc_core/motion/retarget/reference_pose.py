@@ -31,8 +31,8 @@ _USUAL_ANKLE_HEIGHT_M = 0.07
 _MAX_PALM_TWIST_RAD, _MAX_FOOT_YAW_RAD = np.radians(75.0), np.radians(60.0)  # beyond it the rig's own is kept
 _MAX_SHIN_LEAN_SINE = np.sin(np.radians(20.0))  # aside; a foot under a shin that leans more turns with it
 _MAX_FOOT_FALL_SINE = 0.87  # a flat foot falls from the ankle to the toes by up to 60 degrees
-_HAND_COSINE = 0.7  # a hand further from its forearm at rest tells nothing
-_KNUCKLES_BREADTH = 0.15  # of a hand's length: knuckles closer together do not tell its palm
+_HAND_COSINE = 0.7  # a hand further from its forearm at rest does not show where it points
+_KNUCKLES_BREADTH = 0.15  # of a hand's length: knuckles closer together do not show its palm
 _TINY = 1e-6  # metres; shorter vectors have no direction
 
 

@@ -1,4 +1,4 @@
-"""The motion's joints as a rig can follow them: positions, and rotations aimed where the rig's segments shall point.
+"""The motion's joints as a rig can follow them: positions, and rotations aimed where the rig's segments must point.
 
 Knows the rig's joints through `Rig`; does not know how its bones share a rotation.
 """
@@ -37,7 +37,7 @@ class SourceMotion:
 
 
 def follow_source(motion: Motion, rig: Rig) -> SourceMotion:
-    """Compute the motion's joints, those of limbs aimed as the rig's segments shall point, twisted by their plane."""
+    """Compute the motion's joints, those of limbs aimed as the rig's segments must point, twisted by their plane."""
     skeleton = motion.skeleton
     joint_positions, q_world_joint = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)
     positions = dict(zip(skeleton.joint_names, np.moveaxis(joint_positions, 1, 0), strict=True))

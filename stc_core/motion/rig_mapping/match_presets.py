@@ -22,7 +22,7 @@ _MARK_BONUS, _CONTROLS_BONUS, _BONE_BONUS = 0.5, 1.0, 0.01  # in joints, when pr
 _SEGMENTS = (
     ("upper_arm", "lower_arm"),
     ("upper_leg", "lower_leg"),
-)  # one of these tells a collar bone from an upper arm
+)  # one of these distinguishes a collar bone from an upper arm
 
 
 class NameIndex:

@@ -22,7 +22,7 @@ class RigPreset:
     prefix: str | None = None
     """what must stand before every name, as parsed (None: anything, but the same before all)"""
     marks: tuple[str, ...] = ()
-    """parts of names, one of which tells this rig from others that use the same words"""
+    """parts of names, one of which distinguishes this rig from others that use the same words"""
     controls: bool = False
     """whether animators key these bones: they are preferred to bones that follow them, and have no twist bones"""
 

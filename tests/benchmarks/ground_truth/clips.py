@@ -74,7 +74,7 @@ class Room:
 
 
 @dataclass(frozen=True)
-class Clip:
+class RenderedClip:
     """`seconds` of `motion` (subject/take of the BVH files) from `start_s`, by `person`, seen by `view` in `room`."""
 
     name: str
@@ -112,18 +112,18 @@ GREEN = Person(
 )
 
 CLIPS = (
-    Clip("front", "14/14_12", 2.0, 6.0, View(5, 3.9, fov_deg=55, aim_m=1.05), RED),
-    Clip("traffic", "13/13_26", 0.5, 6.0, View(5, 3.4, fov_deg=55), BLUE),
-    Clip("side", "14/14_07", 1.0, 6.0, View(85, 4.2, fov_deg=55, height_m=1.1, aim_m=1.05), RED),
-    Clip("back", "13/13_31", 3.0, 6.0, View(170, 3.2, fov_deg=60), GREEN),
-    Clip("across", "07/07_05", 0.1, 4.2, View(90, 4.6, fov_deg=60), BLUE),
-    Clip("tilted", "13/13_30", 9.0, 6.0, View(-30, 3.6, fov_deg=55, height_m=2.6, roll_deg=15), RED),
-    Clip("laugh", "13/13_14", 9.0, 6.0, View(25, 3.3, fov_deg=58, aside_m=0.3), GREEN),
-    Clip("arms", "13/13_26", 9.2, 6.0, View(20, 3.4, fov_deg=58, height_m=1.0), RED),
-    Clip("jump", "13/13_11", 0.1, 3.3, View(40, 3.9, fov_deg=62, aim_m=1.0), BLUE),
-    Clip("run", "09/09_01", 0.09, 1.15, View(60, 4.8, fov_deg=55, height_m=1.6), RED),
-    Clip("toward", "07/07_04", 0.1, 3.6, View(12, 4.6, fov_deg=72, height_m=0.7, roll_deg=-6), GREEN),
-    Clip("turn", "09/09_12", 4.0, 5.0, View(20, 5.2, fov_deg=55, height_m=1.4), BLUE),
+    RenderedClip("front", "14/14_12", 2.0, 6.0, View(5, 3.9, fov_deg=55, aim_m=1.05), RED),
+    RenderedClip("traffic", "13/13_26", 0.5, 6.0, View(5, 3.4, fov_deg=55), BLUE),
+    RenderedClip("side", "14/14_07", 1.0, 6.0, View(85, 4.2, fov_deg=55, height_m=1.1, aim_m=1.05), RED),
+    RenderedClip("back", "13/13_31", 3.0, 6.0, View(170, 3.2, fov_deg=60), GREEN),
+    RenderedClip("across", "07/07_05", 0.1, 4.2, View(90, 4.6, fov_deg=60), BLUE),
+    RenderedClip("tilted", "13/13_30", 9.0, 6.0, View(-30, 3.6, fov_deg=55, height_m=2.6, roll_deg=15), RED),
+    RenderedClip("laugh", "13/13_14", 9.0, 6.0, View(25, 3.3, fov_deg=58, aside_m=0.3), GREEN),
+    RenderedClip("arms", "13/13_26", 9.2, 6.0, View(20, 3.4, fov_deg=58, height_m=1.0), RED),
+    RenderedClip("jump", "13/13_11", 0.1, 3.3, View(40, 3.9, fov_deg=62, aim_m=1.0), BLUE),
+    RenderedClip("run", "09/09_01", 0.09, 1.15, View(60, 4.8, fov_deg=55, height_m=1.6), RED),
+    RenderedClip("toward", "07/07_04", 0.1, 3.6, View(12, 4.6, fov_deg=72, height_m=0.7, roll_deg=-6), GREEN),
+    RenderedClip("turn", "09/09_12", 4.0, 5.0, View(20, 5.2, fov_deg=55, height_m=1.4), BLUE),
 )
 
 # motion, start in seconds, length, and how much of the picture's height a standing person would fill
@@ -169,7 +169,7 @@ _SIZES = ((640, 360), (640, 360), (640, 480), (360, 640), (854, 480))
 _LIGHTS = ("Default", "basic.sl", "outdoor.sl", "paint.sl", "studio.sl", "rim.sl")
 
 
-def _noise_clip(number: int) -> Clip:
+def _noise_clip(number: int) -> RenderedClip:
     """The clip of that number, drawn by lot: bearings go round the person in even steps, the rest is free."""
     lot = Random(9100 + number)
     motion, start_s, seconds, fill = _NOISE_MOTIONS[number]
@@ -188,7 +188,7 @@ def _noise_clip(number: int) -> Clip:
         aim_m=aim,
         aside_m=lot.uniform(-0.15, 0.15) * distance * visible,
     )
-    return Clip(f"noise_{number:02d}", motion, start_s, seconds, view, _somebody(lot), size, _some_room(lot))
+    return RenderedClip(f"noise_{number:02d}", motion, start_s, seconds, view, _somebody(lot), size, _some_room(lot))
 
 
 def _somebody(lot: Random) -> Person:

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from .clips import BLUE, GREEN, RED, Clip, Person, Room, View
+from .clips import BLUE, GREEN, RED, Person, RenderedClip, Room, View
 
 HELD_OUT_SUBJECTS = ("accad_male2", "eyes_japan_a", "eyes_japan_b", "cmu_60", "cmu_61", "rocketbox_f")
 
@@ -22,7 +22,7 @@ Prop = Literal["stool", "left phone", "right phone"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeldOutClip(Clip):
+class HeldOutClip(RenderedClip):
     """A clip whose motion is SOURCE/CLIP of prepared shards.
 
     floor: what is on the floor: slow feet, with jumps between ("feet"); at all times whatever is lowest ("body"); or

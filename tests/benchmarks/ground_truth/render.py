@@ -32,7 +32,7 @@ from stc_core.motion.bvh import read_bvh
 from stc_core.motion.motion import Camera, Motion
 
 from . import pose_transfer as acting
-from .clips import CLIPS, NOISE_CLIPS, Clip, Colour, Person, Room, View
+from .clips import CLIPS, NOISE_CLIPS, Colour, Person, RenderedClip, Room, View
 
 FPS = 30
 CONTACT_SPEED_M_S = 0.15
@@ -136,7 +136,7 @@ def stretched(points: Array, person: Person) -> Array:
 # --- the acting -------------------------------------------------------------------------------------------------------
 
 
-def source_motion(path: Path, clip: Clip) -> Motion:
+def source_motion(path: Path, clip: RenderedClip) -> Motion:
     """The clip's stretch of the recording at FPS."""
     motion = read_bvh(path)
     first = round(clip.start_s * motion.fps)
@@ -437,7 +437,7 @@ def draw(path: Path, frames: int, image_size: tuple[int, int], room: Room) -> No
     bpy.ops.render.render(animation=True)
 
 
-def make(clip: Clip, rigs: Path, mocap: Path, out: Path, picture: bool = True) -> None:
+def make(clip: RenderedClip, rigs: Path, mocap: Path, out: Path, picture: bool = True) -> None:
     """Write clip.mp4 and clip.npz into `out`."""
     motion = source_motion(mocap / f"{clip.motion}.bvh", clip)
     rig, skin, skin_points, rest = open_body(clip.person, rigs)
@@ -446,7 +446,7 @@ def make(clip: Clip, rigs: Path, mocap: Path, out: Path, picture: bool = True) -
 
 
 def film(
-    clip: Clip,
+    clip: RenderedClip,
     motion: Motion,
     rig: bpy.types.Object,
     skin: bpy.types.Object,
@@ -479,7 +479,7 @@ def film(
     }
 
 
-def report(clip: Clip, out: Path) -> None:
+def report(clip: RenderedClip, out: Path) -> None:
     truth = np.load(out / f"{clip.name}.npz")
     points = truth["landmarks"].astype(float)
     size = tuple(int(n) for n in truth["image_size"])

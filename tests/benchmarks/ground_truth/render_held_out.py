@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from stc_core.datasets.shards import Row, Shards, open_shards
+from stc_core.datasets.shards import ClipEntry, Shards, open_shards
 from stc_core.geometry.rotation import IDENTITY as NO_ROTATION
 from stc_core.geometry.rotation import Array, mul, normalise
 
@@ -55,7 +55,7 @@ _WOOD, _PHONE_COLOUR = (0.32, 0.2, 0.1), (0.015, 0.015, 0.02)
 _SEATED_M = 0.04
 
 
-def find_take(sources: list[Shards], clip: HeldOutClip) -> tuple[Shards, Row]:
+def find_take(sources: list[Shards], clip: HeldOutClip) -> tuple[Shards, ClipEntry]:
     """The clip's motion among prepared sources; it must be of a subject held out."""
     source = next(source for source in sources if source.source == clip.source)
     row = next(row for row in source.clips if row.name == clip.take)
@@ -63,7 +63,7 @@ def find_take(sources: list[Shards], clip: HeldOutClip) -> tuple[Shards, Row]:
     return source, row
 
 
-def take_landmarks(source: Shards, row: Row, clip: HeldOutClip) -> Array:
+def take_landmarks(source: Shards, row: ClipEntry, clip: HeldOutClip) -> Array:
     """The clip's stretch of the take at FPS: landmarks (T, 27, 3), world metres."""
     assert row.fps == FPS and source.layout == BODY27.name
     first = round(clip.start_s * FPS)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from stc_core.capture.layout import BODY27
-from stc_core.datasets.shards import Clip as ShardClip
-from stc_core.datasets.shards import Info, open_shards, write
+from stc_core.datasets.dataset_plan import DatasetInfo, ShardClip
+from stc_core.datasets.shard_writer import write_clips
+from stc_core.datasets.shards import open_shards
 from stc_core.geometry import rotation
 
 from . import humanoid_transfer
@@ -75,7 +76,7 @@ def test_only_subjects_that_are_held_out_are_drawn(tmp_path: Path):
     body = np.zeros((300, len(BODY27.names), 3)) + np.arange(300)[:, None, None]
     for subject in (HELD_OUT_SUBJECTS[0], "somebody"):
         made = ShardClip(clip.take, subject, 30.0, body)
-        write(tmp_path / subject / clip.source, Info(clip.source, "made", BODY27.name, "bodies"), [made])
+        write_clips(tmp_path / subject / clip.source, DatasetInfo(clip.source, "made", BODY27.name, "bodies"), [made])
     source, row = find_take(open_shards(tmp_path / HELD_OUT_SUBJECTS[0]), clip)
     landmarks = take_landmarks(source, row, clip)
     assert landmarks[0, 0, 0] == round(clip.start_s * 30.0)

@@ -21,6 +21,8 @@ from bpy_extras.object_utils import world_to_camera_view
 
 MODULE = "bl_ext.user_default.stc_mocap"
 LANDMARKS = {"upper_arm": "shoulder", "lower_arm": "elbow", "hand": "wrist", "lower_leg": "knee", "foot": "ankle"}
+CAMERA_ZOOM, CAMERA_OFFSET = 22.0, (0.1, 0.0)
+"""how the pictures show the camera's view: as large as fits beside the sidebar, chosen by looking"""
 _EVERY_S = 0.01
 
 folder, archive, engine, video, rig = (sys.argv[sys.argv.index("--") + 1 :] + [""])[:5]
@@ -226,8 +228,10 @@ def joint_heads() -> list[tuple[str, Any]]:
 
 
 def see_through() -> None:
-    """The bones before a translucent body, so that the person in the video is seen."""
-    shading = view()[0].spaces.active.shading
+    """The bones before a translucent body, so that the person in the video is seen; the picture beside the sidebar."""
+    space = view()[0].spaces.active
+    space.region_3d.view_camera_zoom, space.region_3d.view_camera_offset = CAMERA_ZOOM, CAMERA_OFFSET
+    shading = space.shading
     shading.show_xray, shading.xray_alpha = True, 0.4
     obj = bpy.context.scene.stc_mocap.armature
     obj.show_in_front, obj.data.display_type = True, "STICK"

@@ -21,7 +21,18 @@ from stc_core.events import Note, ignore
 from tests.convert.report import sample_job_folder as shown
 
 VOID = {"meta", "link", "input", "img"}
-ROW = ClipRow("walk", "file:///walk.mp4", "done", "", (), (), {}, 1.0, {}, shown.summary())
+ROW = ClipRow(
+    name="walk",
+    source="file:///walk.mp4",
+    state="done",
+    reason="",
+    takes=(),
+    notes=(),
+    warnings={},
+    seconds=1.0,
+    stages={},
+    summary=shown.summary(),
+)
 
 
 class Page(HTMLParser):

@@ -16,8 +16,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from stc_core.capture.config import CaptureConfig
 from stc_core.capture.layout import BODY27
-from stc_core.capture.pipeline import CaptureConfig
 from stc_core.capture.video.config import VideoConfig
 from stc_core.convert.convert_clip import convert_clip
 from stc_core.convert.report import charts, thumbnails
@@ -242,9 +242,12 @@ def test_the_timeline_takes_its_colours_from_the_page_and_shows_dips_and_contact
 
 def test_the_overview_leads_to_the_rows_and_takes_any_name() -> None:
     dots = [
-        charts.Dot(1, "clip-1", 0.3, 40.0, 2000.0, True),
-        charts.Dot(2, "clip-2", 0.9, None, 50.0, False),
-        charts.Dot(3, "clip-3", 0.9, 0.0, None, False),
+        charts.Dot(number=n, anchor=f"clip-{n}", confidence=c, slide_mm=slide, jitter_m_s3=jitter, warned=warned)
+        for n, c, slide, jitter, warned in (
+            (1, 0.3, 40.0, 2e3, True),
+            (2, 0.9, None, 50.0, False),
+            (3, 0.9, 0.0, None, False),
+        )
     ]
     text = charts.draw_overview(dots, {"left and right swapped": 1, "$moon$ <b>": 2})
     ElementTree.fromstring(text)

@@ -6,23 +6,21 @@ Knows devices, frame rates and windows; not how the network works, nor where the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
-from ..errors import UserError
-from ..events import Progress, Report, ignore
-from ..geometry.intervals import interpolate
-from ..geometry.rotation import normalise
-from ..model.normalization import along_ray, in_image
-from ..model.stcformer import STCFormer, flipped_mean
-from ..ranges import Range
-from .layout import Array
-from .pose import CameraIntrinsics, Pose2D, Pose3D
+from ...errors import UserError
+from ...events import Progress, Report, ignore
+from ...geometry.intervals import interpolate
+from ...geometry.rotation import normalise
+from ...model.normalization import along_ray, in_image
+from ...model.stcformer import STCFormer, flipped_mean
+from ..layout import Array
+from ..pose import CameraIntrinsics, Pose2D, Pose3D
+from .config import LiftConfig
 
 _CPU_BATCH, _GPU_BATCH = 4, 64  # windows; measured: more of them on a processor take memory and save no time
 # "auto" may take half precision where that is fast, if joints move by less than 0.2 mm in the mean. Measured by
@@ -33,27 +31,6 @@ _PRECISIONS = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiftConfig:
-    """How the network is run; what it is fed is decided by its checkpoint."""
-
-    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
-    """where the network runs; auto takes CUDA, then MPS, then the processor"""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """the network's number format; auto: the fastest that moves joints by less than 0.2 mm, which is float32 so far;
-    bfloat16 is twice as fast on processors that multiply it and moves them by 2 mm"""
-    threads: Annotated[int, Range(0, 256)] = 0
-    """processor threads for the network, 0 as PyTorch likes"""
-    flip: bool = True
-    """average with the mirrored person: twice the work, steadier depth"""
-    window_frames: Annotated[int, Range(0, 100000)] = 0
-    """frames in a window, 0 as the checkpoint was trained"""
-    overlap: Annotated[float, Range(0.0, 0.99)] = 0.33
-    """the fraction of a window that the next one covers again"""
-    batch: Annotated[int, Range(0, 4096)] = 0
-    """windows at a time, 0 as suits the device: few keep memory flat on a processor, many keep a GPU busy"""
 
 
 def lift(

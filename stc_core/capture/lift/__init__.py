@@ -1,0 +1,1 @@
+"""Lifting: landmarks in the image to joints in space, by a network."""
