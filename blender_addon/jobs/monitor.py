@@ -21,6 +21,7 @@ from typing import Any
 import bpy
 
 from stc_core.errors import UserError
+from stc_core.plain_values import from_plain
 
 from .. import user_paths
 from ..engine import engine_jobs
@@ -185,12 +186,9 @@ def _has_marker(path: Path) -> bool:
 def _read_target(path: Path) -> ImportTarget | None:
     """The target that was noted; None where the file is missing, damaged or another program's."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        target = ImportTarget(**values)
-    except (OSError, ValueError, TypeError, RecursionError):
+        return from_plain(ImportTarget, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError):
         return None
-    types = {"blend": str, "scene": str, "armature": str, "scene_uid": int, "armature_uid": int}
-    return target if all(isinstance(getattr(target, name), kind) for name, kind in types.items()) else None
 
 
 def _write_marker(path: Path, values: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ Knows job.json, the events' value ranges and how a log is shown; starts and foll
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from stc_core.errors import UserError
-from stc_core.events import Done, Event, Failed, Note, Progress, from_line
+from stc_core.events import Event, Failed, Note, Progress, from_line
+from stc_core.plain_values import from_plain
 
 _FORMAT = 1
 _MAX_RECORD_BYTES = 1 << 20
@@ -59,50 +59,21 @@ def read_record(path: Path) -> JobRecord:
     try:
         if path.stat().st_size > _MAX_RECORD_BYTES:
             raise ValueError("it is too large")
-        return _parse_record(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(plain, dict) or plain.pop("format", None) != _FORMAT:
+            raise ValueError("it has another format")
+        record = from_plain(JobRecord, plain)
+        if record.pid < 0:
+            raise ValueError("the number of its process is negative")
+        return record
+    except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0][:_LOG_COLUMNS]
         raise UserError(f"The job's record {path} is damaged ({why}).", "Remove the job from the list.") from None
 
 
-def _parse_record(values: Any) -> JobRecord:
-    """Raises ValueError, KeyError or TypeError where a value is missing or of another kind."""
-    if not isinstance(values, dict) or values.get("format") != _FORMAT:
-        raise ValueError("it has another format")
-    stages, request, pid = values["stages"], values["request"], values.get("pid", 0)
-    if not isinstance(stages, dict) or not isinstance(request, dict) or not isinstance(values["command"], list):
-        raise ValueError("a value has the wrong type")
-    if (
-        not isinstance(pid, int)
-        or pid < 0
-        or not is_finite(values["started"])
-        or not all(map(is_finite, stages.values()))
-    ):
-        raise ValueError("a number is out of range")
-    return JobRecord(
-        kind=str(values["kind"]),
-        started=float(values["started"]),
-        command=tuple(str(arg) for arg in values["command"]),
-        request=request,
-        stages={str(stage): float(fraction) for stage, fraction in stages.items()},
-        pid=pid,
-        identity=str(values.get("identity", "")),
-    )
-
-
-def is_finite(value: object) -> bool:
-    """Whether a value is a number that can be calculated with."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15 and math.isfinite(value)
-
-
 def parse_event(line: str) -> Event | None:
-    """The event of a line, or None where the line is anything else, or an event with a value of the wrong type."""
-    try:
-        event = from_line(line)
-    except RecursionError:  # JSON nested thousands deep
-        return None
-    if event is None or not _is_well_formed(event):
-        return None
+    """The event of a line, its text as it can be drawn; None for a line that is none, or whose values are not right."""
+    event = from_line(line)
     if isinstance(event, Note | Failed):
         return replace(event, message=make_printable(event.message))
     return replace(event, stage=make_printable(event.stage)) if isinstance(event, Progress) else event
@@ -111,17 +82,6 @@ def parse_event(line: str) -> Event | None:
 def make_printable(text: str) -> str:
     """The text as Blender can draw it: one line, no control characters or halves of characters, not too long."""
     return "".join(c if c.isprintable() else " " for c in text[:_MAX_TEXT_LETTERS])
-
-
-def _is_well_formed(event: Event) -> bool:
-    if isinstance(event, Progress):
-        left = event.seconds_left is None or is_finite(event.seconds_left)
-        return isinstance(event.stage, str) and left and all(map(is_finite, (event.done, event.total, event.rate)))
-    if isinstance(event, Done):
-        files = event.files
-        return isinstance(files, dict) and all(isinstance(text, str) for pair in files.items() for text in pair)
-    assert isinstance(event, Note | Failed)
-    return isinstance(event.message, str)
 
 
 def format_log_tail(text: str) -> tuple[str, ...]:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import bpy
 
 from stc_core.errors import UserError
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.rig_mapping.bone_map import BoneMap
+from stc_core.plain_values import from_plain
 
 _KEY = "stc_mocap"
 
@@ -93,12 +93,11 @@ def read_provenance(action: bpy.types.Action | None) -> Provenance | None:
 def _parse(text: str) -> Provenance | None:
     """None where the text is of another version, or was edited by hand."""
     try:
-        values: dict[str, Any] = json.loads(text)
-        known = {name: values[name] for name in (f.name for f in fields(Provenance)) if name in values}
-        origin, notes = tuple(known.get("origin", (0, 0, 0))), tuple(map(str, known.get("notes", ())))
-        return Provenance(**known | {"origin": origin, "notes": notes})
-    except (ValueError, TypeError, AttributeError):
-        return None  # another version's, or edited by hand
+        values = json.loads(text)
+        known = {part.name: values[part.name] for part in fields(Provenance) if part.name in values}
+        return from_plain(Provenance, known)
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def require_captured_action(obj: bpy.types.Object | None) -> tuple[bpy.types.Action, Provenance]:

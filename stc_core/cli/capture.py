@@ -18,6 +18,7 @@ from ..capture.preview.config import PreviewConfig
 from ..capture.preview.preview import write_preview
 from ..capture.video.config import VideoConfig
 from ..capture.video.container import check_container
+from ..capture.video.probe import finish_probe, start_probe
 from ..capture.video.video import open_video
 from ..errors import UserError
 from ..events import Done, Event, Note, Report, to_line
@@ -57,8 +58,10 @@ def run_capture(args: Sequence[str]) -> int:
         refuse_flag(PROG, "--out is empty.")
     folder, stem = _prepare_output(flags.video, Path(flags.out))
     check_container(flags.video)
+    probe = start_probe(flags.video)
     from ..capture.pipeline import capture_takes, choose_longest  # loads the networks' libraries: seconds
 
+    finish_probe(probe, flags.video)
     bars = ProgressBars("frames")
     report = _print_event if flags.events else bars
     motions = capture_takes(flags.video, flags.config, report)

@@ -137,7 +137,10 @@ def make_wheel(folder: Path, needs: str = "missing-library") -> Path:
     info = "stc_mocap-0.1.0.dist-info"
     metadata = "Metadata-Version: 2.1\nName: stc-mocap\nVersion: 0.1.0\nProvides-Extra: capture\n"
     metadata += f"Requires-Dist: {needs}; extra == 'capture'\n" if needs else ""
-    files = {f"stc_core/{name}.py": (fake_engine.ROOT / f"stc_core/{name}.py").read_text() for name in ("events",)}
+    files = {
+        f"stc_core/{name}.py": (fake_engine.ROOT / f"stc_core/{name}.py").read_text()
+        for name in ("errors", "events", "plain_values")
+    }
     files |= {"stc_core/__init__.py": "__version__ = '0.1.0'\n"}
     files |= {"stc_core/__main__.py": "print('ok       the network runs on cpu')\nprint('All is ready.')\n"}
     files |= {f"{info}/METADATA": metadata, f"{info}/WHEEL": "Wheel-Version: 1.0\nTag: py3-none-any\n"}
