@@ -37,6 +37,7 @@ from .fingerprint import (
     touch_state,
 )
 from .lock import WORK_PREFIX, lock_folder
+from .ownership import Refusal, check_target, refuse_changed
 from .record import (
     CLIPS,
     FOLDER,
@@ -57,10 +58,6 @@ from .store import Status, WriteReport
 
 _MIN_FREE_BYTES = 16 << 20  # chosen: a clip's results and record are smaller
 _ALONE = (MOTION, SUMMARY, "bvh")  # kinds that are each made in a step of their own
-
-
-class Refusal(UserError):
-    """A file that is not ours to replace stands where a result would go."""
 
 
 class LocalStore:
@@ -241,42 +238,11 @@ class LocalStore:
         for kind in to_make:
             keys = [key for key in record.results if kind_of(key) == kind] or [kind]
             for key in keys:
-                self._check_target(record, self.out / task.result_name(key), new_sha256="")
+                check_target(self.out, record, self.out / task.result_name(key), "", self.load_all)
         if to_make and MOTION in task.kinds and MOTION not in to_make:
             for key, result in record.results.items():
                 if kind_of(key) == MOTION and not has_content(self.out / result.path, result):
-                    raise _refuse_changed(self.out / result.path)
-
-    def _check_target(self, record: Record, path: Path, new_sha256: str) -> None:
-        """Raise Refusal where a file that is not ours, or not as we made it, would be replaced by another content."""
-        if path.is_relative_to(self.out / FOLDER):
-            return  # summaries, which nobody edits
-        if not (path.exists() or path.is_symlink()):
-            return
-        if path.is_dir():
-            raise Refusal(f"{path} is a folder, where a result would go.", "Rename it, or choose another --out.")
-        if _is_one_file(path, Path(record.task.source)):
-            raise Refusal(f"{path} is the input itself.", "Choose another --out.")
-        found = hash_file(path)
-        name = path.relative_to(self.out).as_posix()
-        ours = [r for r in [*record.results.values(), *record.publishing.values()] if r.path == name]
-        if not found.bytes or found.sha256 in {new_sha256, *(result.sha256 for result in ours)}:
-            return
-        if ours and not record.task.overwrite:
-            raise _refuse_changed(path)
-        if not ours:
-            self._check_owner(record.task, path, name)
-
-    def _check_owner(self, task: Task, path: Path, name: str) -> None:
-        """Refuse to replace a file that this clip did not make; another clip's result even with `overwrite`."""
-        owners = [r for r in self.load_all() if name in {result.path for result in r.results.values()}]
-        for owner in owners:
-            if owner.task.name != task.name:
-                what = f"{task.source} and {owner.task.source} would both have results of one name."
-                raise Refusal(what, "Rename one, or convert them into two folders.")
-        if not task.overwrite:
-            what = f"{path} is there already, and no record says that it was made from {task.source}."
-            raise Refusal(what, "Move it away, choose another --out, or add --overwrite to replace it.")
+                    raise refuse_changed(self.out / result.path)
 
     def _make(self, record: Record, kinds: Sequence[str], make: Make, report: Report) -> Record:
         """Make results of some kinds, of every take, and move them to their places; the record with them."""
@@ -302,7 +268,7 @@ class LocalStore:
         assert record.source is not None
         new = {key: self._describe(record.task, key, file, record.source.sha256) for key, file in files.items()}
         for result in new.values():
-            self._check_target(record, self.out / result.path, result.sha256)
+            check_target(self.out, record, self.out / result.path, result.sha256, self.load_all)
         self.save(replace(record, publishing=new))
         for key, file in files.items():
             _put(file, self.out / new[key].path)
@@ -343,7 +309,7 @@ class LocalStore:
             if target.is_symlink() or (target.exists() and hash_file(target).sha256 != sha256):
                 known = {r.textures.get(name) for r in [record, *self.load_all()]}
                 if not record.task.overwrite and (target.is_symlink() or hash_file(target).sha256 not in known):
-                    raise _refuse_changed(target)
+                    raise refuse_changed(target)
             _put(picture, target)
             textures[name] = sha256
         return replace(record, textures=textures)
@@ -372,17 +338,6 @@ class LocalStore:
     def _has_current(self, task: Task, record: Record) -> bool:
         """Whether anything that is recorded, requested or not, is up to date."""
         return any(self._is_up_to_date(task, record, kind) for kind in {kind_of(key) for key in record.results})
-
-
-def _is_one_file(path: Path, other: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return path.samefile(other)
-    return False
-
-
-def _refuse_changed(path: Path) -> Refusal:
-    what = f"{path} was changed since it was made."
-    return Refusal(what, "Move it away to keep it, or add --overwrite to replace it.")
 
 
 def _group_steps(kinds: Sequence[str]) -> list[list[str]]:

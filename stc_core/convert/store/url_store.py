@@ -22,7 +22,8 @@ from ...errors import UserError
 from ...events import Report
 from . import urls
 from .fingerprint import hash_file
-from .local_store import LocalStore, Refusal
+from .local_store import LocalStore
+from .ownership import Refusal
 from .record import (
     CLIPS,
     FOLDER,
