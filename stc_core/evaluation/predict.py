@@ -301,7 +301,8 @@ def _answer(seen: Tensor, view: _View, model: STCFormer, flip: bool) -> Tensor:
 
 def _ask(inputs: Tensor, model: STCFormer, flip: bool) -> Tensor:
     inputs = inputs[..., : model.config.channels].to(next(model.parameters()).dtype)
-    return (flipped_mean(model, inputs) if flip else model(inputs)).float()
+    landmarks = inputs.shape[2]  # without the virtual landmark of up
+    return (flipped_mean(model, inputs) if flip else model(inputs))[:, :, :landmarks].float()
 
 
 def _windows_of(

@@ -258,6 +258,13 @@ def test_bodies_are_seen_from_everywhere_by_the_same_cameras_every_time(walkers:
     assert 0.9 < ratio < 1.1  # 1.70 m tall again, not 1.3 times as tall
 
 
+def test_a_network_that_predicts_up_is_judged_by_its_joints(walkers: Path) -> None:
+    (source,) = shards.open_shards(walkers)
+    model = STCFormer(replace(RAY, up=True)).eval()
+    found = answers.virtual(source, source.clips, model, AskConfig(windows=2, device="cpu"), ignore)["exact"]
+    assert found.estimate.shape == found.truth.shape == (10, 27, 3)
+
+
 def test_the_truth_of_views_is_as_tall_as_the_network_answers(tmp_path: Path) -> None:
     body = synthetic.body27(synthetic.walk(fps=30.0, seconds=1.0)) @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
     clips = []
