@@ -249,9 +249,10 @@ def test_files_are_read_without_pickle(path: Path) -> None:
 def test_the_one_unpickler_finds_a_fixed_list_of_stand_ins_only() -> None:
     tree = parse(UNPICKLER)
     bases = [ast.unparse(base) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for base in node.bases]
-    assert bases.count("pickle.Unpickler") == 1
+    unpicklers = [base for base in bases if base.startswith("pickle.")]
+    assert unpicklers == ["pickle._Unpickler"]  # Python's own one: C's cannot count its steps
     assert not {"pickle.load", "pickle.loads", "np.load"} & {ast.unparse(call.func) for call in calls(UNPICKLER)}
     assert not within(imports(UNPICKLER), *UNPICKLERS)
     (find_class,) = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "find_class"]
     *_, answer = find_class.body
-    assert ast.unparse(answer) == "return _KNOWN[module, name]"
+    assert ast.unparse(answer) == "return _PLACEHOLDERS[module, name]"

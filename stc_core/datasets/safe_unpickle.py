@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -278,7 +278,7 @@ class _Converter:
             filled = np.empty(len(parts), object)
             filled[:] = [part for part, _ in parts]
         else:
-            filled = np.frombuffer(array.data, dtype).astype(dtype.newbyteorder("="))
+            filled = np.frombuffer(cast(bytes, array.data), dtype).astype(dtype.newbyteorder("="))
         return filled.reshape(shape, order="F" if array.column_first else "C"), _count(parts)
 
 
