@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stc_core.errors import UserError
-from stc_core.model.checkpoint import load_checkpoint, read_about, save_checkpoint
+from stc_core.model.checkpoint import load_checkpoint, read_metadata, save_checkpoint
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
 
 CONFIG = STCFormerConfig(width=32, blocks=2, channels=3, part_scale=(0.5, 0.25), view="ray", rate_hz=20.0)
@@ -17,7 +17,7 @@ def test_our_files_bring_back_weights_configuration_and_what_was_said_of_them(tm
     model = STCFormer(CONFIG).eval()
     save_checkpoint(model, tmp_path / "a.safetensors", {"steps": 7}, torch.float32)
     loaded = load_checkpoint(tmp_path / "a.safetensors")
-    assert loaded.config == CONFIG and read_about(tmp_path / "a.safetensors") == {"steps": 7}
+    assert loaded.config == CONFIG and read_metadata(tmp_path / "a.safetensors") == {"steps": 7}
     x = torch.randn(1, 3, 17, 3)
     assert torch.equal(loaded(x), model(x))
     assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]

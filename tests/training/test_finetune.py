@@ -14,7 +14,7 @@ from stc_core.capture.layout import BODY27
 from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.errors import UserError
 from stc_core.events import Done, Failed, Note, from_line, ignore
-from stc_core.model.checkpoint import load_checkpoint, read_about, save_checkpoint
+from stc_core.model.checkpoint import load_checkpoint, read_metadata, save_checkpoint
 from stc_core.model.stcformer import STCFormer
 from stc_core.training.batches import BODY_NETWORK
 from stc_core.training.finetune import FinetuneConfig, finetune
@@ -60,7 +60,7 @@ def test_takes_held_out_become_better_and_the_old_weights_stay(config: FinetuneC
     before, after = finetune(config, ignore)["corrected takes"]
     assert after < 0.8 * before
     assert hashlib.sha256(config.start.read_bytes()).hexdigest() == digest
-    about = read_about(config.out)
+    about = read_metadata(config.out)
     assert about["sha256"] == digest and about["errors_mm"]["corrected takes"] == [before, after]
     assert load_checkpoint(config.out).config == load_checkpoint(config.start).config
 
