@@ -261,7 +261,7 @@ def test_frame_rate_does_not_change_the_pose() -> None:
     assert np.degrees(rotation.angle(turns)).max() < 2.0
 
 
-def test_ten_thousand_frames_take_less_than_two_seconds() -> None:
+def test_ten_thousand_frames_take_little_processor_time() -> None:
     world = seen(bodily(500))
     many = replace(
         world,
