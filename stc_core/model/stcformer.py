@@ -50,7 +50,7 @@ class STCFormerConfig:
     """C of the paper, a multiple of 16"""
     blocks: Annotated[int, Range(0, 64)] = 6
     """how many blocks follow one another"""
-    part_scale: tuple[float, float] = (1e-4, 1e-9)
+    part_scale: Annotated[tuple[float, float], Range(-100.0, 100.0)] = (1e-4, 1e-9)
     """factors of the part table in the spatial and in the temporal branch"""
     dropout: Annotated[float, Range(0.0, 0.99)] = 0.1
     """probability, in training"""

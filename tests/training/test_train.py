@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -29,11 +30,12 @@ from stc_core.training.batches import (
     RecordedSourceConfig,
     make_pair,
 )
-from stc_core.training.config import find_phase
+from stc_core.training.config import TrainConfig, find_phase
 from stc_core.training.optimisers import learning_rate, make_optimisers
 from stc_core.training.recordings import cut_windows, load_recordings
 from stc_core.training.run import Run
-from stc_core.training.train import PRESETS, TrainConfig, train
+from stc_core.training.state import load_state
+from stc_core.training.train import PRESETS, parse_args, train
 from tests import synthetic
 
 PLAIN = BodyConfig.identity()
@@ -366,3 +368,89 @@ def test_the_mirror_of_training_is_the_mirror_of_lifting() -> None:
     joints = np.random.default_rng(0).normal(size=(2, 27, 3))
     sign = torch.tensor([-1.0, 1.0, 1.0])
     assert np.allclose(mirror_landmarks(joints, BODY27), torch.tensor(joints)[:, list(BODY27.mirror)] * sign)
+
+
+@pytest.mark.parametrize("word", ["muom", "sgd", ""])
+def test_an_optimiser_that_there_is_not_is_refused(word: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as refused:
+        parse_args(["shipped", "--data", str(tmp_path), "--out", str(tmp_path), "--optimiser", word])
+    assert refused.value.code == 2
+
+
+def test_amsgrad_is_not_adam(tmp_path: Path) -> None:
+    config = PRESETS["paper-27"][1]
+    model = STCFormer(replace(config.network, width=16, blocks=1))
+    for name, wanted in (("adam", False), ("amsgrad", True)):
+        parsed = parse_args(["shipped", "--data", str(tmp_path), "--out", str(tmp_path), "--optimiser", name])
+        (optimiser,) = make_optimisers(parsed, model)
+        assert isinstance(optimiser, torch.optim.Adam) and optimiser.param_groups[0]["amsgrad"] is wanted
+    assert config.optimiser == "amsgrad"
+
+
+def test_flags_by_their_old_names_still_work(tmp_path: Path) -> None:
+    words = "--decay 0.9 --clip 2 --calm-share 0.3 --average 0.9 --feed.body.stretch 0.2 --feed.recorded 0.25".split()
+    parsed = parse_args(["shipped", "--data", str(tmp_path), "--out", str(tmp_path), *words])
+    assert (parsed.learning_rate_decay, parsed.gradient_clip, parsed.calm_fraction, parsed.ema_decay) == (
+        0.9,
+        2,
+        0.3,
+        0.9,
+    )
+    assert isinstance(parsed.source, BodySourceConfig)
+    assert (parsed.source.body.stretch, parsed.source.recorded) == (0.2, 0.25)
+
+
+def test_a_setting_out_of_range_is_named(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"ema_decay is 1\.5"):
+        train(replace(tiny(data, tmp_path), ema_decay=1.5))
+
+
+def test_where_it_writes_is_tried_before_it_works(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        train(tiny(data, tmp_path / "file" / "run"))
+
+
+def test_recorded_pairs_train_a_network_that_predicts_up(data: Path, tmp_path: Path) -> None:
+    """Their up is unknown: it is left out of their loss, and the bodies' up is learned all the same."""
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    walk = synthetic.body27(synthetic.walk(fps=20.0, seconds=3.0)) + [0.0, 4.0, 0.0]
+    joints = np.stack([walk[..., 0], -walk[..., 2], walk[..., 1]], -1).astype(np.float32)
+    k = np.array([[900.0, 0.0, 480.0], [0.0, 900.0, 270.0], [0.0, 0.0, 1.0]])
+    pixels = joints @ k.T
+    keypoints = (pixels[..., :2] / pixels[..., 2:]).astype(np.float32)
+    scores = np.ones(keypoints.shape[:2], np.float32)
+    clip = dataset_plan.ShardClip(
+        "r", "r", 20.0, joints, keypoints=keypoints, scores=scores, K=k, image_size=(960, 540)
+    )
+    info = dataset_plan.DatasetInfo("views", "made", BODY27.name, "views")
+    shard_writer.write_clips(folder / "views", info, [clip])
+    config = tiny(folder, tmp_path / "run")
+    source = BodySourceConfig(recorded=0.5)
+    network = replace(config.network, up=True)
+    config = replace(config, source=source, network=network, bone_weight=0.5, flexion_weight_m=0.03)
+    run = Run(config, BodySource(source, network, folder, CPU), CPU)
+    inputs, truth = run.draw_batch()
+    assert inputs.shape == (8, 3, 27, 3) and truth.shape == (8, 3, 28, 3)
+    assert truth[4:, :, 27].isnan().all() and truth[:4].isfinite().all() and truth[4:, :, :27].isfinite().all()
+    before = run.model.up_head.weight.clone()
+    first = float(run.advance())
+    assert np.isfinite(first) and not torch.equal(before, run.model.up_head.weight)
+    assert all(parameter.isfinite().all() for parameter in run.model.parameters())
+
+
+def test_states_that_earlier_versions_saved_are_resumed(data: Path, tmp_path: Path) -> None:
+    """The keys of the state, written by hand as they were, without a second state beside it."""
+    config = tiny(data, tmp_path)
+    source = BodySource(BodySourceConfig(), config.network, data, CPU)
+    run = Run(config, source, CPU)
+    for _ in range(3):
+        run.advance()
+    state = {"model": run.model.state_dict(), "averaged": run.averaged.state_dict(), "step": run.step}
+    state["optimisers"] = [optimiser.state_dict() for optimiser in run.optimisers]
+    torch.save(state, tmp_path / "state.pt")
+    resumed, saved = Run(config, source, CPU), load_state(tmp_path, CPU)
+    assert saved is not None
+    resumed.resume(saved)
+    assert resumed.step == 3 and torch.equal(run.advance(), resumed.advance())
