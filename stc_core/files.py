@@ -50,6 +50,24 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+def check_writable(path: Path) -> None:
+    """Make the folder of a file that is to be written later, and try to write there. Raises UserError where that fails.
+
+    To be called before long work, whose result would be lost.
+    """
+    probe = path.parent / f".{secrets.token_hex(6)}.partial{path.suffix}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(probe, "xb") as file:
+            file.write(bytes(4096))
+            os.fsync(file.fileno())
+        probe.unlink()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
 def sync_file(path: Path) -> None:
     """Wait until a file's bytes are on the disk. Raises OSError, also one that was held back, as of a full disk."""
     with open(path, "rb+") as file:

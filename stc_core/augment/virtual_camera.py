@@ -40,35 +40,46 @@ _OUTSIDE_FADE, _OUTSIDE_LEAST = 0.05, 0.1  # as capture.detect lowers the scores
 class CameraConfig:
     """The range of cameras. Angles are standard deviations or uniform ranges in degrees."""
 
-    fov_deg: tuple[float, float] = (25.0, 90.0)  # of the longer side
-    fill: tuple[float, float] = (0.25, 1.15)  # standing person's height against the picture's
-    pitch_deg: tuple[float, float] = (6.0, 13.0)  # mean and deviation, positive looks down
+    fov_deg: tuple[float, float] = (25.0, 90.0)
+    """least and greatest field of view of the longer side"""
+    fill: tuple[float, float] = (0.25, 1.15)
+    """least and greatest height of the standing person, as a fraction of the picture's"""
+    pitch_deg: tuple[float, float] = (6.0, 13.0)
+    """mean and standard deviation, positive looks down"""
     roll_deg: float = 6.0
+    """standard deviation"""
     nearest_m: float = 1.3
+    """least distance of the camera from the person"""
 
 
 @dataclass(frozen=True)
 class NoiseConfig:
-    """The detector's errors and how often it fails.
-
-    model: errors as they were measured on MediaPipe (detector_noise.py), or of the guessed deviations below, metres on
-        the body.
-    hide, gap: what rendered clips cannot show (things in front, cuts), so it is guessed for both models.
-    rate_hz: of the frames; the measured errors last as many seconds at any rate.
-    """
+    """The detector's errors and how often it fails. Deviations are standard deviations, in metres on the body."""
 
     model: Literal["measured", "guessed"] = "measured"
+    """errors as they were measured on MediaPipe (detector_noise.py), or of the guessed deviations"""
     rate_hz: float = 20.0
-    bias_m: float = 0.018  # constant through a window, each landmark its own
-    drift_m: float = 0.014  # slow, correlated from frame to frame
-    jitter_m: float = 0.006  # each frame anew
-    unsure_m: float = 0.07  # added where a point is hidden or out of the picture
-    correlation: float = 0.85  # of drift between neighbouring frames
-    hide: float = 0.25  # probability that a limb is hidden for part of a window
-    gap: float = 0.06  # probability that part of a window was not detected at all
-    bare: float = 0.0  # probability that a window has Human3.6M's points only: no feet, hands, ears
-    swap: float = 0.02  # probability that left and right are exchanged for part of a window (guessed model)
-    scale: float = 1.0  # of all errors; 0 gives the true projection
+    """frame rate; the measured errors last as many seconds at any rate"""
+    bias_m: float = 0.018
+    """guessed model: constant through a window, each landmark its own"""
+    drift_m: float = 0.014
+    """guessed model: slow, correlated from frame to frame"""
+    jitter_m: float = 0.006
+    """guessed model: independent from frame to frame"""
+    unsure_m: float = 0.07
+    """guessed model: added where a point is hidden or out of the picture"""
+    correlation: float = 0.85
+    """guessed model: of drift between neighbouring frames"""
+    hide: float = 0.25
+    """probability that a limb is hidden for part of a window; guessed, since rendered clips have nothing in front"""
+    gap: float = 0.06
+    """probability that part of a window was not detected at all; guessed, since rendered clips have no cuts"""
+    bare: float = 0.0
+    """probability that a window has Human3.6M's points only: no feet, hands, ears"""
+    swap: float = 0.02
+    """guessed model: probability that left and right are exchanged for part of a window"""
+    scale: float = 1.0
+    """factor of all errors; 0 gives the true projection"""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from ..capture.layout import BODY27
 from ..datasets.body_height import BODY_HEIGHT_M, body_height
 from ..datasets.shards import open_shards
 from ..errors import UserError
+from ..ranges import Range
 
 # a landmark hangs on its parent by a segment; segments of one group are stretched alike, left as right
 _TREE = {
@@ -96,22 +98,29 @@ class SourceMotion:
 class BodyConfig:
     """How far a window may stray from what was recorded."""
 
-    warp: float = 0.25  # time runs up to this fraction slower or faster
-    stretch: float = 0.10  # standard deviation of a segment group's length
-    swap_arms: float = 0.25  # probability that both arms come from another window
-    swap_upper: float = 0.15  # probability that all above the pelvis comes from another window
-    bend: float = 0.5  # probability that joints are turned further than recorded
-    bend_deg: float = 14.0  # standard deviation of those turns
-    topple: float = 0.05  # probability that the whole body lies or leans anyhow
+    warp: Annotated[float, Range(0.0, 0.9)] = 0.25
+    """time runs up to this fraction slower or faster"""
+    stretch: Annotated[float, Range(0.0, 1.0)] = 0.10
+    """standard deviation of the logarithm of a segment group's length"""
+    swap_arms: Annotated[float, Range(0.0, 1.0)] = 0.25
+    """probability that both arms come from another window"""
+    swap_upper: Annotated[float, Range(0.0, 1.0)] = 0.15
+    """probability that all above the pelvis comes from another window"""
+    bend: Annotated[float, Range(0.0, 1.0)] = 0.5
+    """probability that joints are rotated further than recorded"""
+    bend_deg: Annotated[float, Range(0.0, 180.0)] = 14.0
+    """standard deviation of those rotations"""
+    topple: Annotated[float, Range(0.0, 1.0)] = 0.05
+    """probability that the whole body lies or leans anyhow"""
 
-    def calmed(self) -> BodyConfig:
+    def calm(self) -> BodyConfig:
         """Nearer to what was recorded: how a run ends."""
         fewer = {"bend": self.bend / 3, "swap_arms": self.swap_arms / 2, "swap_upper": self.swap_upper / 2}
         return replace(self, topple=self.topple / 2, **fewer)
 
     @classmethod
-    def plain(cls) -> BodyConfig:
-        """As recorded."""
+    def identity(cls) -> BodyConfig:
+        """Windows as they were recorded."""
         return cls(warp=0.0, stretch=0.0, swap_arms=0.0, swap_upper=0.0, bend=0.0, topple=0.0)
 
 

@@ -27,7 +27,7 @@ from ..datasets.held_out import HELD_OUT_SUBJECTS
 from ..datasets.shards import ClipEntry, Shards, open_shards
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report
-from ..model.checkpoint import load_checkpoint, read_about
+from ..model.checkpoint import load_checkpoint, read_metadata
 from ..model.stcformer import STCFormer
 from . import aggregate as figures
 from . import end_to_end as judge
@@ -88,7 +88,7 @@ def evaluate(config: EvaluateConfig, report: Report) -> Plain:
         raise UserError("There is nothing to judge.", "Give --data SHARDS, --clips DIR, or both.")
     path = config.weights or find_weights(WEIGHTS)
     model = load_checkpoint(path)
-    result: Plain = {"weights": path.name, "about": read_about(path), "settings": _plain(config), "sources": {}}
+    result: Plain = {"weights": path.name, "about": read_metadata(path), "settings": _plain(config), "sources": {}}
     for source in _chosen(config, model, report):
         protocol = _protocol(source)
         for asked in _asked(source, _tested(source, config), protocol, model, config, report):

@@ -25,7 +25,7 @@ from ..datasets.body_height import body_height
 from ..datasets.shards import ClipEntry, Shards
 from ..events import Progress, Report
 from ..geometry.intervals import interpolate
-from ..model.normalization import along_ray, in_image
+from ..model.normalization import normalize_along_ray, normalize_in_image
 from ..model.stcformer import STCFormer, flipped_mean
 from .end_to_end import Walk
 
@@ -292,10 +292,10 @@ def _answer(seen: Tensor, view: _View, model: STCFormer, flip: bool) -> Tensor:
     """Joints (B, F, K, 3) in camera axes for windows (B, F, K, 3) of pixels and scores."""
     keypoints, scores = seen[..., :2], seen[..., 2]
     if model.config.view == "image":
-        inputs = torch.cat([in_image(keypoints, *view.image_size), scores[..., None]], -1)
+        inputs = torch.cat([normalize_in_image(keypoints, *view.image_size), scores[..., None]], -1)
         return _ask(inputs, model, flip)
     k = torch.tensor(view.K, dtype=torch.float32, device=seen.device).expand(len(seen), 3, 3)
-    inputs, turn = along_ray(keypoints, scores, k[:, 0, 0], k[:, :2, 2])
+    inputs, turn = normalize_along_ray(keypoints, scores, k[:, 0, 0], k[:, :2, 2])
     return _ask(inputs, model, flip) @ turn
 
 
@@ -349,7 +349,7 @@ def _seen(
     for start in range(0, count, size):
         some = slice(start, start + size)
         ones = torch.ones(len(views.scores[some]), device=views.scores.device)
-        inputs, turn = along_ray(
+        inputs, turn = normalize_along_ray(
             views.keypoints[some], views.scores[some], ones, torch.zeros_like(ones).expand(2, -1).T
         )
         with torch.inference_mode():

@@ -5,20 +5,25 @@ every landmark is a token. In each block the channels are split in two: one half
 its frame, the other over its landmark's frames (section 3.2, criss-cross attention); a small convolution over
 (frame, landmark) of the values gives position (section 3.3, SPE2), a table of body parts a little more (SPE1).
 
-Knows tensors and its configuration; not devices, files, images or how it is taught. Nothing depends on the number
+Knows tensors and its configuration; not devices, files, images or how it is trained. Nothing depends on the number
 of frames: the same weights take any.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear, pad, scaled_dot_product_attention
 
+from ..ranges import Range, find_out_of_range
+
 HEADS = 8
+"""of attention, half of them in each branch's channels (section 4.1 of the paper)"""
+PARTS = 5
+"""torso and head, two legs, two arms"""
 UP_M = 0.5
 """height of the virtual landmark above the pelvis, metres; chosen: ten degrees of tilt weigh like 9 cm of a joint"""
 H36M_PARTS = (0, 1, 1, 1, 2, 2, 2, 0, 0, 0, 0, 3, 3, 3, 4, 4, 4)
@@ -29,28 +34,42 @@ H36M_MIRROR = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13)
 class STCFormerConfig:
     """All that is needed to build the network and to feed it; travels inside the checkpoint.
 
-    parts (K,): body part of each landmark, 0 to 4. mirror (K,): each landmark's twin. channels: 2 (x, y) or 3 (and
-    score). width: C of the paper. part_scale: of the part table in the spatial and the temporal branch. view: "image"
-    feeds x/w·2-1, y·2/w-h/w as published; "ray" feeds `view.along_ray`. rate_hz: of the frames fed. frames: the
-    window it was trained with. body_height_m: the height all bodies were scaled to in training; 0 for true metres.
-    up: whether the network also predicts where up is, as a virtual landmark UP_M above the pelvis.
+    Its fields are keys of weights files: they are never renamed. The bounds, chosen, are four times and more beyond the
+    largest published network, so that a file cannot ask for one that fills the memory.
     """
 
     layout: str = "h36m17"
+    """name of the landmarks' layout"""
     parts: tuple[int, ...] = H36M_PARTS
+    """(K,): body part of each landmark, 0 to 4"""
     mirror: tuple[int, ...] = H36M_MIRROR
-    channels: int = 2
-    width: int = 256
-    blocks: int = 6
-    part_scale: tuple[float, float] = (1e-4, 1e-9)
-    dropout: float = 0.1
+    """(K,): each landmark's mirror landmark"""
+    channels: Annotated[int, Range(2, 3)] = 2
+    """2 (x, y) or 3 (and score)"""
+    width: Annotated[int, Range(2 * HEADS, 2048)] = 256
+    """C of the paper, a multiple of 16"""
+    blocks: Annotated[int, Range(0, 64)] = 6
+    """how many blocks follow one another"""
+    part_scale: Annotated[tuple[float, float], Range(-100.0, 100.0)] = (1e-4, 1e-9)
+    """factors of the part table in the spatial and in the temporal branch"""
+    dropout: Annotated[float, Range(0.0, 0.99)] = 0.1
+    """probability, in training"""
     view: Literal["image", "ray"] = "image"
-    rate_hz: float = 50.0 / 3.0
-    frames: int = 81
-    body_height_m: float = 0.0
+    """how keypoints are normalised (`normalization`): as published, or along the ray to the person"""
+    rate_hz: Annotated[float, Range(0.1, 1000.0)] = 50.0 / 3.0
+    """frame rate within a window"""
+    frames: Annotated[int, Range(1, 10_000)] = 81
+    """frames of the windows it was last trained with"""
+    body_height_m: Annotated[float, Range(0.0, 10.0)] = 0.0
+    """the height that all bodies were scaled to in training; 0 for true metres"""
     up: bool = False
+    """whether the network also predicts where up is, as a virtual landmark UP_M above the pelvis"""
 
     def __post_init__(self) -> None:
+        for name, value, allowed in find_out_of_range(self):
+            raise ValueError(f"{name} is {value}, and can be {allowed}")
+        if not set(self.parts) <= set(range(PARTS)):
+            raise ValueError(f"parts are not all from 0 to {PARTS - 1}")
         if self.width % (2 * HEADS):
             raise ValueError(f"width {self.width} is not a multiple of {2 * HEADS}")
         if len(self.parts) != len(self.mirror) or sorted(self.mirror) != list(range(len(self.parts))):
@@ -87,7 +106,7 @@ class CrissCross(nn.Module):
         self.proj = Linear(width, width)
         self.sep2_s = nn.Conv2d(half, half, 3, padding=1, groups=half)
         self.sep2_t = nn.Conv2d(half, half, 3, padding=1, groups=half)
-        self.emb = nn.Embedding(5, half // HEADS)
+        self.emb = nn.Embedding(PARTS, half // HEADS)
         self.part_scale = config.part_scale
         self.register_buffer("parts", torch.tensor(config.parts), persistent=False)
 
@@ -287,7 +306,7 @@ class STCFormer(nn.Module):
 
 
 def flipped_mean(model: STCFormer, x: Tensor) -> Tensor:
-    """The mean of the network's answer and of its answer to the mirrored person, mirrored back."""
+    """The mean of the network's prediction and of that for the mirrored person, mirrored back."""
     mirror = list(model.config.mirror)
     sign = torch.ones(max(3, x.shape[-1]), device=x.device, dtype=x.dtype)
     sign[0] = -1.0

@@ -1,6 +1,6 @@
 """Windows of recorded pairs: landmarks that a camera and a detector gave, with the 3D joints they were.
 
-Knows prepared shards of kind "views" and how the network is fed from them; not where they came from, nor the loop.
+Knows prepared shards of kind "views" and how they become the network's inputs; not where they came from, nor the loop.
 Everything is batched on one device.
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from ..datasets.body_height import body_height
 from ..datasets.shards import ClipEntry, Shards, open_shards
 from ..errors import UserError
-from ..model.normalization import along_ray
+from ..model.normalization import normalize_along_ray
 from ..model.stcformer import STCFormerConfig
 
 
@@ -60,41 +60,41 @@ def load_recordings(
         for row in source.clips
         if (row.subject in subjects) == held_out and row.frames
     ]
-    return of_rows(chosen, device) if chosen else None
+    return load_clips(chosen, device) if chosen else None
 
 
-def of_rows(chosen: list[tuple[Shards, ClipEntry]], device: str | torch.device = "cpu") -> Recordings:
+def load_clips(chosen: list[tuple[Shards, ClipEntry]], device: str | torch.device = "cpu") -> Recordings:
     """The named clips, in memory."""
     layout, rows = chosen[0][0].layout, tuple(row for _, row in chosen)
     lengths = np.array([row.frames for row in rows])
     ends = np.cumsum(lengths)
 
-    def joined(name: str) -> Tensor:
+    def join(name: str) -> Tensor:
         parts = [getattr(source, name)[row.start : row.start + row.frames] for source, row in chosen]
         return torch.tensor(np.concatenate(parts), device=device)
 
-    def of_clips(values: list[float] | np.ndarray) -> Tensor:
+    def per_clip(values: list[float] | np.ndarray) -> Tensor:
         return torch.tensor(np.array(values), dtype=torch.float32, device=device)
 
     cameras = np.array([row.K for row in rows], float).reshape(-1, 3, 3)
-    joints, valid = joined("joints"), joined("valid").bool()
+    joints, valid = join("joints"), join("valid").bool()
     if not valid.any():
         raise UserError("None of the recorded frames may be used.", "Look at what `prepare` reported of them.")
     heights = [_height(joints[end - length : end], layout) for end, length in zip(ends, lengths, strict=True)]
     return Recordings(
         layout,
-        joined("keypoints"),
-        joined("scores"),
+        join("keypoints"),
+        join("scores"),
         joints,
         torch.tensor(np.repeat(np.arange(len(rows)), lengths), device=device),
         valid.nonzero()[:, 0],
         torch.tensor(ends - lengths, device=device),
         torch.tensor(ends - 1, device=device),
-        of_clips([row.fps for row in rows]),
-        of_clips(cameras[:, 0, 0]),
-        of_clips(cameras[:, :2, 2]),
-        of_clips(np.array([row.image_size for row in rows])),
-        of_clips(heights),
+        per_clip([row.fps for row in rows]),
+        per_clip(cameras[:, 0, 0]),
+        per_clip(cameras[:, :2, 2]),
+        per_clip(np.array([row.image_size for row in rows])),
+        per_clip(heights),
         rows,
     )
 
@@ -103,52 +103,58 @@ def _height(joints: Tensor, layout: str) -> float:
     return float(body_height(joints[None])) if layout == "body27" else 1.0
 
 
-def windows_around(
+def cut_windows(
     recordings: Recordings, middles: Tensor, frames: int, config: STCFormerConfig, flip: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What the network is fed and what it should answer, for windows around frames (B,), some of them mirrored.
+    """The network's inputs and the truth for windows around frames (B,), some of them mirrored.
 
     Frames are 1 / config.rate_hz apart, the clip's first and last repeated beyond its ends. Returns inputs (B, T, K,
-    channels) and joints (B, T, K, 3), metres, the root at 0, in the axes that the network answers in.
+    channels) and joints (B, T, K, 3), metres, the root at 0, in the axes that the network predicts in. A network that
+    predicts up has one more landmark: NaN, since up is not known here.
     """
     clip = recordings.clip[middles]
     apart = recordings.fps[clip].double() / config.rate_hz
     at = middles[:, None] + (torch.arange(frames, device=middles.device) - frames // 2) * apart[:, None]
     at = torch.minimum(at.clamp(min=recordings.first[clip, None]), recordings.last[clip, None])
-    keypoints, scores, joints = (_between(values, at) for values in _arrays(recordings))
-    inputs, turn = _input(keypoints, scores, recordings, clip, config)
+    keypoints, scores, joints = (_interpolate(values, at) for values in _arrays(recordings))
+    inputs, rotation = _normalize(keypoints, scores, recordings, clip, config)
     joints = joints - joints[:, :, :1]
-    if turn is not None:
-        joints = joints @ turn.transpose(-1, -2)
+    if rotation is not None:
+        joints = joints @ rotation.transpose(-1, -2)
     if config.body_height_m:
         joints = joints * (config.body_height_m / recordings.height_m[clip])[:, None, None, None]
-    return _mirror(inputs, flip, config), _mirror(joints, flip, config)
+    truth = _mirror_some(joints, flip, config)
+    if config.up:  # the camera's tilt was not recorded
+        truth = torch.cat([truth, torch.full_like(truth[:, :, :1], torch.nan)], 2)
+    return _mirror_some(inputs, flip, config), truth
 
 
 def _arrays(recordings: Recordings) -> tuple[Tensor, Tensor, Tensor]:
     return recordings.keypoints, recordings.scores[..., None], recordings.joints
 
 
-def _between(values: Tensor, at: Tensor) -> Tensor:
-    """Values (N, ...) read at fractional frames (B, T), straight between neighbours."""
+def _interpolate(values: Tensor, at: Tensor) -> Tensor:
+    """Values (N, ...) at fractional frames (B, T), linear between neighbours."""
     low = (at + 1e-4).floor().clamp(max=len(values) - 1)
-    part = (at - low).clamp(min=0.0)[..., None, None].float()
+    fraction = (at - low).clamp(min=0.0)[..., None, None].float()
     low = low.long()
-    return values[low] * (1 - part) + values[(low + 1).clamp(max=len(values) - 1)] * part
+    return values[low] * (1 - fraction) + values[(low + 1).clamp(max=len(values) - 1)] * fraction
 
 
-def _input(
+def _normalize(
     keypoints: Tensor, scores: Tensor, recordings: Recordings, clip: Tensor, config: STCFormerConfig
 ) -> tuple[Tensor, Tensor | None]:
     if config.view == "ray":
-        inputs, turn = along_ray(keypoints, scores[..., 0], recordings.focal[clip], recordings.centre[clip])
-        return inputs[..., : config.channels], turn
+        inputs, rotation = normalize_along_ray(
+            keypoints, scores[..., 0], recordings.focal[clip], recordings.centre[clip]
+        )
+        return inputs[..., : config.channels], rotation
     width, height = recordings.size[clip, None, None, None, :].unbind(-1)
-    seen = torch.cat([keypoints[..., :1] / width * 2 - 1, keypoints[..., 1:] / width * 2 - height / width], -1)
-    return torch.cat([seen, scores], -1)[..., : config.channels], None
+    plane = torch.cat([keypoints[..., :1] / width * 2 - 1, keypoints[..., 1:] / width * 2 - height / width], -1)
+    return torch.cat([plane, scores], -1)[..., : config.channels], None
 
 
-def _mirror(values: Tensor, where: Tensor, config: STCFormerConfig) -> Tensor:
+def _mirror_some(values: Tensor, where: Tensor, config: STCFormerConfig) -> Tensor:
     """Some windows (B,) of x, y and more (B, T, K, N) with left and right exchanged."""
     sign = torch.ones(values.shape[-1], device=values.device)
     sign[0] = -1.0

@@ -20,9 +20,9 @@ from stc_core.datasets import dataset_plan, shard_writer, shards
 from stc_core.datasets.body_height import BODY_HEIGHT_M, body_height
 from stc_core.events import Event, Note, Progress
 from stc_core.model.checkpoint import load_checkpoint
-from stc_core.training.batches import BodyFeed, BodyFeedConfig, measure
+from stc_core.training.batches import BodySource, BodySourceConfig, measure
 from stc_core.training.finetune import WEIGHTS, FinetuneConfig, finetune
-from stc_core.training.recordings import load_recordings, windows_around
+from stc_core.training.recordings import cut_windows, load_recordings
 
 FOCAL, SIZE, RATE, PIECE_S = 1000.0, (1280, 720), 20.0, 6.0
 K = np.array([[FOCAL, 0.0, SIZE[0] / 2], [0.0, FOCAL, SIZE[1] / 2], [0.0, 0.0, 1.0]])
@@ -88,9 +88,9 @@ def main() -> None:
     assert others is not None
     frames = old.config.frames
     middles = others.middles[torch.linspace(0, len(others.middles) - 1, 480).long()]
-    base = BodyFeed(BodyFeedConfig(), old.config, flags.data, torch.device("cpu"))
-    tests = {"other clips of the style": windows_around(others, middles, frames, old.config, torch.zeros(480).bool())}
-    tests |= {f"base {name}": pair for name, pair in base.tests(240).items()}
+    base = BodySource(BodySourceConfig(), old.config, flags.data, torch.device("cpu"))
+    tests = {"other clips of the style": cut_windows(others, middles, frames, old.config, torch.zeros(480).bool())}
+    tests |= {f"base {name}": pair for name, pair in base.make_tests(240).items()}
     before, after = measure(old, tests), measure(taught, tests)
     for name in tests:
         print(f"{name:30s} {before[name]:6.1f} mm -> {after[name]:6.1f} mm  ({after[name] / before[name] - 1:+.1%})")

@@ -30,8 +30,9 @@ from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.evaluation.ground_truth import read_known
 from stc_core.model.checkpoint import load_checkpoint
 from stc_core.model.stcformer import HEADS, CrissCross, Linear, STCFormer
-from stc_core.training.batches import BODY_NETWORK, BodyFeed, BodyFeedConfig
-from stc_core.training.train import PRESETS, Run
+from stc_core.training.batches import BODY_NETWORK, BodySource, BodySourceConfig
+from stc_core.training.run import Run
+from stc_core.training.train import PRESETS
 from tests import synthetic
 
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.npz"
@@ -146,18 +147,18 @@ def time_teaching(folder: Path, frames: int, windows: int, steps: int) -> None:
     """Steps of the shipped recipe on made walkers, all in the same order and with the same random numbers."""
     shipped = PRESETS["shipped"][1]
     config = replace(shipped, data=folder, out=folder, phases=((frames, windows, 10_000),), device="cpu", threads=1)
-    feed = BodyFeed(BodyFeedConfig(), config.network, folder, torch.device("cpu"))
+    source = BodySource(BodySourceConfig(), config.network, folder, torch.device("cpu"))
     losses: dict[str, list[float]] = {name: [] for name in KINDS}
     runners: dict[str, Callable[[], object]] = {}
     for name, kind in KINDS.items():
         torch.manual_seed(config.seed)
-        run = Run(config, feed, torch.device("cpu"))
+        run = Run(config, source, torch.device("cpu"))
         turn_into(run.model, kind)
         runners[name] = lambda run=run, name=name: losses[name].append(float(run.advance()))  # type: ignore[misc]
-    spare = Run(config, feed, torch.device("cpu"))
+    spare = Run(config, source, torch.device("cpu"))
     spare.advance()
     parts = {
-        "of which its batch": spare._batch,
+        "of which its batch": spare.draw_batch,
         "and its optimisers": lambda: [optimiser.step() for optimiser in spare.optimisers],
     }
     race(f"teaching, {windows} windows of {frames} frames", runners | parts, steps, frames * windows)

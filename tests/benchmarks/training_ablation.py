@@ -20,18 +20,18 @@ from stc_core.augment.windows import BodyConfig
 from stc_core.capture.layout import BODY27
 from stc_core.model.checkpoint import load_checkpoint
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
-from stc_core.training.batches import BODY_NETWORK, BodyFeed, BodyFeedConfig, Pair, measure
-from stc_core.training.recordings import load_recordings, windows_around
+from stc_core.training.batches import BODY_NETWORK, BodySource, BodySourceConfig, Pair, measure
+from stc_core.training.recordings import cut_windows, load_recordings
 from stc_core.training.train import TrainConfig, train
 
-FULL = BodyFeedConfig()
+FULL = BodySourceConfig()
 
 
 @dataclass(frozen=True)
 class Arm:
     """What the network is shown, and what of the shipped network is otherwise."""
 
-    feed: BodyFeedConfig = FULL
+    source: BodySourceConfig = FULL
     network: tuple[tuple[str, Any], ...] = ()
 
 
@@ -43,7 +43,7 @@ ARMS = {
     "nothing": Arm(),
     "measured errors (guessed ones)": Arm(replace(FULL, noise=NoiseConfig(model="guessed"))),
     "errors": Arm(replace(FULL, noise=NoiseConfig(scale=0.0))),
-    "recombination, bending, warps": Arm(replace(FULL, body=BodyConfig.plain())),
+    "recombination, bending, warps": Arm(replace(FULL, body=BodyConfig.identity())),
     "other people's arms and upper bodies": _body(swap_arms=0.0, swap_upper=0.0),
     "bent joints": _body(bend=0.0),
     "looking along the ray": Arm(network=(("view", "image"),)),
@@ -63,14 +63,14 @@ def tests_of(network: STCFormerConfig, flags: argparse.Namespace) -> dict[str, l
         if data is None:
             continue
         config = FULL if held_out else replace(FULL, held_out=())
-        tests = BodyFeed(config, network, data, device).tests(flags.windows, held_out=held_out)
+        tests = BodySource(config, network, data, device).make_tests(flags.windows, held_out=held_out)
         for kind in ("exact", "noisy"):
             columns[f"{title}, {kind}"] = [pair for name, pair in tests.items() if name.endswith(kind)]
     if flags.rendered:
         found = load_recordings(flags.rendered, BODY27.name, (), held_out=False)
         assert found is not None, f"{flags.rendered} holds no rendered clips"
         middles = found.middles[torch.linspace(0, len(found.middles) - 1, 2 * flags.windows).long()]
-        seen = windows_around(found, middles, network.frames, network, torch.zeros(len(middles)).bool())
+        seen = cut_windows(found, middles, network.frames, network, torch.zeros(len(middles)).bool())
         columns["rendered clips, detected"] = [seen]
     return columns
 
@@ -103,7 +103,7 @@ def main() -> None:
             print("|---" * (1 + len(columns)) + "|")
         out = flags.out / name.replace(" ", "_")
         rate = 1e-3 if flags.start else 5e-3
-        config = TrainConfig(flags.data, out, arm.feed, network, flags.start, ((9, 24, flags.steps),), threads=1)
+        config = TrainConfig(flags.data, out, arm.source, network, flags.start, ((9, 24, flags.steps),), threads=1)
         train(replace(config, optimiser="muon", learning_rate=rate, measure_every=10**9))
         errors = row(load_checkpoint(out / "weights.safetensors"), columns)
         print(f"| {name} | " + " | ".join(f"{error:.1f}" for error in errors) + " |", flush=True)

@@ -1,7 +1,7 @@
 """How fast training is fed: `python -m tests.benchmarks.training_throughput [--device cuda]`.
 
-Windows a second from `RecordedFeed` and `BodyFeed`, beside a plain re-enactment of how the published loop loads: a data
-set that cuts one window at a time with numpy, and a loader that stacks them. All from made data, in one run.
+Windows a second from `RecordedSource` and `BodySource`, beside a plain re-enactment of how the published loop loads: a
+data set that cuts one window at a time with numpy, and a loader that stacks them. All from made data, in one run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from stc_core.capture.layout import BODY27, H36M17
 from stc_core.datasets import dataset_plan, shard_writer
-from stc_core.training.batches import BODY_NETWORK, BodyFeed, BodyFeedConfig, RecordedFeed, RecordedFeedConfig
+from stc_core.training.batches import BODY_NETWORK, BodySource, BodySourceConfig, RecordedSource, RecordedSourceConfig
 from stc_core.training.train import PRESETS
 from tests import synthetic
 
@@ -105,12 +105,12 @@ def main() -> None:
         shard_writer.write_clips(
             Path(folder) / "bodies", dataset_plan.DatasetInfo("bodies", "made", BODY27.name, "bodies"), bodies
         )
-        recorded = RecordedFeed(RecordedFeedConfig(), PRESETS["paper-27"][1].network, Path(folder), device, 1)
-        seen = BodyFeed(BodyFeedConfig(), BODY_NETWORK, Path(folder), device)
+        recorded = RecordedSource(RecordedSourceConfig(), PRESETS["paper-27"][1].network, Path(folder), device, 1)
+        seen = BodySource(BodySourceConfig(), BODY_NETWORK, Path(folder), device)
         rates = {
             "one window at a time, as published": rate(lambda: tuple(x.to(device) for x in next(loader))),  # type: ignore[arg-type,return-value]
-            "recorded pairs, batched": rate(lambda: recorded.batch(0, 0, 1, BATCH, flags.frames)),
-            "bodies, cameras, detector's errors, batched": rate(lambda: seen.batch(0, 0, 1, BATCH, flags.frames)),
+            "recorded pairs, batched": rate(lambda: recorded.draw_batch(0, 0, 1, BATCH, flags.frames)),
+            "bodies, cameras, detector's errors, batched": rate(lambda: seen.draw_batch(0, 0, 1, BATCH, flags.frames)),
         }
     for name, value in rates.items():
         print(f"{name:45s} {value:9.0f} windows of {flags.frames} frames a second")

@@ -275,10 +275,10 @@ def test_a_list_of_other_files_is_refused_unread(tmp_path: Path, kind: str, suff
     private = make(tmp_path / "private.ts", EVEN_S[:5])
     path = tmp_path / f"innocent.{suffix}"
     path.write_text(LISTS[kind].format(file=private), encoding="utf-8")
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(UserError, match=r"innocent\.\w+ cannot be read as a video: it is"):
         open_video(path, VideoConfig())
-    assert time.monotonic() - begun < 2.0
+    assert time.process_time() - begun < 2.0
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mov", "mkv", "webm", "avi", "ts", "mpg", "flv", "asf", "ogv", "h264", "gif"])

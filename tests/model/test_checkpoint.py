@@ -1,13 +1,19 @@
 """Weights come back as they went, published ones load, and nothing but tensors is ever unpickled."""
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from stc_core.errors import UserError
-from stc_core.model.checkpoint import load_checkpoint, read_about, save_checkpoint
+from stc_core.model.checkpoint import load_checkpoint, read_metadata, save_checkpoint
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
 
 CONFIG = STCFormerConfig(width=32, blocks=2, channels=3, part_scale=(0.5, 0.25), view="ray", rate_hz=20.0)
@@ -17,7 +23,7 @@ def test_our_files_bring_back_weights_configuration_and_what_was_said_of_them(tm
     model = STCFormer(CONFIG).eval()
     save_checkpoint(model, tmp_path / "a.safetensors", {"steps": 7}, torch.float32)
     loaded = load_checkpoint(tmp_path / "a.safetensors")
-    assert loaded.config == CONFIG and read_about(tmp_path / "a.safetensors") == {"steps": 7}
+    assert loaded.config == CONFIG and read_metadata(tmp_path / "a.safetensors") == {"steps": 7}
     x = torch.randn(1, 3, 17, 3)
     assert torch.equal(loaded(x), model(x))
     assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
@@ -67,3 +73,114 @@ def test_another_network_is_named(tmp_path: Path) -> None:
     torch.save(tensors, tmp_path / "b.pth")
     with pytest.raises(UserError, match="another network"):
         load_checkpoint(tmp_path / "b.pth")
+
+
+def write_weights(path: Path, config: Any, **changes: torch.Tensor) -> Path:
+    """Weights of a small network with any configuration, JSON text or a value, in the header."""
+    tensors = dict(STCFormer(CONFIG).state_dict()) | changes
+    text = config if isinstance(config, str) else json.dumps(config)
+    save_file(tensors, path, metadata={"stcformer_config": text})
+    return path
+
+
+GOOD: dict[str, Any] = json.loads(json.dumps(asdict(CONFIG)))
+ODD: dict[str, Any] = {
+    "blocks_1e9": GOOD | {"blocks": 10**9},
+    "blocks_more": GOOD | {"blocks": 60, "width": 2048},
+    "width_negative": GOOD | {"width": -256},
+    "width_odd": GOOD | {"width": 33},
+    "dropout_2": GOOD | {"dropout": 2.0},
+    "frames_0": GOOD | {"frames": 0},
+    "rate_nan": GOOD | {"rate_hz": float("nan")},
+    "rate_0": GOOD | {"rate_hz": 0},
+    "rate_negative": GOOD | {"rate_hz": -20.0},
+    "height_negative": GOOD | {"body_height_m": -1.0},
+    "another_layout": GOOD | {"layout": "body27"},
+    "no_layout": GOOD | {"layout": "nobody"},
+    "parts_9": GOOD | {"parts": [9] * 17},
+    "unknown_view": GOOD | {"view": "sideways"},
+    "unknown_field": GOOD | {"depth": 3},
+    "a_list": [1],
+    "deep": "[" * 100_000,
+    "no_json": "{",
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_configuration_that_cannot_be_is_refused_before_a_network_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = write_weights(tmp_path / f"{name}.safetensors", ODD[name])
+    made: list[int] = []
+    empty = torch.nn.Linear.reset_parameters
+    monkeypatch.setattr(
+        torch.nn.Linear,
+        "reset_parameters",
+        lambda layer: (made.append(layer.weight.numel()) if layer.weight.device.type != "meta" else None, empty(layer))[
+            1
+        ],
+    )
+    with pytest.raises(UserError, match=name):
+        load_checkpoint(path)
+    assert not made
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    weight = STCFormer(CONFIG).regress_head.weight.detach().clone()
+    weight[1, 2] = torch.nan
+    with pytest.raises(UserError, match=r"a\.safetensors holds weights that are not finite"):
+        load_checkpoint(write_weights(tmp_path / "a.safetensors", GOOD, **{"regress_head.weight": weight}))
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"pose_emb.weight": torch.zeros(256)},
+        {"pose_emb.weight": torch.zeros(256, 2), "stcformer.stc_block.999999999.x": torch.zeros(1)},
+        {"pose_emb.weight": torch.zeros(256, 2), "stcformer.stc_block.abc": torch.zeros(1)},
+        {"pose_emb.weight": torch.zeros(1).expand(10**9, 2)},
+        {1: torch.zeros(1)},
+    ],
+)
+def test_odd_state_dicts_are_refused(tmp_path: Path, tensors: Any) -> None:
+    torch.save(tensors, tmp_path / "a.pth")
+    with pytest.raises(UserError, match=r"a\.pth"):
+        load_checkpoint(tmp_path / "a.pth")
+
+
+def test_a_text_is_no_state_dict(tmp_path: Path) -> None:
+    (tmp_path / "a.pth").write_text("hello world")
+    with pytest.raises(UserError, match=r"a\.pth"):
+        load_checkpoint(tmp_path / "a.pth")
+
+
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+_VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.dictionaries(st.sampled_from(sorted(GOOD)) | st.text(max_size=5), _VALUES, max_size=3))
+def test_fuzz_whatever_the_header_says_it_loads_or_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    path = write_weights(tmp_path / "a.safetensors", GOOD | changes)
+    try:
+        model = load_checkpoint(path)
+    except UserError:
+        return
+    assert model(torch.zeros(1, 3, 17, 3)).isfinite().all()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.floats(0.0, 1.0), byte=st.integers(0, 255), cut=st.booleans())
+def test_fuzz_whatever_bytes_are_damaged_it_loads_or_is_refused(
+    tmp_path: Path, at: float, byte: int, cut: bool
+) -> None:
+    path = write_weights(tmp_path / "a.safetensors", GOOD)
+    data = bytearray(path.read_bytes())
+    position = int(at * 4000)  # of the header, which is where structure is
+    data[position] = byte
+    path.write_bytes(data[:position] if cut else data)
+    try:
+        load_checkpoint(path)
+        read_metadata(path)
+    except UserError:
+        pass

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import tyro
 
 from stc_core.capture.layout import BODY27
 from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.errors import UserError
-from stc_core.events import Done, Failed, Note, from_line, ignore
-from stc_core.model.checkpoint import load_checkpoint, read_about, save_checkpoint
+from stc_core.events import Done, Event, Failed, Note, from_line, ignore
+from stc_core.model.checkpoint import load_checkpoint, read_metadata, save_checkpoint
 from stc_core.model.stcformer import STCFormer
 from stc_core.training.batches import BODY_NETWORK
 from stc_core.training.finetune import FinetuneConfig, finetune
@@ -60,7 +61,7 @@ def test_takes_held_out_become_better_and_the_old_weights_stay(config: FinetuneC
     before, after = finetune(config, ignore)["corrected takes"]
     assert after < 0.8 * before
     assert hashlib.sha256(config.start.read_bytes()).hexdigest() == digest
-    about = read_about(config.out)
+    about = read_metadata(config.out)
     assert about["sha256"] == digest and about["errors_mm"]["corrected takes"] == [before, after]
     assert load_checkpoint(config.out).config == load_checkpoint(config.start).config
 
@@ -119,3 +120,29 @@ def test_as_a_command_it_speaks_in_events(config: FinetuneConfig) -> None:
     assert any(isinstance(event, Note) and "before" in event.message for event in events)
     again = subprocess.run([*words, "--out", str(config.out)], capture_output=True, text=True, check=False)
     assert again.returncode == 1 and isinstance(from_line(again.stdout.splitlines()[-1]), Failed)
+
+
+def test_where_it_writes_is_tried_before_it_works(config: FinetuneConfig, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    events: list[Event] = []
+    with pytest.raises(UserError, match="cannot be written"):
+        finetune(replace(config, out=tmp_path / "file" / "new.safetensors"), events.append)
+    assert not events
+
+
+def test_weights_that_predict_up_are_fine_tuned_too(config: FinetuneConfig, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    start = tmp_path / "up.safetensors"
+    save_checkpoint(STCFormer(replace(BODY_NETWORK, width=16, blocks=2, frames=9, up=True)), start, {})
+    before, after = finetune(replace(config, start=start, virtual_fraction=0.0), ignore)["corrected takes"]
+    assert after < before
+    assert load_checkpoint(config.out).up_head.weight.isfinite().all()
+
+
+def test_flags_by_their_old_names_still_work(config: FinetuneConfig) -> None:
+    words = "--share 0.4 --virtual 0.3 --hold 0.02 --held-out 0.1 --windows 8 --average 0.9 --base-feed.recorded 0.1"
+    paths = ["--corrections", str(config.corrections), "--out", str(config.out)]
+    parsed = tyro.cli(FinetuneConfig, args=[*paths, *words.split()])
+    assert (parsed.correction_fraction, parsed.virtual_fraction, parsed.l2_sp_weight) == (0.4, 0.3, 0.02)
+    assert (parsed.held_out_fraction, parsed.batch_size, parsed.ema_decay) == (0.1, 8, 0.9)
+    assert parsed.base_source.recorded == 0.1

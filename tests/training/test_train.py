@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,22 +19,26 @@ from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.datasets.body_height import BODY_HEIGHT_M, body_height
 from stc_core.datasets.held_out import HELD_OUT_SUBJECTS
 from stc_core.errors import UserError
-from stc_core.model.checkpoint import load_checkpoint, read_about
-from stc_core.model.normalization import in_image
+from stc_core.model.checkpoint import load_checkpoint, read_metadata
+from stc_core.model.normalization import normalize_in_image
 from stc_core.model.stcformer import STCFormer
 from stc_core.training.batches import (
     BODY_NETWORK,
-    BodyFeed,
-    BodyFeedConfig,
-    RecordedFeed,
-    RecordedFeedConfig,
-    feed,
+    BodySource,
+    BodySourceConfig,
+    RecordedSource,
+    RecordedSourceConfig,
+    make_pair,
 )
-from stc_core.training.recordings import load_recordings, windows_around
-from stc_core.training.train import PRESETS, Run, TrainConfig, _optimisers, learning_rate, phase, steps_of, train
+from stc_core.training.config import TrainConfig, find_phase
+from stc_core.training.optimisers import learning_rate, make_optimisers
+from stc_core.training.recordings import cut_windows, load_recordings
+from stc_core.training.run import Run
+from stc_core.training.state import load_state
+from stc_core.training.train import PRESETS, parse_args, train
 from tests import synthetic
 
-PLAIN = BodyConfig.plain()
+PLAIN = BodyConfig.identity()
 EXACT = NoiseConfig(scale=0.0)
 CPU = torch.device("cpu")
 
@@ -133,7 +138,7 @@ def test_the_truth_turns_with_the_view(data: Path) -> None:
     views = project(
         draw_windows(load_motions(data, HELD_OUT_SUBJECTS, False), {}, 8, 5, 20.0, PLAIN), CameraConfig(), EXACT
     )
-    inputs, truth = feed(views, BODY_NETWORK)
+    inputs, truth = make_pair(views, BODY_NETWORK)
     assert inputs.shape == truth.shape == (8, 5, 27, 3)
     assert torch.allclose(truth.norm(dim=-1), views.joints.norm(dim=-1), atol=1e-4)
     # seen along the ray, far right in the picture is far right in space
@@ -146,12 +151,12 @@ def test_fed_as_published_it_is_what_lifting_feeds(data: Path) -> None:
     views = project(
         draw_windows(load_motions(data, HELD_OUT_SUBJECTS, False), {}, 8, 5, 20.0, PLAIN), CameraConfig(), EXACT
     )
-    inputs, truth = feed(views, replace(BODY_NETWORK, view="image", channels=2))
+    inputs, truth = make_pair(views, replace(BODY_NETWORK, view="image", channels=2))
     assert torch.equal(truth, views.joints)
     for row in range(len(views.half)):
         width, height = (2000.0 * views.half[row]).tolist()  # at a focal length of 1000 pixels
         pixels = 1000.0 * views.keypoints[row] + torch.tensor([width / 2, height / 2])
-        assert torch.allclose(inputs[row], in_image(pixels, width, height), atol=1e-4)
+        assert torch.allclose(inputs[row], normalize_in_image(pixels, width, height), atol=1e-4)
 
 
 def test_bent_joints_stay_in_their_limits_and_bones_keep_their_lengths(data: Path) -> None:
@@ -197,7 +202,7 @@ def test_it_learns_and_writes_weights_that_load(data: Path, tmp_path: Path, opti
     assert last < 0.8 * first
     model = load_checkpoint(tmp_path / "weights.safetensors")
     assert model.config.layout == "body27" and model.config.view == "ray" and model.config.frames == 5
-    assert read_about(tmp_path / "weights.safetensors")["steps"] == 100
+    assert read_metadata(tmp_path / "weights.safetensors")["steps"] == 100
     assert list(tmp_path.glob("events.out.tfevents*")) and (tmp_path / "curves.png").stat().st_size > 5000
 
 
@@ -253,8 +258,8 @@ def test_chunks_must_go_into_the_processes(data: Path, tmp_path: Path, monkeypat
 
 
 def test_phases_follow_one_another(data: Path, tmp_path: Path) -> None:
-    phases = tiny(data, tmp_path).phases
-    assert [phase(phases, step) for step in (0, 49, 50, 99)] == [(3, 8), (3, 8), (5, 4), (5, 4)]
+    phases = tiny(data, tmp_path).resolve_phases(0)
+    assert [find_phase(phases, step)[:2] for step in (0, 49, 50, 99)] == [(3, 8), (3, 8), (5, 4), (5, 4)]
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +288,7 @@ def test_recorded_windows_are_as_published(recorded: Path) -> None:
     """Frames 3 apart at 50 Hz, the ends repeated, x/w·2-1 and y·2/w-h/w, the root at 0."""
     recordings = load_recordings(recorded, "h36m17", ("S9",), False)
     config = PRESETS["paper-27"][1].network
-    x, y = windows_around(recordings, torch.tensor([0, 30]), 5, config, torch.tensor([False, True]))
+    x, y = cut_windows(recordings, torch.tensor([0, 30]), 5, config, torch.tensor([False, True]))
     assert x.shape == (2, 5, 17, 2)
     seen, joints = recordings.keypoints, recordings.joints
     expected = torch.stack([seen[..., 0] / 500 - 1, seen[..., 1] / 500 - 0.8], -1)
@@ -295,35 +300,36 @@ def test_recorded_windows_are_as_published(recorded: Path) -> None:
 
 def test_an_epoch_shows_every_recorded_frame_once(recorded: Path) -> None:
     config = PRESETS["paper-27"][1]
-    feed = RecordedFeed(RecordedFeedConfig(), config.network, recorded, CPU, 1)
-    assert feed.size == 60
-    shown = torch.cat([feed._frames(0, torch.arange(30)), feed._frames(0, torch.arange(30, 60))])
+    source = RecordedSource(RecordedSourceConfig(), config.network, recorded, CPU, 1)
+    assert source.size == 60
+    shown = torch.cat([source._frames(0, torch.arange(30)), source._frames(0, torch.arange(30, 60))])
     assert sorted(shown.tolist()) == list(range(60)) and shown.tolist() != list(range(60))
-    x, _ = feed.batch(1, 0, 1, 40, 5)  # the last 20 of the first epoch, then 20 of the second
+    x, _ = source.draw_batch(1, 0, 1, 40, 5)  # the last 20 of the first epoch, then 20 of the second
     assert x.shape == (40, 5, 17, 2)
 
 
 def test_the_paper_s_recipe_runs_from_end_to_end(recorded: Path, tmp_path: Path) -> None:
     paper = PRESETS["paper-27"][1]
-    assert (paper.learning_rate, paper.decay, paper.phases) == (1e-3, 0.96, ((27, 128, 20),))
+    assert (paper.learning_rate, paper.learning_rate_decay, paper.phases) == (1e-3, 0.96, ((27, 128, 20),))
     small = replace(paper.network, width=16, blocks=1)
     config = replace(paper, data=recorded, out=tmp_path, network=small, phases=((27, 20, 2),), threads=1)
     train(config)
     model = load_checkpoint(tmp_path / "weights.safetensors")
-    assert model.config.channels == 2 and read_about(tmp_path / "weights.safetensors")["steps"] == 6
-    phases = steps_of(config, RecordedFeed(RecordedFeedConfig(), small, recorded, CPU, 1))
-    rates = [learning_rate(config, step, 6, phases) for step in range(6)]
+    assert model.config.channels == 2 and read_metadata(tmp_path / "weights.safetensors")["steps"] == 6
+    phases = config.resolve_phases(RecordedSource(RecordedSourceConfig(), small, recorded, CPU, 1).size)
+    rates = [learning_rate(config, step, phases) for step in range(6)]
     assert np.allclose(rates, [1e-3] * 3 + [0.96e-3] * 3)
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"), [("shipped", 0.8), ("large", 4.8), ("paper-27", 4.7), ("paper-243-large", 18.9)]
+    ("name", "millions"),
+    [("shipped", 0.8), ("medium", 1.2), ("large", 4.8), ("paper-27", 4.7), ("paper-243-large", 18.9)],
 )
 def test_every_preset_has_the_network_that_it_names(name: str, millions: float) -> None:
     config = PRESETS[name][1]
     model = STCFormer(config.network)
     assert sum(value.numel() for value in model.parameters()) / 1e6 == pytest.approx(millions, abs=0.06)
-    _optimisers(config, model)
+    make_optimisers(config, model)
 
 
 def test_another_networks_state_is_refused(data: Path, tmp_path: Path) -> None:
@@ -336,7 +342,7 @@ def test_it_can_start_from_weights(data: Path, tmp_path: Path) -> None:
     config = replace(tiny(data, tmp_path / "a"), phases=((3, 8, 10),))
     train(config)
     weights = tmp_path / "a" / "weights.safetensors"
-    run = Run(replace(config, start=weights), BodyFeed(BodyFeedConfig(), config.network, data, CPU), CPU)
+    run = Run(replace(config, start=weights), BodySource(BodySourceConfig(), config.network, data, CPU), CPU)
     for key, value in load_checkpoint(weights).state_dict().items():
         assert torch.equal(value, run.model.state_dict()[key]) and torch.equal(value, run.averaged.state_dict()[key])
     with pytest.raises(UserError, match="another network"):
@@ -348,7 +354,7 @@ def test_a_deeper_network_starts_as_the_shallower_one_that_it_grows_from(data: P
     train(config)
     start = tmp_path / "a" / "weights.safetensors"
     deeper = replace(config, out=tmp_path / "b", start=start, network=replace(config.network, blocks=2))
-    run = Run(deeper, BodyFeed(BodyFeedConfig(), deeper.network, data, CPU), CPU)
+    run = Run(deeper, BodySource(BodySourceConfig(), deeper.network, data, CPU), CPU)
     x = torch.randn(2, 5, 27, 3, generator=torch.Generator().manual_seed(1))
     assert len(run.model.blocks) == 2 * len(load_checkpoint(start).blocks)
     assert torch.equal(run.model.eval()(x), load_checkpoint(start).eval()(x))
@@ -362,3 +368,89 @@ def test_the_mirror_of_training_is_the_mirror_of_lifting() -> None:
     joints = np.random.default_rng(0).normal(size=(2, 27, 3))
     sign = torch.tensor([-1.0, 1.0, 1.0])
     assert np.allclose(mirror_landmarks(joints, BODY27), torch.tensor(joints)[:, list(BODY27.mirror)] * sign)
+
+
+@pytest.mark.parametrize("word", ["muom", "sgd", ""])
+def test_an_optimiser_that_there_is_not_is_refused(word: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as refused:
+        parse_args(["shipped", "--data", str(tmp_path), "--out", str(tmp_path), "--optimiser", word])
+    assert refused.value.code == 2
+
+
+def test_amsgrad_is_not_adam(tmp_path: Path) -> None:
+    config = PRESETS["paper-27"][1]
+    model = STCFormer(replace(config.network, width=16, blocks=1))
+    for name, wanted in (("adam", False), ("amsgrad", True)):
+        parsed = parse_args(["shipped", "--data", str(tmp_path), "--out", str(tmp_path), "--optimiser", name])
+        (optimiser,) = make_optimisers(parsed, model)
+        assert isinstance(optimiser, torch.optim.Adam) and optimiser.param_groups[0]["amsgrad"] is wanted
+    assert config.optimiser == "amsgrad"
+
+
+def test_flags_by_their_old_names_still_work(tmp_path: Path) -> None:
+    words = "--decay 0.9 --clip 2 --calm-share 0.3 --average 0.9 --feed.body.stretch 0.2 --feed.recorded 0.25".split()
+    parsed = parse_args(["shipped", "--data", str(tmp_path), "--out", str(tmp_path), *words])
+    assert (parsed.learning_rate_decay, parsed.gradient_clip, parsed.calm_fraction, parsed.ema_decay) == (
+        0.9,
+        2,
+        0.3,
+        0.9,
+    )
+    assert isinstance(parsed.source, BodySourceConfig)
+    assert (parsed.source.body.stretch, parsed.source.recorded) == (0.2, 0.25)
+
+
+def test_a_setting_out_of_range_is_named(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"ema_decay is 1\.5"):
+        train(replace(tiny(data, tmp_path), ema_decay=1.5))
+
+
+def test_where_it_writes_is_tried_before_it_works(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        train(tiny(data, tmp_path / "file" / "run"))
+
+
+def test_recorded_pairs_train_a_network_that_predicts_up(data: Path, tmp_path: Path) -> None:
+    """Their up is unknown: it is left out of their loss, and the bodies' up is learned all the same."""
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    walk = synthetic.body27(synthetic.walk(fps=20.0, seconds=3.0)) + [0.0, 4.0, 0.0]
+    joints = np.stack([walk[..., 0], -walk[..., 2], walk[..., 1]], -1).astype(np.float32)
+    k = np.array([[900.0, 0.0, 480.0], [0.0, 900.0, 270.0], [0.0, 0.0, 1.0]])
+    pixels = joints @ k.T
+    keypoints = (pixels[..., :2] / pixels[..., 2:]).astype(np.float32)
+    scores = np.ones(keypoints.shape[:2], np.float32)
+    clip = dataset_plan.ShardClip(
+        "r", "r", 20.0, joints, keypoints=keypoints, scores=scores, K=k, image_size=(960, 540)
+    )
+    info = dataset_plan.DatasetInfo("views", "made", BODY27.name, "views")
+    shard_writer.write_clips(folder / "views", info, [clip])
+    config = tiny(folder, tmp_path / "run")
+    source = BodySourceConfig(recorded=0.5)
+    network = replace(config.network, up=True)
+    config = replace(config, source=source, network=network, bone_weight=0.5, flexion_weight_m=0.03)
+    run = Run(config, BodySource(source, network, folder, CPU), CPU)
+    inputs, truth = run.draw_batch()
+    assert inputs.shape == (8, 3, 27, 3) and truth.shape == (8, 3, 28, 3)
+    assert truth[4:, :, 27].isnan().all() and truth[:4].isfinite().all() and truth[4:, :, :27].isfinite().all()
+    before = run.model.up_head.weight.clone()
+    first = float(run.advance())
+    assert np.isfinite(first) and not torch.equal(before, run.model.up_head.weight)
+    assert all(parameter.isfinite().all() for parameter in run.model.parameters())
+
+
+def test_states_that_earlier_versions_saved_are_resumed(data: Path, tmp_path: Path) -> None:
+    """The keys of the state, written by hand as they were, without a second state beside it."""
+    config = tiny(data, tmp_path)
+    source = BodySource(BodySourceConfig(), config.network, data, CPU)
+    run = Run(config, source, CPU)
+    for _ in range(3):
+        run.advance()
+    state = {"model": run.model.state_dict(), "averaged": run.averaged.state_dict(), "step": run.step}
+    state["optimisers"] = [optimiser.state_dict() for optimiser in run.optimisers]
+    torch.save(state, tmp_path / "state.pt")
+    resumed, saved = Run(config, source, CPU), load_state(tmp_path, CPU)
+    assert saved is not None
+    resumed.resume(saved)
+    assert resumed.step == 3 and torch.equal(run.advance(), resumed.advance())

@@ -16,7 +16,7 @@ from ...errors import UserError
 from ...events import Progress, Report, ignore
 from ...geometry.intervals import interpolate
 from ...geometry.rotation import normalise
-from ...model.normalization import along_ray, in_image
+from ...model.normalization import normalize_along_ray, normalize_in_image
 from ...model.stcformer import STCFormer, flipped_mean
 from ..layout import Array
 from ..pose import CameraIntrinsics, Pose2D, Pose3D
@@ -141,9 +141,9 @@ def _predict(model: STCFormer, keypoints: Array, scores: Array, intrinsics: Came
     if model.config.view == "ray":
         focal = torch.full((len(points),), intrinsics.focal_px, device=points.device)
         centre = torch.tensor([width / 2.0, height / 2.0], device=points.device).expand(len(points), 2)
-        inputs, ray_to_camera = along_ray(points, confidence, focal, centre)
+        inputs, ray_to_camera = normalize_along_ray(points, confidence, focal, centre)
     else:
-        inputs = torch.cat([in_image(points, width, height), confidence[..., None]], -1)
+        inputs = torch.cat([normalize_in_image(points, width, height), confidence[..., None]], -1)
     inputs = inputs[..., : model.config.channels].to(parameter.dtype)
     joints = (flipped_mean(model, inputs) if flip else model(inputs)).float()
     return (joints if ray_to_camera is None else joints @ ray_to_camera).double().cpu().numpy()

@@ -332,6 +332,6 @@ def test_impossible_settings_are_refused() -> None:
 def test_ten_thousand_frames_take_seconds() -> None:
     motion = synthetic.walk(fps=60, seconds=167, turn_deg_per_s=45)
     flat, pose = synthetic.views(motion, LEVEL)
-    start = time.perf_counter()
+    start = time.process_time()
     ground(pose, flat, settings(LEVEL))
-    assert time.perf_counter() - start < 10.0
+    assert time.process_time() - start < 10.0

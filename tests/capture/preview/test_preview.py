@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -217,3 +219,12 @@ def test_progress_ends_at_the_number_of_pictures(tmp_path: Path) -> None:
     events: list[Event] = []
     write_preview(grey(), seen_walk(), tmp_path / "p.mp4", SMALL, events.append)
     assert events[-1] == Progress("preview", 30, 30)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+@pytest.mark.parametrize("name", [b"a%04d", b"b\xe4"])
+def test_a_folder_of_any_name_takes_a_preview(tmp_path: Path, name: bytes) -> None:
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    write_preview(grey(), walk(seconds=1.0), folder / "p.mp4", SMALL, ignore)
+    assert [path.name for path in folder.iterdir()] == ["p.mp4"]
