@@ -46,8 +46,9 @@ from ..capture.detect.config import DetectConfig
 from ..capture.landmark_map import landmark_weights, map_landmarks
 from ..capture.layout import BODY27
 from ..capture.pose import Landmarks
+from ..datasets.ground_truth import GroundTruthClip, read_ground_truth_clips
 from ..geometry.intervals import find_runs
-from .ground_truth import Known, all_known, mediapipe
+from .cached_detections import detect_clip
 
 NAMES = BODY27.names
 MIRROR = list(BODY27.mirror)
@@ -116,7 +117,7 @@ class Observed:
 # --- what was detected ------------------------------------------------------------------------------------------------
 
 
-def observe(clip: Known, config: DetectConfig) -> Observed:
+def observe(clip: GroundTruthClip, config: DetectConfig) -> Observed:
     found = _found(clip, config)
     weights = landmark_weights(BODY27)
     pose = map_landmarks(found, clip.camera.image_size, clip.fps, BODY27)
@@ -128,13 +129,13 @@ def observe(clip: Known, config: DetectConfig) -> Observed:
     return Observed(clip.name, tensors[0], tensors[1], tensors[2], torch.tensor(found.found), half, clip.fps)
 
 
-def _found(clip: Known, config: DetectConfig) -> Landmarks:
+def _found(clip: GroundTruthClip, config: DetectConfig) -> Landmarks:
     """What MediaPipe finds, from the file of an earlier run where it is newer than the video."""
     kept = clip.video.with_suffix(f".{config.network}.found")
     if kept.exists() and kept.stat().st_mtime > clip.video.stat().st_mtime:
         with np.load(kept, allow_pickle=False) as file:
             return Landmarks(**{field.name: file[field.name] for field in fields(Landmarks)})
-    found = mediapipe(clip, config)
+    found = detect_clip(clip, config)
     with open(kept, "wb") as file:
         np.savez_compressed(file, **{field.name: getattr(found, field.name) for field in fields(Landmarks)})
     return found
@@ -620,7 +621,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="figures; training reads stc_core/augment/detector_errors.json")
     parser.add_argument("--picture", type=Path, help="measured against drawn")
     flags = parser.parse_args()
-    clips = [observe(clip, DetectConfig(model=flags.model)) for clip in all_known(flags.clips)]
+    clips = [observe(clip, DetectConfig(model=flags.model)) for clip in read_ground_truth_clips(flags.clips)]
     for clip in clips:
         hidden, size = (clip.states == HIDDEN).float().mean(), clip.offset.norm(dim=-1)[clip.found].median()
         exchanged = {limb: int(swapped(clip, limb).sum()) for limb in LIMBS}

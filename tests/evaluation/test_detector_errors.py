@@ -11,8 +11,8 @@ import torch
 from stc_core.augment.detector_noise import CONSTANT_S, VISIBLE, DetectorErrors, load_errors
 from stc_core.augment.occlusion import body_directions
 from stc_core.capture.layout import BODY27
+from stc_core.datasets.ground_truth import read_ground_truth
 from stc_core.evaluation import detector_errors as noise
-from stc_core.evaluation.ground_truth import read_known
 
 from ..truth.test_sample import SAMPLE
 
@@ -21,7 +21,7 @@ ANKLE, TWIN = (BODY27.index(f"{side}_ankle") for side in ("left", "right"))
 
 def bare(turn: float) -> noise.Observed:
     """The sample clip as a camera beside it sees it, without errors; nothing is detected yet."""
-    known = read_known(SAMPLE)
+    known = read_ground_truth(SAMPLE)
     joints = torch.tensor(known.rows(BODY27.names) @ known.camera.R.T + known.camera.t, dtype=torch.float32)
     middle, angle = joints[:, :1].mean(0, keepdim=True), torch.tensor(turn)
     c, s = angle.cos(), angle.sin()
