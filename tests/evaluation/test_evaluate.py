@@ -259,7 +259,9 @@ def test_bodies_are_seen_from_everywhere_by_the_same_cameras_every_time(walkers:
 def test_a_network_that_predicts_up_is_judged_by_its_joints(walkers: Path) -> None:
     (source,) = shards.open_shards(walkers)
     model = STCFormer(replace(RAY, up=True)).eval()
-    found = predict.predict_virtual(source, source.clips, model, PredictConfig(windows=2, device="cpu"), ignore)["exact"]
+    found = predict.predict_virtual(source, source.clips, model, PredictConfig(windows=2, device="cpu"), ignore)[
+        "exact"
+    ]
     assert found.estimate.shape == found.truth.shape == (10, 27, 3)
 
 

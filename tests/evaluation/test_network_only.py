@@ -50,11 +50,11 @@ def test_a_body_that_leans_towards_the_camera_has_that_lean(sample, degrees):
 def test_the_body_is_set_upright_by_the_predicted_up(sample):
     true_up = sample.camera.R @ [0.0, 0.0, 1.0]
     rotation = to_matrix(from_axis_angle(np.cross(true_up, [0.0, 0.0, -1.0]), np.radians(8.0)))
-    leaning, up = see(sample) @ rotation.T, np.tile(rotation @ true_up, (len(sample.landmarks), 1))
+    leaning, up = see(sample) @ rotation.T, rotation @ true_up
     errors = network_only.measure_errors(leaning, sample, predicted_up=up)
     assert errors.up_deg == pytest.approx(8.0, abs=1e-3) and errors.tilt_deg == pytest.approx(8.0, abs=1e-3)
     assert errors.upright_tilt_deg == pytest.approx(0.0, abs=1e-3)  # body and up lean alike
-    errors = network_only.measure_errors(leaning, sample, predicted_up=np.tile(true_up, (len(up), 1)))
+    errors = network_only.measure_errors(leaning, sample, predicted_up=true_up)
     assert errors.up_deg == pytest.approx(0.0, abs=1e-3) and errors.upright_tilt_deg == pytest.approx(8.0, abs=1e-3)
     errors = network_only.measure_errors(leaning, sample)
     assert errors.up_deg is None and errors.upright_tilt_deg is None
