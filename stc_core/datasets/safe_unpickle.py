@@ -270,12 +270,12 @@ class _Converter:
         dtype, shape = array.dtype.build(), tuple(map(int, array.shape))
         if min(shape, default=0) < 0 or math.prod(shape) > _MAX_BYTES:
             raise ValueError(f"it holds an array of the shape {shape}")
-        if not isinstance(array.data, list if dtype.hasobject else bytes | bytearray):
+        if type(array.data) not in ((list,) if dtype.hasobject else (bytes, bytearray)):
             raise TypeError("the parts of an array do not fit together")
         parts: list[tuple[Any, int]] = []
         if dtype.hasobject:
             parts = [self._convert(value, depth + 1) for value in array.data]
-            filled = np.empty(len(parts), object)
+            filled: np.ndarray[Any, Any] = np.empty(len(parts), object)
             filled[:] = [part for part, _ in parts]
         else:
             filled = np.frombuffer(cast(bytes, array.data), dtype).astype(dtype.newbyteorder("="))

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from . import metrics
 from .metrics import MM, Array
-from .predict import About, Answers
+from .predict import ClipInfo, Predictions
 
 Flags = NDArray[np.bool_]
 Plain = dict[str, Any]
 SIDES = ("left", "right")
-_COUNTED = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist", "thorax", "head")
+_PCK_JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist", "thorax", "head")
 _CHUNK = 20_000
 
 
 @dataclass(frozen=True)
-class Errors:
+class FrameErrors:
     """Errors of N frames, one by one: what any grouping is a mean of.
 
     joint (N, K), p1, p2, n (N,): metres. knee, elbow (N,): degrees. speed (N,) metres a second and pull (N,) m/s^2:
@@ -35,8 +35,8 @@ class Errors:
     p1: Array
     p2: Array
     n: Array
-    speed: Array
-    pull: Array
+    velocity: Array
+    acceleration: Array
     knee: Array
     elbow: Array
     azimuth: Array
@@ -44,120 +44,128 @@ class Errors:
     fps: Array
 
 
-def errors(asked: Answers) -> Errors:
+def measure_frame_errors(predictions: Predictions) -> FrameErrors:
     """Every frame's errors."""
-    index = asked.names.index
+    index = predictions.names.index
     sides = [(index(f"{side}_hip"), index(f"{side}_shoulder")) for side in SIDES]
-    azimuth, elevation = metrics.view_angles(asked.truth, asked.rays, sides[0], sides[1], index("pelvis"))
-    fps = np.array([about.fps for about in asked.clips])[asked.clip]
-    speed, pull = (_moving(asked, order) * fps**order for order in (1, 2))
-    return Errors(
-        joint=metrics.distances(asked.estimate, asked.truth),
-        p1=_each(metrics.mpjpe_each, asked),
-        p2=_each(metrics.p_mpjpe_each, asked),
-        n=_each(metrics.n_mpjpe_each, asked),
-        speed=speed,
-        pull=pull,
-        knee=_bends(asked, "hip", "knee", "ankle"),
-        elbow=_bends(asked, "shoulder", "elbow", "wrist"),
+    azimuth, elevation = metrics.view_angles(predictions.truth, predictions.rays, sides[0], sides[1], index("pelvis"))
+    fps = np.array([about.fps for about in predictions.clips])[predictions.clip]
+    velocity, acceleration = (_temporal_errors(predictions, order) * fps**order for order in (1, 2))
+    return FrameErrors(
+        joint=metrics.distances(predictions.estimate, predictions.truth),
+        p1=_measure_in_chunks(metrics.mpjpe_each, predictions),
+        p2=_measure_in_chunks(metrics.p_mpjpe_each, predictions),
+        n=_measure_in_chunks(metrics.n_mpjpe_each, predictions),
+        velocity=velocity,
+        acceleration=acceleration,
+        knee=_flexion_errors(predictions, "hip", "knee", "ankle"),
+        elbow=_flexion_errors(predictions, "shoulder", "elbow", "wrist"),
         azimuth=azimuth,
         elevation=elevation,
         fps=fps,
     )
 
 
-def _each(figure: Callable[[Array, Array], Array], asked: Answers) -> Array:
+def _measure_in_chunks(figure: Callable[[Array, Array], Array], predictions: Predictions) -> Array:
     """A figure of every frame, some at a time to spare memory."""
-    starts = range(0, len(asked.clip), _CHUNK)
-    return np.concatenate([figure(asked.estimate[a : a + _CHUNK], asked.truth[a : a + _CHUNK]) for a in starts])
+    starts = range(0, len(predictions.clip), _CHUNK)
+    return np.concatenate(
+        [figure(predictions.estimate[a : a + _CHUNK], predictions.truth[a : a + _CHUNK]) for a in starts]
+    )
 
 
-def _moving(asked: Answers, order: int) -> Array:
+def _temporal_errors(predictions: Predictions, order: int) -> Array:
     """Mean distance (N,) of the joints' differences in time, metres; nan where the frames before were not scored."""
     figure = metrics.velocity_error_each if order == 1 else metrics.acceleration_error_each
-    values = np.full(len(asked.clip), np.nan)
+    values = np.full(len(predictions.clip), np.nan)
     if len(values) > order:
-        follows = (asked.clip[order:] == asked.clip[:-order]) & (asked.frame[order:] == asked.frame[:-order] + order)
-        values[order:] = np.where(follows, figure(asked.estimate, asked.truth), np.nan)
+        follows = (predictions.clip[order:] == predictions.clip[:-order]) & (
+            predictions.frame[order:] == predictions.frame[:-order] + order
+        )
+        values[order:] = np.where(follows, figure(predictions.estimate, predictions.truth), np.nan)
     return values
 
 
-def _bends(asked: Answers, *names: str) -> Array:
+def _flexion_errors(predictions: Predictions, *names: str) -> Array:
     """Mean error (N,) in degrees of both sides' bend at the middle one of three joints."""
-    a, b = (tuple(asked.names.index(f"{side}_{name}") for name in names) for side in SIDES)
+    a, b = (tuple(predictions.names.index(f"{side}_{name}") for name in names) for side in SIDES)
     triples = [(x[0], x[1], x[2]) for x in (a, b)]
-    return metrics.angle_error_each(asked.estimate, asked.truth, triples).mean(-1)
+    return metrics.angle_error_each(predictions.estimate, predictions.truth, triples).mean(-1)
 
 
 def pck_joints(names: tuple[str, ...]) -> list[int]:
     """The fourteen that MPI-INF-3DHP counts: not pelvis, spine and the middle of the head (our nose)."""
-    return [i for i, name in enumerate(names) if name.endswith(_COUNTED)]
+    return [i for i, name in enumerate(names) if name.endswith(_PCK_JOINTS)]
 
 
-def figures(found: Errors, which: Flags, joints: list[int]) -> Plain:
+def average_errors(frame_errors: FrameErrors, which: Flags, joints: list[int]) -> Plain:
     """The means over some frames; None where there is nothing to measure."""
-    distance = found.joint[which][:, joints]
-    speed, pull = found.speed[which], found.pull[which]
-    moving, turning = np.isfinite(speed), np.isfinite(pull)
-    fps = found.fps[which]
+    distance = frame_errors.joint[which][:, joints]
+    velocity, acceleration = frame_errors.velocity[which], frame_errors.acceleration[which]
+    moving, turning = np.isfinite(velocity), np.isfinite(acceleration)
+    fps = frame_errors.fps[which]
     return {
-        "p1_mm": MM * float(found.p1[which].mean()),
-        "p2_mm": MM * float(found.p2[which].mean()),
-        "n_mm": MM * float(found.n[which].mean()),
-        "velocity_mm_s": MM * float(speed[moving].mean()) if moving.any() else None,
-        "velocity_mm_frame": MM * float((speed / fps)[moving].mean()) if moving.any() else None,
-        "acceleration_m_s2": float(pull[turning].mean()) if turning.any() else None,
+        "p1_mm": MM * float(frame_errors.p1[which].mean()),
+        "p2_mm": MM * float(frame_errors.p2[which].mean()),
+        "n_mm": MM * float(frame_errors.n[which].mean()),
+        "velocity_mm_s": MM * float(velocity[moving].mean()) if moving.any() else None,
+        "velocity_mm_frame": MM * float((velocity / fps)[moving].mean()) if moving.any() else None,
+        "acceleration_m_s2": float(acceleration[turning].mean()) if turning.any() else None,
         "pck150": metrics.pck(distance),
         "auc": metrics.auc(distance),
-        "knee_deg": float(found.knee[which].mean()),
-        "elbow_deg": float(found.elbow[which].mean()),
+        "knee_deg": float(frame_errors.knee[which].mean()),
+        "elbow_deg": float(frame_errors.elbow[which].mean()),
         "frames": int(which.sum()),
     }
 
 
-def grouped(asked: Answers, mean_of_actions: bool) -> Plain:
+def group_errors(predictions: Predictions, mean_of_actions: bool) -> Plain:
     """All groupings of one source, JSON-able. mean_of_actions: the mean takes each action as heavy as another.
 
     By clip only where neither actions nor subjects tell the clips apart; a window's name ends in its middle frame.
     """
-    found, joints = errors(asked), pck_joints(asked.names)
-    everything = np.ones(len(asked.clip), bool)
-    actions = _by(found, asked, joints, lambda about: about.action.split(" ")[0])
-    subjects = _by(found, asked, joints, lambda about: about.subject)
+    frame_errors, joints = measure_frame_errors(predictions), pck_joints(predictions.names)
+    everything = np.ones(len(predictions.clip), bool)
+    actions = _group_by(frame_errors, predictions, joints, lambda about: about.action.split(" ")[0])
+    subjects = _group_by(frame_errors, predictions, joints, lambda about: about.subject)
     alike = not actions and len(subjects) < 2
     of_actions = mean_of_actions and bool(actions)
-    overall = figures(found, everything, joints)
+    overall = average_errors(frame_errors, everything, joints)
     return {
         "mean_of": "actions" if of_actions else "frames",
-        "mean": _mean(actions) | {"frames": overall["frames"]} if of_actions else overall,
+        "mean": _average_groups(actions) | {"frames": overall["frames"]} if of_actions else overall,
         "frames": overall,
         "actions": actions,
         "subjects": subjects,
-        "clips": _by(found, asked, joints, lambda about: about.name.rsplit(" ", 1)[0]) if alike else {},
-        "joints": dict(zip(asked.names, (MM * found.joint.mean(0)).tolist(), strict=True)),
-        "azimuth": _binned(np.abs(found.azimuth), found.p1, np.arange(0.0, 181.0, 30.0)),
-        "elevation": _binned(found.elevation, found.p1, np.arange(-90.0, 91.0, 15.0)),
-        "scores": _binned(asked.scores.ravel(), found.joint.ravel(), np.linspace(0.0, 1.0, 11)),
+        "clips": _group_by(frame_errors, predictions, joints, lambda about: about.name.rsplit(" ", 1)[0])
+        if alike
+        else {},
+        "joints": dict(zip(predictions.names, (MM * frame_errors.joint.mean(0)).tolist(), strict=True)),
+        "azimuth": _bin_errors(np.abs(frame_errors.azimuth), frame_errors.p1, np.arange(0.0, 181.0, 30.0)),
+        "elevation": _bin_errors(frame_errors.elevation, frame_errors.p1, np.arange(-90.0, 91.0, 15.0)),
+        "scores": _bin_errors(predictions.scores.ravel(), frame_errors.joint.ravel(), np.linspace(0.0, 1.0, 11)),
         "pck": {
             "mm": (MM * metrics.AUC_M).tolist(),
-            "percent": metrics.pck_curve(found.joint[:, joints]).tolist(),
+            "percent": metrics.pck_curve(frame_errors.joint[:, joints]).tolist(),
         },
     }
 
 
-def _by(found: Errors, asked: Answers, joints: list[int], key: Callable[[About], str]) -> Plain:
-    keys = np.array([key(about) for about in asked.clips])[asked.clip]
-    return {str(name): figures(found, keys == name, joints) for name in np.unique(keys) if name}
+def _group_by(
+    frame_errors: FrameErrors, predictions: Predictions, joints: list[int], key: Callable[[ClipInfo], str]
+) -> Plain:
+    keys = np.array([key(about) for about in predictions.clips])[predictions.clip]
+    return {str(name): average_errors(frame_errors, keys == name, joints) for name in np.unique(keys) if name}
 
 
-def _mean(groups: Mapping[str, Plain]) -> Plain:
+def _average_groups(groups: Mapping[str, Plain]) -> Plain:
     """The mean of groups, each as heavy as another: how Human3.6M's mean over actions is published."""
     first = next(iter(groups.values()))
     columns = {name: [group[name] for group in groups.values() if group[name] is not None] for name in first}
     return {name: float(np.mean(values)) if values else None for name, values in columns.items()}
 
 
-def _binned(place: Array, error: Array, edges: Array) -> list[Plain]:
+def _bin_errors(place: Array, error: Array, edges: Array) -> list[Plain]:
     """Mean error in mm, and how many, between neighbouring edges; bins without any are left out."""
     bins = np.clip(np.searchsorted(edges, place, side="right") - 1, 0, len(edges) - 2)
     count = np.bincount(bins, minlength=len(edges) - 1)

@@ -14,14 +14,26 @@ from pathlib import Path
 import numpy as np
 
 from ..capture.detect.config import DetectConfig
+from ..capture.detect.detect import detect_landmarks
 from ..capture.pose import Landmarks
-from .ground_truth import Known, mediapipe
+from ..capture.video.config import VideoConfig
+from ..capture.video.video import open_video
+from ..datasets.ground_truth import GroundTruthClip
+from ..events import ignore
 
 _CACHE = "detections"
 _CACHE_VERSION = 1
 
 
-def detect_cached(clip: Known, config: DetectConfig, cache: Path | None = None) -> Landmarks:
+def detect_clip(clip: GroundTruthClip, config: DetectConfig | None = None) -> Landmarks:
+    """MediaPipe's 33 landmarks in the clip, as many frames as the truth has."""
+    video = open_video(clip.video, VideoConfig())
+    landmarks = detect_landmarks(video, video.frames, config or DetectConfig(), ignore)
+    assert len(landmarks.timestamps) == len(clip.landmarks), f"{clip.name}: {len(landmarks.timestamps)} frames detected"
+    return landmarks
+
+
+def detect_cached(clip: GroundTruthClip, config: DetectConfig, cache: Path | None = None) -> Landmarks:
     """MediaPipe's landmarks of a clip, from the cache where it holds those of this very video and these settings.
 
     cache: a folder; by default `detections` beside the clip.
@@ -34,7 +46,7 @@ def detect_cached(clip: Known, config: DetectConfig, cache: Path | None = None) 
         with np.load(path, allow_pickle=False) as file:
             if tuple(map(str, file["fingerprint"])) == fingerprint:
                 return Landmarks(**{field.name: file[field.name] for field in fields(Landmarks)})
-    found = mediapipe(clip, config)
+    found = detect_clip(clip, config)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with open(partial, "wb") as stream:

@@ -23,18 +23,15 @@ from ..assets import find_weights
 from ..capture.config import WEIGHTS, CaptureConfig
 from ..capture.detect.config import DetectConfig, Network
 from ..capture.lift.config import LiftConfig
+from ..datasets.ground_truth import read_ground_truth_clips
 from ..datasets.held_out import HELD_OUT_SUBJECTS
 from ..datasets.shards import ClipEntry, Shards, open_shards
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report
 from ..model.checkpoint import load_checkpoint, read_metadata
 from ..model.stcformer import STCFormer
-from . import aggregate as figures
-from . import end_to_end as judge
-from . import plots
-from . import predict as answers
-from .ground_truth import all_known
-from .predict import Answers, AskConfig
+from . import aggregate, end_to_end, plots, predict
+from .predict import PredictConfig, Predictions
 
 Plain = dict[str, Any]
 
@@ -74,7 +71,7 @@ class EvaluateConfig:
     """who is judged; by default the test subjects of the data set's protocol, or who was held out of our training"""
     way: Literal["auto", "centre", "blended"] = "auto"
     """views: `centre`, a window around every frame, as published; `blended`, as `capture` lifts, many times faster"""
-    ask: AskConfig = field(default_factory=AskConfig)
+    ask: PredictConfig = field(default_factory=PredictConfig)
     detector: Network = "full"
     """MediaPipe's network, for clips"""
     true_focal: bool = False
@@ -88,28 +85,33 @@ def evaluate(config: EvaluateConfig, report: Report) -> Plain:
         raise UserError("There is nothing to judge.", "Give --data SHARDS, --clips DIR, or both.")
     path = config.weights or find_weights(WEIGHTS)
     model = load_checkpoint(path)
-    result: Plain = {"weights": path.name, "about": read_metadata(path), "settings": _plain(config), "sources": {}}
-    for source in _chosen(config, model, report):
-        protocol = _protocol(source)
-        for asked in _asked(source, _tested(source, config), protocol, model, config, report):
-            result["sources"][asked.source] = _judged(asked, protocol)
+    result: Plain = {
+        "weights": path.name,
+        "about": read_metadata(path),
+        "settings": _settings_as_json(config),
+        "sources": {},
+    }
+    for source in _choose_sources(config, model, report):
+        protocol = _find_protocol(source)
+        for predictions in _predict_source(source, _select_clips(source, config), protocol, model, config, report):
+            result["sources"][predictions.source] = _summarise(predictions, protocol)
     if config.clips is not None:
-        walks = _walks(config, config.clips, report)
-        rows_of = {walk.clip.name: judge.judge(walk) for walk in walks}
-        result["clips"] = {"clips": rows_of, "mean": judge.mean_row(rows_of)["figures"]}
-        for asked in answers.of_walks(walks).values():
-            result["sources"][asked.source] = _judged(asked, None)
+        captures = _capture_clips(config, config.clips, report)
+        rows_of = {captured.clip.name: end_to_end.evaluate_capture(captured) for captured in captures}
+        result["clips"] = {"clips": rows_of, "mean": end_to_end.average_rows(rows_of)["figures"]}
+        for predictions in predict.collect_captures(captures).values():
+            result["sources"][predictions.source] = _summarise(predictions, None)
     return result
 
 
-def _chosen(config: EvaluateConfig, model: STCFormer, report: Report) -> list[Shards]:
+def _choose_sources(config: EvaluateConfig, model: STCFormer, report: Report) -> list[Shards]:
     """The sources named, or all that can be judged. Raises UserError where one named cannot, or none can."""
     found = open_shards(config.data) if config.data else []
     names = [source.source for source in found]
     if unknown := sorted(set(config.sources) - set(names)):
         raise UserError(f"{config.data} holds no source {unknown[0]}.", f"It has {', '.join(names) or 'none'}.")
     wanted = [source for source in found if source.source in (config.sources or names)]
-    why_not = [answers.misfit(source, model) or _nobody(source, config) for source in wanted]
+    why_not = [predict.explain_misfit(source, model) or _explain_nobody(source, config) for source in wanted]
     fitting = [source for source, why in zip(wanted, why_not, strict=True) if not why]
     if reasons := [why for why in why_not if why]:
         if config.sources or not fitting:
@@ -119,23 +121,23 @@ def _chosen(config: EvaluateConfig, model: STCFormer, report: Report) -> list[Sh
     return fitting
 
 
-def _protocol(source: Shards) -> Protocol | None:
+def _find_protocol(source: Shards) -> Protocol | None:
     return next((known for known in PROTOCOLS if source.source.startswith(known.prefix)), None)
 
 
-def _nobody(source: Shards, config: EvaluateConfig) -> str:
+def _explain_nobody(source: Shards, config: EvaluateConfig) -> str:
     """That nobody of a source is to be judged, where that is so."""
-    if _tested(source, config):
+    if _select_clips(source, config):
         return ""
-    protocol = _protocol(source)
+    protocol = _find_protocol(source)
     if not config.subjects and protocol is None:
         return f"{source.source} has nobody who was held out of training. (--sources {source.source} judges all of it.)"
     return f"{source.source} has nobody of {', '.join(config.subjects or (protocol.subjects if protocol else ()))}."
 
 
-def _tested(source: Shards, config: EvaluateConfig) -> list[ClipEntry]:
+def _select_clips(source: Shards, config: EvaluateConfig) -> list[ClipEntry]:
     """The clips that count. Where nobody was held out and the source is named, it was held out as a whole."""
-    protocol = _protocol(source)
+    protocol = _find_protocol(source)
     rows = [row for row in source.clips if row.frames]
     wanted = config.subjects or (protocol.subjects if protocol else HELD_OUT_SUBJECTS)
     chosen = [row for row in rows if row.subject in wanted]
@@ -143,21 +145,21 @@ def _tested(source: Shards, config: EvaluateConfig) -> list[ClipEntry]:
     return chosen or (rows if whole else [])
 
 
-def _asked(
+def _predict_source(
     source: Shards,
     rows: list[ClipEntry],
     protocol: Protocol | None,
     model: STCFormer,
     config: EvaluateConfig,
     report: Report,
-) -> Iterable[Answers]:
+) -> Iterable[Predictions]:
     if source.kind == "bodies":
-        return answers.virtual(source, rows, model, config.ask, report).values()
+        return predict.predict_virtual(source, rows, model, config.ask, report).values()
     centre = config.way == "centre" or (config.way == "auto" and protocol is not None)
-    return [(answers.centre if centre else answers.blended)(source, rows, model, config.ask, report)]
+    return [(predict.predict_centres if centre else predict.predict_blended)(source, rows, model, config.ask, report)]
 
 
-def _walks(config: EvaluateConfig, folder: Path, report: Report) -> list[judge.Walk]:
+def _capture_clips(config: EvaluateConfig, folder: Path, report: Report) -> list[end_to_end.CapturedClip]:
     lift = LiftConfig(
         device=config.ask.device,
         precision=config.ask.precision,
@@ -165,17 +167,17 @@ def _walks(config: EvaluateConfig, folder: Path, report: Report) -> list[judge.W
         window_frames=config.ask.frames,
     )
     capture = CaptureConfig(weights=config.weights, detect=DetectConfig(model=config.detector), lift=lift)
-    walks: list[judge.Walk] = []
-    clips = all_known(folder)
+    captures: list[end_to_end.CapturedClip] = []
+    clips = read_ground_truth_clips(folder)
     for clip in clips:
-        report(Progress("clips", len(walks), len(clips)))
-        walks.append(judge.walk(clip, capture, config.true_focal))
-    report(Progress("clips", len(walks), len(clips)))
-    return walks
+        report(Progress("clips", len(captures), len(clips)))
+        captures.append(end_to_end.capture_clip(clip, capture, config.true_focal))
+    report(Progress("clips", len(captures), len(clips)))
+    return captures
 
 
-def _judged(asked: Answers, protocol: Protocol | None) -> Plain:
-    found = figures.grouped(asked, protocol is not None and protocol.mean_of == "actions")
+def _summarise(predictions: Predictions, protocol: Protocol | None) -> Plain:
+    found = aggregate.group_errors(predictions, protocol is not None and protocol.mean_of == "actions")
     return {"protocol": protocol.name if protocol else None, **found}
 
 
@@ -193,50 +195,52 @@ _COLUMNS = (
 )
 
 
-def markdown(result: Plain) -> str:
+def format_report(result: Plain) -> str:
     """The tables: every source's mean, then by action and by joint, then the whole way."""
     parts = [f"Weights: {result['weights']}"]
-    parts += [_table("source", {name: source["mean"] for name, source in result["sources"].items()})]
+    parts += [_format_table("source", {name: source["mean"] for name, source in result["sources"].items()})]
     for name, source in result["sources"].items():
         what = next(kind for kind in ("actions", "clips", "subjects") if source[kind])
         groups = source[what]
         mean = f"**mean of {source['mean_of']}**"
-        parts += [f"### {name}", _table(what.removesuffix("s"), groups | {mean: source["mean"]})]
-    parts += ["### Error by joint, mm", _joint_table(result["sources"])]
+        parts += [f"### {name}", _format_table(what.removesuffix("s"), groups | {mean: source["mean"]})]
+    parts += ["### Error by joint, mm", _format_joint_table(result["sources"])]
     if "clips" in result:
-        parts += ["### The whole way, from video to motion", judge.markdown(result["clips"]["clips"])]
+        parts += ["### The whole way, from video to motion", end_to_end.format_table(result["clips"]["clips"])]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(what: str, rows: Mapping[str, Plain]) -> str:
+def _format_table(what: str, rows: Mapping[str, Plain]) -> str:
     lines = [f"| {what} | " + " | ".join(title for title, _, _ in _COLUMNS) + " |", "|---|" + "---|" * len(_COLUMNS)]
     for name, row in rows.items():
-        lines.append(f"| {name} | " + " | ".join(_cell(row[key], digits) for _, key, digits in _COLUMNS) + " |")
+        lines.append(f"| {name} | " + " | ".join(_format_cell(row[key], digits) for _, key, digits in _COLUMNS) + " |")
     return "\n".join(lines)
 
 
-def _joint_table(sources: Mapping[str, Plain]) -> str:
+def _format_joint_table(sources: Mapping[str, Plain]) -> str:
     names = list(dict.fromkeys(name for source in sources.values() for name in source["joints"]))
     lines = ["| joint | " + " | ".join(sources) + " |", "|---|" + "---|" * len(sources)]
     for name in names:
-        lines.append(f"| {name} | " + " | ".join(_cell(s["joints"].get(name), 1) for s in sources.values()) + " |")
+        lines.append(
+            f"| {name} | " + " | ".join(_format_cell(s["joints"].get(name), 1) for s in sources.values()) + " |"
+        )
     return "\n".join(lines)
 
 
-def _cell(value: float | None, digits: int) -> str:
+def _format_cell(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _plain(config: EvaluateConfig) -> Plain:
+def _settings_as_json(config: EvaluateConfig) -> Plain:
     """The settings, folders by their last name."""
     paths = {key: value.name for key, value in vars(config).items() if isinstance(value, Path)}
     return asdict(config) | paths
 
 
-def write(result: Plain, config: EvaluateConfig) -> None:
+def write_report(result: Plain, config: EvaluateConfig) -> None:
     """The report's files, each whole or not at all."""
     config.out.mkdir(parents=True, exist_ok=True)
-    for name, text in (("report.json", json.dumps(result, indent=1)), ("report.md", markdown(result))):
+    for name, text in (("report.json", json.dumps(result, indent=1)), ("report.md", format_report(result))):
         partial = config.out / f"{name}.partial"
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, config.out / name)
@@ -274,11 +278,11 @@ def main() -> None:
         config = tyro.cli(EvaluateConfig, description=__doc__)
         result = evaluate(config, bars)
         bars.close()
-        write(result, config)
+        write_report(result, config)
     except UserError as error:
         bars.close()
         sys.exit(f"error: {error}")
-    print(markdown(result))
+    print(format_report(result))
     print(f"Written to {config.out}.")
 
 

@@ -29,13 +29,13 @@ from ..capture.lift.config import LiftConfig
 from ..capture.lift.lift import lift
 from ..capture.pose import CameraIntrinsics, Landmarks, Pose2D, resample_evenly
 from ..datasets.body_height import body_height
+from ..datasets.ground_truth import GroundTruthClip, read_ground_truth_clips
 from ..errors import UserError
 from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
 from . import metrics
 from .cached_detections import detect_cached
 from .end_to_end import ANGLES, COMMON
-from .ground_truth import Known, all_known
 
 Array = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ class NetworkErrors:
 class DetectedClip:
     """A known clip and its keypoints, evenly spaced."""
 
-    clip: Known
+    clip: GroundTruthClip
     found: Landmarks
 
     def keypoints(self, model: STCFormer) -> Pose2D:
@@ -92,7 +92,10 @@ def load_detected_clips(folder: Path, model: Network = "full", cache: Path | Non
 
     Raises UserError where the folder holds no clip.
     """
-    return [DetectedClip(clip, detect_cached(clip, DetectConfig(model=model), cache)) for clip in all_known(folder)]
+    return [
+        DetectedClip(clip, detect_cached(clip, DetectConfig(model=model), cache))
+        for clip in read_ground_truth_clips(folder)
+    ]
 
 
 def evaluate_network(model: STCFormer, detected: DetectedClip, config: LiftConfig | None = None) -> NetworkErrors:
@@ -105,7 +108,7 @@ def evaluate_network(model: STCFormer, detected: DetectedClip, config: LiftConfi
 
 
 def measure_errors(
-    estimate: Array, clip: Known, body_height_m: float = 0.0, predicted_up: Array | None = None
+    estimate: Array, clip: GroundTruthClip, body_height_m: float = 0.0, predicted_up: Array | None = None
 ) -> NetworkErrors:
     """Errors of joints (T, 13, 3), metres, in the axes of the clip's camera, pelvis at 0.
 
@@ -156,7 +159,7 @@ def _mean_excess(flexion: Array, true_flexion: Array, seen: NDArray[np.bool_]) -
     return float((flexion - true_flexion)[straight].mean()) if straight.any() else None
 
 
-def _height_ratio(clip: Known, body_height_m: float) -> float:
+def _height_ratio(clip: GroundTruthClip, body_height_m: float) -> float:
     if not body_height_m:
         return 1.0
     joints = torch.tensor(clip.rows(BODY27.names)[None])

@@ -27,7 +27,7 @@ from ..events import Progress, Report
 from ..geometry.intervals import interpolate
 from ..model.normalization import normalize_along_ray, normalize_in_image
 from ..model.stcformer import STCFormer, flipped_mean
-from .end_to_end import Walk
+from .end_to_end import CapturedClip
 
 Array = NDArray[np.float64]
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -35,7 +35,7 @@ _GOLDEN = np.pi * (3.0 - np.sqrt(5.0))
 
 
 @dataclass(frozen=True)
-class AskConfig:
+class PredictConfig:
     """How the network is asked."""
 
     frames: int = 0
@@ -53,7 +53,7 @@ class AskConfig:
 
 
 @dataclass(frozen=True)
-class About:
+class ClipInfo:
     """One clip, or one window of virtual views."""
 
     name: str
@@ -63,7 +63,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """N scored frames of one source. estimate, truth (N, K, 3): metres, camera axes, pelvis at 0. scores (N, K).
     rays (N, 3): from the camera to the pelvis. clip (N,): place in `clips`. frame (N,): number within its clip."""
 
@@ -75,7 +75,7 @@ class Answers:
     rays: Array
     clip: NDArray[np.int64]
     frame: NDArray[np.int64]
-    clips: tuple[About, ...]
+    clips: tuple[ClipInfo, ...]
 
     def __post_init__(self) -> None:
         shape = (len(self.clip), len(self.names))
@@ -84,10 +84,10 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _ClipPredictions:
     """One clip's share of the answers."""
 
-    about: About
+    info: ClipInfo
     estimate: Array
     truth: Array
     scores: Array
@@ -95,17 +95,17 @@ class _Part:
     frame: NDArray[np.int64]
 
 
-def _joined(source: str, names: tuple[str, ...], parts: Sequence[_Part]) -> Answers:
+def _join_clips(source: str, names: tuple[str, ...], parts: Sequence[_ClipPredictions]) -> Predictions:
     def whole(name: str) -> NDArray[Any]:
         return np.concatenate([getattr(part, name) for part in parts])
 
     clip = np.repeat(np.arange(len(parts)), [len(part.frame) for part in parts])
-    abouts = tuple(part.about for part in parts)
+    infos = tuple(part.info for part in parts)
     estimate, truth, scores, rays, frame = map(whole, ("estimate", "truth", "scores", "rays", "frame"))
-    return Answers(source, names, estimate, truth, scores, rays, clip, frame, abouts)
+    return Predictions(source, names, estimate, truth, scores, rays, clip, frame, infos)
 
 
-def misfit(source: Shards, model: STCFormer) -> str:
+def explain_misfit(source: Shards, model: STCFormer) -> str:
     """Why the network cannot be asked about a source; nothing where it can.
 
     Virtual cameras have no picture: bodies are for networks that look along the ray.
@@ -119,31 +119,35 @@ def misfit(source: Shards, model: STCFormer) -> str:
     return ""
 
 
-def centre(source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: AskConfig, report: Report) -> Answers:
+def predict_centres(
+    source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: PredictConfig, report: Report
+) -> Predictions:
     """A window around every valid frame of the views, the middle answer kept; the predicted root is set to 0.
 
     Frames within a window are 1 / rate_hz apart; the clip's first and last are repeated beyond its ends.
     """
-    model, columns, done = _ready(model, config), _columns(source, model), 0
+    model, columns, done = _prepare_model(model, config), _landmark_columns(source, model), 0
     names, parts, total = LAYOUTS[model.config.layout].names, [], sum(row.frames for row in rows)
     for row in rows:
-        view = _View.read(source, row, columns)
+        view = _ViewClip.read(source, row, columns)
         frame = np.flatnonzero(view.valid)
         estimate = np.zeros((len(frame), len(names), 3))
-        for some, answer in _around(view, frame, model, config):
-            estimate[some] = answer
+        for some, prediction in _predict_around(view, frame, model, config):
+            estimate[some] = prediction
             report(Progress(source.source, done + int(frame[some][-1]) + 1, total))
         done += row.frames
         estimate[:, names.index("pelvis")] = 0.0
-        parts.append(_part(view, row, frame, estimate, model))
-    return _joined(source.source, names, parts)
+        parts.append(_score_clip(view, row, frame, estimate, model))
+    return _join_clips(source.source, names, parts)
 
 
-def blended(source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: AskConfig, report: Report) -> Answers:
+def predict_blended(
+    source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: PredictConfig, report: Report
+) -> Predictions:
     """The views lifted as `capture` lifts a video: overlapping windows, every answer used, the lens known."""
-    columns, done = _columns(source, model), 0
+    columns, done = _landmark_columns(source, model), 0
     layout, parts, total = LAYOUTS[model.config.layout], [], sum(row.frames for row in rows)
-    how = LiftConfig(
+    lift_config = LiftConfig(
         device=config.device,
         precision=config.precision,
         flip=config.flip,
@@ -151,7 +155,7 @@ def blended(source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config:
         batch=config.batch,
     )
     for row in rows:
-        view = _View.read(source, row, columns)
+        view = _ViewClip.read(source, row, columns)
         times = np.arange(row.frames) / row.fps
         pose = Pose2D(
             layout=layout,
@@ -162,53 +166,55 @@ def blended(source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config:
             fps=row.fps,
         )
         joints = lift(
-            pose, model, CameraIntrinsics(focal_px=float(view.K[0, 0]), image_size=view.image_size), how
+            pose, model, CameraIntrinsics(focal_px=float(view.K[0, 0]), image_size=view.image_size), lift_config
         ).joints
         frame = np.flatnonzero(view.valid)
-        parts.append(_part(view, row, frame, joints[frame], model))
+        parts.append(_score_clip(view, row, frame, joints[frame], model))
         report(Progress(source.source, done := done + row.frames, total))
-    return _joined(source.source, layout.names, parts)
+    return _join_clips(source.source, layout.names, parts)
 
 
-def virtual(
-    source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: AskConfig, report: Report
-) -> dict[str, Answers]:
+def predict_virtual(
+    source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: PredictConfig, report: Report
+) -> dict[str, Predictions]:
     """Bodies before random but fixed cameras, all around: with true projections ("exact") and detected ("noisy")."""
-    model = _ready(model, config)
+    model = _prepare_model(model, config)
     frames, rate_hz = config.frames or model.config.frames, config.rate_hz or model.config.rate_hz
-    bodies, abouts = _windows_of(source, rows, config.windows, frames, rate_hz)
+    bodies, infos = _cut_windows(source, rows, config.windows, frames, rate_hz)
     if model.config.body_height_m:
         bodies = bodies * (model.config.body_height_m / body_height(bodies))[:, None, None, None]
-    bodies = bodies.to(_device(model))
-    exact, noisy = (_looked(bodies, noise) for noise in (NoiseConfig(scale=0.0), NoiseConfig(rate_hz=rate_hz)))
+    bodies = bodies.to(_device_of(model))
+    exact, noisy = (_project_views(bodies, noise) for noise in (NoiseConfig(scale=0.0), NoiseConfig(rate_hz=rate_hz)))
     return {
-        name: _seen(f"{source.source} {name}", views, exact, abouts, model, config, report)
+        name: _predict_views(f"{source.source} {name}", views, exact, infos, model, config, report)
         for name, views in (("exact", exact), ("noisy", noisy))
     }
 
 
-def of_walks(walks: Sequence[Walk]) -> dict[str, Answers]:
+def collect_captures(captures: Sequence[CapturedClip]) -> dict[str, Predictions]:
     """The whole way from videos to motions, ours and MediaPipe's own 3D, in the axes of each one's camera."""
-    parts: dict[str, list[_Part]] = {"clips": [], "clips MediaPipe": []}
-    names = tuple(name for name in walks[0].motion.landmark_names if name in walks[0].clip.landmark_names)
-    for walk in walks:
-        camera, ours = walk.clip.camera, walk.motion.camera
+    parts: dict[str, list[_ClipPredictions]] = {"clips": [], "clips MediaPipe": []}
+    names = tuple(name for name in captures[0].motion.landmark_names if name in captures[0].clip.landmark_names)
+    for capture in captures:
+        camera, ours = capture.clip.camera, capture.motion.camera
         assert ours is not None
-        at = [walk.motion.landmark_names.index(name) for name in names]
-        seen = walk.clip.rows(names) @ camera.R.T + camera.t
-        estimate = walk.motion.landmarks["landmarks_3d"][:, at] @ ours.R.T
-        own = walk.own[:, [LAYOUTS["body27"].index(name) for name in names]]
-        about = About(walk.clip.name, "", walk.clip.name, walk.clip.fps)
-        scores = walk.motion.landmarks["landmark_scores"][:, at]
+        at = [capture.motion.landmark_names.index(name) for name in names]
+        observed = capture.clip.rows(names) @ camera.R.T + camera.t
+        estimate = capture.motion.landmarks["landmarks_3d"][:, at] @ ours.R.T
+        own = capture.own[:, [LAYOUTS["body27"].index(name) for name in names]]
+        info = ClipInfo(capture.clip.name, "", capture.clip.name, capture.clip.fps)
+        scores = capture.motion.landmarks["landmark_scores"][:, at]
         for source, joints in (("clips", estimate), ("clips MediaPipe", own)):
             rooted = joints - joints[:, :1]
             number = np.arange(len(joints))
-            parts[source].append(_Part(about, rooted, seen - seen[:, :1], scores, seen[:, 0], number))
-    return {source: _joined(source, names, some) for source, some in parts.items()}
+            parts[source].append(
+                _ClipPredictions(info, rooted, observed - observed[:, :1], scores, observed[:, 0], number)
+            )
+    return {source: _join_clips(source, names, some) for source, some in parts.items()}
 
 
 @dataclass(frozen=True)
-class _View:
+class _ViewClip:
     """One clip of views, columns in the network's order."""
 
     keypoints: Array
@@ -220,7 +226,7 @@ class _View:
     fps: float
 
     @staticmethod
-    def read(source: Shards, row: ClipEntry, columns: list[int]) -> _View:
+    def read(source: Shards, row: ClipEntry, columns: list[int]) -> _ViewClip:
         span = slice(row.start, row.start + row.frames)
         assert source.keypoints is not None and source.scores is not None
         assert row.K is not None and row.image_size is not None
@@ -228,59 +234,65 @@ class _View:
             np.asarray(values[span][:, columns], float) for values in (source.keypoints, source.scores, source.joints)
         )
         k = np.array(row.K).reshape(3, 3)
-        return _View(keypoints, scores, joints, np.array(source.valid[span], bool), k, row.image_size, row.fps)
+        return _ViewClip(keypoints, scores, joints, np.array(source.valid[span], bool), k, row.image_size, row.fps)
 
 
-def _part(view: _View, row: ClipEntry, frame: NDArray[np.int64], estimate: Array, model: STCFormer) -> _Part:
+def _score_clip(
+    view: _ViewClip, row: ClipEntry, frame: NDArray[np.int64], estimate: Array, model: STCFormer
+) -> _ClipPredictions:
     """The clip's scored frames; its truth as tall as the network answers."""
     root = LAYOUTS[model.config.layout].index("pelvis")
     truth = view.joints - view.joints[:, root : root + 1]
     if model.config.body_height_m and model.config.layout == "body27":
         height = float(body_height(torch.tensor(view.joints[None])))
         truth = truth * (model.config.body_height_m / height)
-    about = About(row.name, row.subject, row.action, row.fps)
-    return _Part(about, estimate, truth[frame], view.scores[frame], view.joints[frame, root], frame)
+    info = ClipInfo(row.name, row.subject, row.action, row.fps)
+    return _ClipPredictions(info, estimate, truth[frame], view.scores[frame], view.joints[frame, root], frame)
 
 
-def _columns(source: Shards, model: STCFormer) -> list[int]:
+def _landmark_columns(source: Shards, model: STCFormer) -> list[int]:
     """Where the network's landmarks stand in the source's."""
     return [LAYOUTS[source.layout].index(name) for name in LAYOUTS[model.config.layout].names]
 
 
-def _ready(model: STCFormer, config: AskConfig) -> STCFormer:
+def _prepare_model(model: STCFormer, config: PredictConfig) -> STCFormer:
     return model.to(choose_device(config.device), _PRECISIONS[config.precision]).eval()
 
 
-def _device(model: STCFormer) -> torch.device:
+def _device_of(model: STCFormer) -> torch.device:
     return next(model.parameters()).device
 
 
-def _batch(model: STCFormer, config: AskConfig) -> int:
-    return config.batch or (8 if _device(model).type == "cpu" else 256)
+def _batch_size(model: STCFormer, config: PredictConfig) -> int:
+    return config.batch or (8 if _device_of(model).type == "cpu" else 256)
 
 
-def _steps(fps: float, rate_hz: float) -> float:
+def _frames_apart(fps: float, rate_hz: float) -> float:
     """Frames of a clip from one of the window's to the next; whole where it nearly is."""
     apart = fps / rate_hz
     return float(round(apart)) if abs(apart - round(apart)) < 0.01 * apart and round(apart) else apart
 
 
-def _around(
-    view: _View, middles: NDArray[np.int64], model: STCFormer, config: AskConfig
+def _predict_around(
+    view: _ViewClip, middles: NDArray[np.int64], model: STCFormer, config: PredictConfig
 ) -> Iterator[tuple[slice, Array]]:
     """Slices of the middles, and the network's answers (B, K, 3) there in camera axes."""
-    frames, device = config.frames or model.config.frames, _device(model)
-    apart = _steps(view.fps, config.rate_hz or model.config.rate_hz)
+    frames, device = config.frames or model.config.frames, _device_of(model)
+    apart = _frames_apart(view.fps, config.rate_hz or model.config.rate_hz)
     steps = (torch.arange(frames, device=device) - frames // 2) * apart
-    seen = torch.tensor(np.concatenate([view.keypoints, view.scores[..., None]], -1), dtype=torch.float32).to(device)
-    for start in range(0, len(middles), _batch(model, config)):
-        some = slice(start, start + _batch(model, config))
+    observed = torch.tensor(np.concatenate([view.keypoints, view.scores[..., None]], -1), dtype=torch.float32).to(
+        device
+    )
+    for start in range(0, len(middles), _batch_size(model, config)):
+        some = slice(start, start + _batch_size(model, config))
         at = torch.tensor(middles[some], device=device)[:, None] + steps
-        answer = _answer(_between(seen, at.clamp(0, len(seen) - 1)), view, model, config.flip)
-        yield some, answer[:, frames // 2].double().cpu().numpy()
+        prediction = _predict_windows(
+            _interpolate_frames(observed, at.clamp(0, len(observed) - 1)), view, model, config.flip
+        )
+        yield some, prediction[:, frames // 2].double().cpu().numpy()
 
 
-def _between(values: Tensor, at: Tensor) -> Tensor:
+def _interpolate_frames(values: Tensor, at: Tensor) -> Tensor:
     """Values (T, ...) read at frames (B, F), straight between neighbours: (B, F, ...)."""
     low = at.floor().long()
     part = (at - low).view(*at.shape, *[1] * (values.dim() - 1)).to(values.dtype)
@@ -288,72 +300,72 @@ def _between(values: Tensor, at: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _answer(seen: Tensor, view: _View, model: STCFormer, flip: bool) -> Tensor:
+def _predict_windows(observed: Tensor, view: _ViewClip, model: STCFormer, flip: bool) -> Tensor:
     """Joints (B, F, K, 3) in camera axes for windows (B, F, K, 3) of pixels and scores."""
-    keypoints, scores = seen[..., :2], seen[..., 2]
+    keypoints, scores = observed[..., :2], observed[..., 2]
     if model.config.view == "image":
         inputs = torch.cat([normalize_in_image(keypoints, *view.image_size), scores[..., None]], -1)
-        return _ask(inputs, model, flip)
-    k = torch.tensor(view.K, dtype=torch.float32, device=seen.device).expand(len(seen), 3, 3)
-    inputs, turn = normalize_along_ray(keypoints, scores, k[:, 0, 0], k[:, :2, 2])
-    return _ask(inputs, model, flip) @ turn
+        return _run_model(inputs, model, flip)
+    k = torch.tensor(view.K, dtype=torch.float32, device=observed.device).expand(len(observed), 3, 3)
+    inputs, rotation = normalize_along_ray(keypoints, scores, k[:, 0, 0], k[:, :2, 2])
+    return _run_model(inputs, model, flip) @ rotation
 
 
-def _ask(inputs: Tensor, model: STCFormer, flip: bool) -> Tensor:
+def _run_model(inputs: Tensor, model: STCFormer, flip: bool) -> Tensor:
     inputs = inputs[..., : model.config.channels].to(next(model.parameters()).dtype)
     landmarks = inputs.shape[2]  # without the virtual landmark of up
     return (flipped_mean(model, inputs) if flip else model(inputs))[:, :, :landmarks].float()
 
 
-def _windows_of(
+def _cut_windows(
     source: Shards, rows: Sequence[ClipEntry], count: int, frames: int, rate_hz: float
-) -> tuple[Tensor, tuple[About, ...]]:
+) -> tuple[Tensor, tuple[ClipInfo, ...]]:
     """Windows (count, frames, K, 3) around evenly spaced frames of the clips, turned to all sides, and of whom."""
     ends = np.cumsum([row.frames for row in rows])
-    bodies, abouts = [], []
+    bodies, infos = [], []
     for number, place in enumerate(((np.arange(count) + 0.5) / count * ends[-1]).astype(int)):
         chosen = int(np.searchsorted(ends, place, side="right"))
         row, middle = rows[chosen], int(place - ends[chosen]) + rows[chosen].frames
-        at = middle + (np.arange(frames) - frames // 2) * _steps(row.fps, rate_hz)
+        at = middle + (np.arange(frames) - frames // 2) * _frames_apart(row.fps, rate_hz)
         joints = np.asarray(source.joints[row.start : row.start + row.frames], float)
         cut = interpolate(joints, np.arange(float(row.frames)), np.clip(at, 0, row.frames - 1))
-        bodies.append(cut @ _about_z(number * _GOLDEN).T)
-        abouts.append(About(f"{row.name} {middle}", row.subject, row.action, rate_hz))
-    return torch.tensor(np.stack(bodies), dtype=torch.float32), tuple(abouts)
+        bodies.append(cut @ _rotation_about_z(number * _GOLDEN).T)
+        infos.append(ClipInfo(f"{row.name} {middle}", row.subject, row.action, rate_hz))
+    return torch.tensor(np.stack(bodies), dtype=torch.float32), tuple(infos)
 
 
-def _about_z(angle: float) -> Array:
+def _rotation_about_z(angle: float) -> Array:
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
-def _looked(bodies: Tensor, noise: NoiseConfig) -> Projections:
+def _project_views(bodies: Tensor, noise: NoiseConfig) -> Projections:
     """The same cameras in every run, whatever the noise."""
     with torch.random.fork_rng():
         torch.manual_seed(8)
         return project(bodies, CameraConfig(), noise)
 
 
-def _seen(
+def _predict_views(
     source: str,
     views: Projections,
     exact: Projections,
-    abouts: tuple[About, ...],
+    infos: tuple[ClipInfo, ...],
     model: STCFormer,
-    config: AskConfig,
+    config: PredictConfig,
     report: Report,
-) -> Answers:
+) -> Predictions:
     """The answers at every frame of windows of views; `exact` tells where the pelvis is."""
     count, frames, landmarks = views.scores.shape
-    estimates, size = [], _batch(model, config)
+    estimates, size = [], _batch_size(model, config)
     for start in range(0, count, size):
         some = slice(start, start + size)
         ones = torch.ones(len(views.scores[some]), device=views.scores.device)
-        inputs, turn = normalize_along_ray(
+        inputs, rotation = normalize_along_ray(
             views.keypoints[some], views.scores[some], ones, torch.zeros_like(ones).expand(2, -1).T
         )
         with torch.inference_mode():
-            estimates.append((_ask(inputs, model, config.flip) @ turn).cpu())
+            estimates.append((_run_model(inputs, model, config.flip) @ rotation).cpu())
         report(Progress(source, min(start + size, count) * frames, count * frames))
     estimate = torch.cat(estimates)
     rays = torch.nn.functional.pad(exact.keypoints[:, :, 0], (0, 1), value=1.0)
@@ -361,7 +373,7 @@ def _seen(
     def flat(values: Tensor, *shape: int) -> Array:
         return values.double().cpu().numpy().reshape(count * frames, *shape)
 
-    return Answers(
+    return Predictions(
         source,
         LAYOUTS[model.config.layout].names,
         flat(estimate - estimate[:, :, :1], landmarks, 3),
@@ -370,5 +382,5 @@ def _seen(
         flat(rays, 3),
         np.repeat(np.arange(count), frames),
         np.tile(np.arange(frames), count),
-        abouts,
+        infos,
     )

@@ -13,11 +13,14 @@ from pathlib import Path
 
 from stc_core.capture.config import CaptureConfig
 from stc_core.capture.detect.config import DetectConfig
-from stc_core.evaluation.cached_detections import detect_cached
-from stc_core.evaluation.end_to_end import COMMON, FEET, Points, figures, judge, markdown, mean_row, true_points, walk
-from stc_core.evaluation.ground_truth import all_known, mediapipe
-
-__all__ = ["COMMON", "FEET", "Points", "figures", "markdown", "true_points"]
+from stc_core.datasets.ground_truth import read_ground_truth_clips
+from stc_core.evaluation.cached_detections import detect_cached, detect_clip
+from stc_core.evaluation.end_to_end import (
+    average_rows,
+    capture_clip,
+    evaluate_capture,
+    format_table,
+)
 
 
 def main() -> None:
@@ -35,15 +38,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     flags = parser.parse_args()
     config = CaptureConfig(weights=flags.weights, quality=flags.quality, detect=DetectConfig(model=flags.model))
-    find = detect_cached if flags.cached else mediapipe
+    find = detect_cached if flags.cached else detect_clip
     folders = {
-        folder.name: {clip.name: judge(walk(clip, config, flags.true_focal, find)) for clip in all_known(folder)}
+        folder.name: {
+            clip.name: evaluate_capture(capture_clip(clip, config, flags.true_focal, find))
+            for clip in read_ground_truth_clips(folder)
+        }
         for folder in flags.clips
     }
     rows = {name: row for folder in folders.values() for name, row in folder.items()}
     for name, some in folders.items() if len(folders) > 1 else ():
-        print(f"## {name}\n\n{markdown(some)}\n")
-    print(markdown(rows))
+        print(f"## {name}\n\n{format_table(some)}\n")
+    print(format_table(rows))
     for name, row in rows.items():
         print(
             f"\n{name}: {row['frames']} frames, 2D {row['median_2d_px']:.1f} px, contacts F1 {row['contact_f1']:.2f}",
@@ -51,8 +57,8 @@ def main() -> None:
         )
     print()
     if flags.json:
-        means = {name: mean_row(some)["figures"] for name, some in folders.items()}
-        everything = {"clips": rows, "folders": means, "mean": mean_row(rows)["figures"]}
+        means = {name: average_rows(some)["figures"] for name, some in folders.items()}
+        everything = {"clips": rows, "folders": means, "mean": average_rows(rows)["figures"]}
         flags.json.write_text(json.dumps(everything, indent=1))
 
 

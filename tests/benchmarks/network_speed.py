@@ -27,7 +27,7 @@ from stc_core.capture.lift.config import LiftConfig
 from stc_core.capture.lift.lift import lift
 from stc_core.capture.pose import Pose2D
 from stc_core.datasets import dataset_plan, shard_writer
-from stc_core.evaluation.ground_truth import read_known
+from stc_core.datasets.ground_truth import read_ground_truth
 from stc_core.model.checkpoint import load_checkpoint
 from stc_core.model.stcformer import HEADS, CrissCross, Linear, STCFormer
 from stc_core.training.batches import BODY_NETWORK, BodySource, BodySourceConfig
@@ -127,7 +127,7 @@ def time_lifting(windows: int, frames: int, rounds: int) -> None:
 
 def measure_precision() -> None:
     """How far half precision moves the joints of the sample, whose landmarks are disturbed by 3 pixels."""
-    known, random = read_known(SAMPLE), np.random.default_rng(0)
+    known, random = read_ground_truth(SAMPLE), np.random.default_rng(0)
     pixels = known.camera.project(known.landmarks)
     keypoints, scores = pixels + random.normal(0.0, 3.0, pixels.shape), random.uniform(0.3, 1.0, pixels.shape[:2])
     width, height = (int(side) for side in known.camera.image_size)

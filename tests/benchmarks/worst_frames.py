@@ -21,10 +21,11 @@ from matplotlib.figure import Figure
 from stc_core.capture.config import CaptureConfig
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video
+from stc_core.datasets.ground_truth import GroundTruthClip, read_ground_truth_clips
 from stc_core.evaluation import metrics
-from stc_core.evaluation.end_to_end import COMMON, skeleton_points, walk
-from stc_core.evaluation.ground_truth import Array, Known, all_known
+from stc_core.evaluation.end_to_end import COMMON, capture_clip, skeleton_points
 from stc_core.geometry import alignment
+from stc_core.geometry.rotation import Array
 
 _SIDES = ("left", "right")
 BONES = tuple(
@@ -48,16 +49,16 @@ _MARGIN = 0.15
 class Failure:
     """A clip's worst frame. truth, ours (13, 3): metres, camera axes, pelvis of the truth at 0, ours aligned to it."""
 
-    clip: Known
+    clip: GroundTruthClip
     frame: int
     pa_mm: float
     truth: Array
     ours: Array
 
 
-def worst(clip: Known, config: CaptureConfig) -> Failure:
+def find_worst_frame(clip: GroundTruthClip, config: CaptureConfig) -> Failure:
     """The frame of a clip that is furthest off when aligned."""
-    estimate, truth = skeleton_points(walk(clip, config).motion).common, clip.rows(COMMON)
+    estimate, truth = skeleton_points(capture_clip(clip, config).motion).common, clip.rows(COMMON)
     errors = metrics.MM * metrics.p_mpjpe_each(estimate, truth)
     frame = int(errors.argmax())
     ours = alignment.align(estimate[frame], truth[frame]).apply(estimate[frame])
@@ -111,7 +112,9 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="the lifter's; those that came with STC Mocap where absent")
     parser.add_argument("--count", type=int, default=4, help="how many clips to show")
     flags = parser.parse_args()
-    found = [worst(clip, CaptureConfig(weights=flags.weights)) for clip in all_known(flags.clips)]
+    found = [
+        find_worst_frame(clip, CaptureConfig(weights=flags.weights)) for clip in read_ground_truth_clips(flags.clips)
+    ]
     draw(sorted(found, key=lambda failure: -failure.pa_mm)[: flags.count], flags.out)
 
 

@@ -17,8 +17,8 @@ from stc_core.capture.pipeline import capture, capture_takes
 from stc_core.capture.shots import ShotConfig
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video
+from stc_core.datasets.ground_truth import GroundTruthClip, read_ground_truth
 from stc_core.errors import UserError
-from stc_core.evaluation.ground_truth import Known, read_known
 from stc_core.evaluation.metrics import p_mpjpe
 from stc_core.events import Event, Note, Progress
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
@@ -37,21 +37,21 @@ def motion() -> Motion:
 
 
 @pytest.fixture(scope="module")
-def known() -> Known:
-    return read_known(SAMPLE.with_suffix(".npz"))
+def known() -> GroundTruthClip:
+    return read_ground_truth(SAMPLE.with_suffix(".npz"))
 
 
 def limbs(motion: Motion) -> NDArray[Any]:
     return motion.landmarks["landmarks_3d"][:, [motion.landmark_names.index(name) for name in LIMBS]]
 
 
-def test_the_limbs_are_where_they_were(motion: Motion, known: Known) -> None:
+def test_the_limbs_are_where_they_were(motion: Motion, known: GroundTruthClip) -> None:
     found, true = limbs(motion), known.rows(LIMBS)
     assert found.shape == true.shape
     assert p_mpjpe(found, true) < 0.085  # what MediaPipe's own 3D reaches on such clips
 
 
-def test_the_skeleton_lies_over_the_person_in_the_picture(motion: Motion, known: Known) -> None:
+def test_the_skeleton_lies_over_the_person_in_the_picture(motion: Motion, known: GroundTruthClip) -> None:
     assert motion.camera is not None
     seen = motion.camera.project(limbs(motion))
     true = known.camera.project(known.rows(LIMBS))

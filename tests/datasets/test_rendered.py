@@ -83,7 +83,7 @@ def test_damaged_clips_are_left_out_and_told(tmp_path: Path, monkeypatch) -> Non
     detect_perfectly(monkeypatch)
     known = truth()
     folder = sample(tmp_path / "clips", "a")
-    sample(folder, "short", landmarks=known["landmarks"][:100])
+    sample(folder, "short", landmarks=known["landmarks"][:100], contacts=None)
     sample(folder, "blind", K=None)
     sample(folder, "other", landmark_names=np.array([name.upper() for name in BODY27.names]))
     (sample(folder, "torn") / "torn.npz").write_bytes(b"PK\x03\x04 half")
@@ -93,7 +93,7 @@ def test_damaged_clips_are_left_out_and_told(tmp_path: Path, monkeypatch) -> Non
     assert [row.name for row in source.clips] == ["a"]
     for name, words in (
         ("blind", "blind.npz lacks 'K'"),
-        ("other", "other.npz is damaged"),
+        ("other", "other.npz lacks the landmark"),
         ("short", "its truth 100"),
         ("torn", "torn.npz is damaged"),
     ):

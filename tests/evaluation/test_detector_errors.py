@@ -8,20 +8,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stc_core.augment.detector_noise import CONSTANT_S, VISIBLE, DetectorErrors, load_errors
+from stc_core.augment.detector_noise import CONSTANT_S, LIMBS, VISIBLE, DetectorErrors, load_errors, parse_errors
 from stc_core.augment.occlusion import body_directions
 from stc_core.capture.layout import BODY27
-from stc_core.evaluation import detector_errors as noise
-from stc_core.evaluation.ground_truth import read_known
+from stc_core.datasets.ground_truth import read_ground_truth
+from stc_core.evaluation import detector_error_check, detector_error_fit, observed_clip
 
 from ..truth.test_sample import SAMPLE
 
 ANKLE, TWIN = (BODY27.index(f"{side}_ankle") for side in ("left", "right"))
 
 
-def bare(turn: float) -> noise.Observed:
+def bare(turn: float) -> observed_clip.ObservedClip:
     """The sample clip as a camera beside it sees it, without errors; nothing is detected yet."""
-    known = read_known(SAMPLE)
+    known = read_ground_truth(SAMPLE)
     joints = torch.tensor(known.rows(BODY27.names) @ known.camera.R.T + known.camera.t, dtype=torch.float32)
     middle, angle = joints[:, :1].mean(0, keepdim=True), torch.tensor(turn)
     c, s = angle.cos(), angle.sin()
@@ -29,7 +29,9 @@ def bare(turn: float) -> noise.Observed:
     joints = (joints - middle) @ about.T + middle
     nothing, found = torch.ones(joints.shape[:2]), torch.ones(len(joints), dtype=torch.bool)
     half = torch.tensor([5.0, 5.0])
-    return noise.Observed("sample", joints, joints[..., :2] / joints[..., 2:], nothing, found, half, known.fps)
+    return observed_clip.ObservedClip(
+        "sample", joints, joints[..., :2] / joints[..., 2:], nothing, found, half, known.fps
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def known_errors() -> DetectorErrors:
         bias=bias,
         lag_s=torch.full((27,), 0.02),
         contralateral_bias=torch.zeros(27),
-        times_s=torch.tensor(noise.TIMES_S),
+        times_s=torch.tensor(detector_error_fit.TIMES_S),
         time_fractions=shares.expand(4, -1),
         covariance_factor=torch.eye(27),
         spread=torch.full_like(shipped.spread, 0.02),
@@ -58,13 +60,15 @@ def known_errors() -> DetectorErrors:
 
 
 @pytest.fixture(scope="module")
-def refitted(known_errors: DetectorErrors) -> tuple[list[noise.Observed], DetectorErrors]:
-    drawn = [c for turn in range(6) for c in noise.drawn(bare(float(turn)), known_errors, 3, seed=turn)]
-    return drawn, noise.parse_errors(noise.fit(drawn) | {"detector": "made"})
+def refitted(known_errors: DetectorErrors) -> tuple[list[observed_clip.ObservedClip], DetectorErrors]:
+    drawn = [
+        c for turn in range(6) for c in detector_error_check.draw_errors(bare(float(turn)), known_errors, 3, seed=turn)
+    ]
+    return drawn, parse_errors(detector_error_fit.fit_detector_errors(drawn) | {"detector": "made"})
 
 
 def test_the_constant_part_is_found(
-    known_errors: DetectorErrors, refitted: tuple[list[noise.Observed], DetectorErrors]
+    known_errors: DetectorErrors, refitted: tuple[list[observed_clip.ObservedClip], DetectorErrors]
 ) -> None:
     clips, found = refitted
     along = body_directions(clips[0].joints)
@@ -73,7 +77,9 @@ def test_the_constant_part_is_found(
     assert found.lag_s[ANKLE] == pytest.approx(0.02, abs=0.008)
 
 
-def test_sizes_and_how_long_they_last_are_found(refitted: tuple[list[noise.Observed], DetectorErrors]) -> None:
+def test_sizes_and_how_long_they_last_are_found(
+    refitted: tuple[list[observed_clip.ObservedClip], DetectorErrors],
+) -> None:
     found = refitted[1]
     assert found.spread[VISIBLE, ANKLE, -1] == pytest.approx(0.02, rel=0.2)
     assert found.burst[ANKLE, -1] < 0.3 and found.level < 0.1 and found.growth_s < 0.03
@@ -83,27 +89,27 @@ def test_sizes_and_how_long_they_last_are_found(refitted: tuple[list[noise.Obser
     assert found.times_s[-1] == CONSTANT_S
 
 
-def test_what_is_found_draws_alike(refitted: tuple[list[noise.Observed], DetectorErrors]) -> None:
+def test_what_is_found_draws_alike(refitted: tuple[list[observed_clip.ObservedClip], DetectorErrors]) -> None:
     clips, found = refitted
-    true, made = noise.compare(clips[::3], found, times=3)
+    true, made = detector_error_check.compare(clips[::3], found, times=3)
     assert made["tail"][:4] == pytest.approx(true["tail"][:4], rel=0.12)
     assert made["median"][ANKLE] == pytest.approx(true["median"][ANKLE], rel=0.15)
 
 
 def test_exchanged_legs_are_told_and_left_out(known_errors: DetectorErrors) -> None:
-    clip = noise.drawn(bare(0.0), known_errors, 1, seed=1)[0]
+    clip = detector_error_check.draw_errors(bare(0.0), known_errors, 1, seed=1)[0]
     keypoints = clip.keypoints.clone()
-    legs = [BODY27.index(name) for name in noise.LIMBS["legs"]]
+    legs = [BODY27.index(name) for name in LIMBS["legs"]]
     keypoints[10:20, legs] = keypoints[10:20][:, [BODY27.mirror[k] for k in legs]]
     crossed = replace(clip, keypoints=keypoints)
     apart = (clip.exact[:, ANKLE] - clip.exact[:, TWIN]).norm(dim=-1) / clip.unit[:, ANKLE, 0] > 0.4
-    assert apart[10:20].any() and not noise.swapped(clip, "legs").any()
-    assert noise.swapped(crossed, "legs")[10:20][apart[10:20]].all()
-    assert not noise.swapped(crossed, "arms").any()
+    assert apart[10:20].any() and not observed_clip.find_swaps(clip, "legs").any()
+    assert observed_clip.find_swaps(crossed, "legs")[10:20][apart[10:20]].all()
+    assert not observed_clip.find_swaps(crossed, "arms").any()
 
 
 def test_a_mirrored_clip_errs_alike(known_errors: DetectorErrors) -> None:
-    clip = noise.drawn(bare(2.0), known_errors, 1, seed=2)[0]
+    clip = detector_error_check.draw_errors(bare(2.0), known_errors, 1, seed=2)[0]
     again = clip.mirror_landmarks()
     assert torch.allclose(again.offset[:, TWIN] * torch.tensor([-1.0, 1.0]), clip.offset[:, ANKLE], atol=1e-5)
-    assert torch.equal(again.states, clip.states[:, noise.MIRROR])
+    assert torch.equal(again.states, clip.states[:, observed_clip.MIRROR])

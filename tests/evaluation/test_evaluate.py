@@ -12,14 +12,12 @@ import torch
 
 from stc_core.capture.layout import BODY27, H36M17
 from stc_core.datasets import dataset_plan, h36m, mpi_inf_3dhp, shard_writer, shards
+from stc_core.datasets.ground_truth import read_ground_truth
 from stc_core.errors import UserError
-from stc_core.evaluation import aggregate as figures
-from stc_core.evaluation import evaluate
-from stc_core.evaluation import predict as answers
-from stc_core.evaluation.end_to_end import Walk
+from stc_core.evaluation import aggregate, evaluate, predict
+from stc_core.evaluation.end_to_end import CapturedClip
 from stc_core.evaluation.evaluate import EvaluateConfig
-from stc_core.evaluation.ground_truth import read_known
-from stc_core.evaluation.predict import About, Answers, AskConfig
+from stc_core.evaluation.predict import ClipInfo, PredictConfig, Predictions
 from stc_core.events import ignore
 from stc_core.geometry.rotation import from_axis_angle, to_matrix
 from stc_core.model.checkpoint import load_checkpoint, save_checkpoint
@@ -80,7 +78,7 @@ def test_windows_are_the_public_codes(tmp_path: Path, apart: int) -> None:
         points, windows = file["poses_2d"], file[f"test_f9_tds{apart}_2d"]
     source = views(tmp_path, view(points + 1.0))  # in a picture of 2 by 2 pixels only 1 is taken off
     model = Recorder(STCFormerConfig(width=16, blocks=1)).eval()
-    answers.centre(source, source.clips, model, AskConfig(9, 50.0 / apart, flip=False, batch=16), ignore)
+    predict.predict_centres(source, source.clips, model, PredictConfig(9, 50.0 / apart, flip=False, batch=16), ignore)
     np.testing.assert_allclose(torch.cat(model.fed).numpy(), windows, atol=1e-6)
 
 
@@ -169,7 +167,7 @@ def test_mpi_inf_3dhp_counts_valid_frames_and_fourteen_joints(tmp_path: Path, pu
     np.savez(tmp_path / "data_test_3dhp.npz", data=np.array(parts, object))
     (plan,) = mpi_inf_3dhp.plan_mpi_inf_3dhp(tmp_path)
     shard_writer.write_shards(tmp_path / "data" / plan.info.source, plan.info, plan.list_takes())
-    ask = AskConfig(9, 25.0, device="cpu")
+    ask = PredictConfig(9, 25.0, device="cpu")
     config = EvaluateConfig(tmp_path / "out", published, tmp_path / "data", ask=ask, plots=False)
     report = evaluate.evaluate(config, ignore)["sources"]["mpi_inf_3dhp_test"]
     (source,), model = shards.open_shards(tmp_path / "data"), load_checkpoint(published)
@@ -177,36 +175,36 @@ def test_mpi_inf_3dhp_counts_valid_frames_and_fourteen_joints(tmp_path: Path, pu
             for row in source.clips]  # fmt: skip
     assert report["mean"]["frames"] == 6 + 6 == len(np.concatenate(rows))
     assert report["mean"]["p1_mm"] == pytest.approx(np.concatenate(rows).mean(0)[0], abs=0.01)
-    counted = [H36M17.names[i] for i in figures.pck_joints(H36M17.names)]
+    counted = [H36M17.names[i] for i in aggregate.pck_joints(H36M17.names)]
     assert len(counted) == 14 and not {"pelvis", "spine", "nose"} & set(counted)
 
 
-def made(action: str, count: int, error_m: float, first: int = 0) -> tuple[About, np.ndarray, np.ndarray]:
+def made(action: str, count: int, error_m: float, first: int = 0) -> tuple[ClipInfo, np.ndarray, np.ndarray]:
     truth = in_room(1, count).astype(float)
     truth -= truth[:, :1]
     estimate = truth + [error_m, 0.0, 0.0]
-    return About(f"clip{first} 27", "s", action, 50.0), estimate, truth
+    return ClipInfo(f"clip{first} 27", "s", action, 50.0), estimate, truth
 
 
-def asked(*parts: tuple[About, np.ndarray, np.ndarray], frames: list[np.ndarray] | None = None) -> Answers:
+def asked(*parts: tuple[ClipInfo, np.ndarray, np.ndarray], frames: list[np.ndarray] | None = None) -> Predictions:
     estimate, truth = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
     clip = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
     frame = np.concatenate(frames or [np.arange(len(part[1])) for part in parts])
     scores = np.linspace(0, 1, truth[..., 0].size).reshape(truth.shape[:2])
     rays = np.tile([0.0, 0.0, 4.0], (len(truth), 1))
     about = tuple(part[0] for part in parts)
-    return Answers("made", H36M17.names, estimate, truth, scores, rays, clip, frame, about)
+    return Predictions("made", H36M17.names, estimate, truth, scores, rays, clip, frame, about)
 
 
 def test_clips_are_told_apart_only_where_nothing_else_tells_them_apart() -> None:
-    alike = figures.grouped(asked(made("", 30, 0.011), made("", 10, 0.033, first=1)), False)
+    alike = aggregate.group_errors(asked(made("", 30, 0.011), made("", 10, 0.033, first=1)), False)
     assert {name: round(row["p1_mm"]) for name, row in alike["clips"].items()} == {"clip0": 11, "clip1": 33}
-    assert not figures.grouped(asked(made("a", 30, 0.011), made("b", 10, 0.033)), False)["clips"]
+    assert not aggregate.group_errors(asked(made("a", 30, 0.011), made("b", 10, 0.033)), False)["clips"]
 
 
 def test_an_action_is_as_heavy_as_another_and_a_frame_as_another() -> None:
     mixed = asked(made("a", 30, 0.011), made("b", 10, 0.033))
-    of_actions, of_frames = (figures.grouped(mixed, flag) for flag in (True, False))
+    of_actions, of_frames = (aggregate.group_errors(mixed, flag) for flag in (True, False))
     assert of_actions["mean"]["p1_mm"] == pytest.approx(22.0) and of_frames["mean"]["p1_mm"] == pytest.approx(16.5)
     assert of_actions["frames"] == of_frames["frames"] and of_actions["actions"]["b"]["p1_mm"] == pytest.approx(33.0)
     assert of_actions["joints"]["head"] == pytest.approx(16.5)
@@ -221,9 +219,9 @@ def test_an_action_is_as_heavy_as_another_and_a_frame_as_another() -> None:
 
 def test_no_speed_is_measured_from_one_clip_to_the_next_nor_across_frames_not_scored() -> None:
     jumping = asked(made("a", 6, 0.0), made("a", 6, 0.5, first=1), frames=[np.arange(6), np.array([0, 1, 2, 5, 6, 7])])
-    found = figures.errors(jumping)
-    assert np.isnan(found.speed[[0, 6, 9]]).all() and np.isnan(found.pull[[0, 1, 6, 7, 9, 10]]).all()
-    assert np.isfinite(found.speed).sum() == 9 and np.nanmax(found.speed) == pytest.approx(0.0, abs=1e-9)
+    found = aggregate.measure_frame_errors(jumping)
+    assert np.isnan(found.velocity[[0, 6, 9]]).all() and np.isnan(found.acceleration[[0, 1, 6, 7, 9, 10]]).all()
+    assert np.isfinite(found.velocity).sum() == 9 and np.nanmax(found.velocity) == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.fixture
@@ -242,15 +240,15 @@ def walkers(tmp_path: Path) -> Path:
 
 def test_bodies_are_seen_from_everywhere_by_the_same_cameras_every_time(walkers: Path) -> None:
     (source,), model = shards.open_shards(walkers), STCFormer(RAY)
-    config = AskConfig(windows=24, device="cpu")
+    config = PredictConfig(windows=24, device="cpu")
     held_out = [row for row in source.clips if row.subject == "cmu_07"]
-    first, again = (answers.virtual(source, held_out, model, config, ignore) for _ in range(2))
+    first, again = (predict.predict_virtual(source, held_out, model, config, ignore) for _ in range(2))
     exact, noisy = first["exact"], first["noisy"]
     np.testing.assert_array_equal(exact.estimate, again["exact"].estimate)
     np.testing.assert_array_equal(exact.truth, noisy.truth)
     assert np.abs(exact.estimate - noisy.estimate).max() > 1e-4 and {a.subject for a in exact.clips} == {"cmu_07"}
     assert len(exact.clip) == 24 * 5 and np.abs(exact.truth[:, 0]).max() == 0.0
-    azimuths = figures.errors(exact).azimuth
+    azimuths = aggregate.measure_frame_errors(exact).azimuth
     assert np.histogram(azimuths, 6, (-180, 180))[0].min() > 0
     heads = np.linalg.norm(exact.truth[:, BODY27.index("thorax")], axis=-1)
     own = synthetic.body27(synthetic.walk(fps=30.0, seconds=2.0))
@@ -261,7 +259,9 @@ def test_bodies_are_seen_from_everywhere_by_the_same_cameras_every_time(walkers:
 def test_a_network_that_predicts_up_is_judged_by_its_joints(walkers: Path) -> None:
     (source,) = shards.open_shards(walkers)
     model = STCFormer(replace(RAY, up=True)).eval()
-    found = answers.virtual(source, source.clips, model, AskConfig(windows=2, device="cpu"), ignore)["exact"]
+    found = predict.predict_virtual(source, source.clips, model, PredictConfig(windows=2, device="cpu"), ignore)[
+        "exact"
+    ]
     assert found.estimate.shape == found.truth.shape == (10, 27, 3)
 
 
@@ -275,8 +275,8 @@ def test_the_truth_of_views_is_as_tall_as_the_network_answers(tmp_path: Path) ->
         pixels = joints[..., :2] / joints[..., 2:] * 1000.0 + 500.0
         clips.append(view(pixels, (1000, 1000), name=name, fps=30.0, joints=joints, K=k, valid=valid))
     source, model = views(tmp_path, *clips, layout=BODY27.name), STCFormer(RAY).eval()
-    for ask in (answers.blended, answers.centre):
-        found = ask(source, source.clips, model, AskConfig(device="cpu"), ignore)
+    for ask in (predict.predict_blended, predict.predict_centres):
+        found = ask(source, source.clips, model, PredictConfig(device="cpu"), ignore)
         small, tall = (found.truth[found.clip == number] for number in (0, 1))
         np.testing.assert_allclose(small, tall, atol=1e-5)
         assert len(small) == len(tall) == 20 and found.frame.min() == 10
@@ -290,8 +290,8 @@ def test_centre_and_blended_answers_come_from_the_same_network(tmp_path: Path) -
     source = views(tmp_path, view(points, (1000, 1000), fps=20.0, K=k), layout=BODY27.name)
     model = STCFormer(replace(RAY, body_height_m=0.0)).eval()
     middle, whole = (
-        ask(source, source.clips, model, AskConfig(device="cpu"), ignore).estimate[2]
-        for ask in (answers.centre, answers.blended)
+        ask(source, source.clips, model, PredictConfig(device="cpu"), ignore).estimate[2]
+        for ask in (predict.predict_centres, predict.predict_blended)
     )
     pelvis = (middle - whole)[1]
     assert np.linalg.norm(pelvis) > 1e-4
@@ -300,7 +300,7 @@ def test_centre_and_blended_answers_come_from_the_same_network(tmp_path: Path) -
 
 def test_the_whole_way_is_judged_in_each_ones_own_camera() -> None:
     """A motion that is the truth, its world turned: nothing is wrong with it."""
-    clip = read_known(Path(__file__).parents[1] / "truth" / "sample.npz")
+    clip = read_ground_truth(Path(__file__).parents[1] / "truth" / "sample.npz")
     frames, turn = len(clip.landmarks), to_matrix(from_axis_angle(np.array([0.0, 0.0, 1.0]), 0.7))
     camera = replace(clip.camera, R=clip.camera.R @ turn.T)
     motion = Motion(
@@ -315,9 +315,9 @@ def test_the_whole_way_is_judged_in_each_ones_own_camera() -> None:
         camera=camera,
     )
     own = clip.rows(BODY27.names) @ clip.camera.R.T + 0.1
-    found = answers.of_walks([Walk(clip, None, motion, own)])  # type: ignore[arg-type]
+    found = predict.collect_captures([CapturedClip(clip, None, motion, own)])  # type: ignore[arg-type]
     for name in ("clips", "clips MediaPipe"):
-        assert figures.grouped(found[name], False)["mean"]["p1_mm"] == pytest.approx(0.0, abs=1e-6)
+        assert aggregate.group_errors(found[name], False)["mean"]["p1_mm"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_what_cannot_be_judged_is_one_line(tmp_path: Path, walkers: Path, published: Path, monkeypatch) -> None:
@@ -331,7 +331,7 @@ def test_what_cannot_be_judged_is_one_line(tmp_path: Path, walkers: Path, publis
     with pytest.raises(UserError, match=r"no NAME\.mp4"):
         evaluate.evaluate(replace(config, data=None, clips=tmp_path), ignore)
     save_checkpoint(STCFormer(RAY), tmp_path / "ray.safetensors", {})
-    ours = replace(config, weights=tmp_path / "ray.safetensors", ask=AskConfig(windows=2, device="cpu"))
+    ours = replace(config, weights=tmp_path / "ray.safetensors", ask=PredictConfig(windows=2, device="cpu"))
     with pytest.raises(UserError, match="nobody of S9"):
         evaluate.evaluate(replace(ours, subjects=("S9",)), ignore)
     notes: list = []

@@ -10,9 +10,9 @@ import pytest
 
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.pose import Landmarks
+from stc_core.datasets.ground_truth import GroundTruthClip, read_ground_truth
 from stc_core.evaluation import cached_detections, network_only
 from stc_core.evaluation.end_to_end import COMMON
-from stc_core.evaluation.ground_truth import Known, read_known
 from stc_core.geometry.rotation import from_axis_angle, to_matrix
 from stc_core.motion.motion import Camera
 
@@ -20,11 +20,11 @@ SAMPLE = Path(__file__).parents[1] / "truth" / "sample.npz"
 
 
 @pytest.fixture(scope="module")
-def sample() -> Known:
-    return read_known(SAMPLE)
+def sample() -> GroundTruthClip:
+    return read_ground_truth(SAMPLE)
 
 
-def see(clip: Known) -> np.ndarray:
+def see(clip: GroundTruthClip) -> np.ndarray:
     """The 13 joints in camera axes, pelvis at 0."""
     joints = clip.rows(COMMON) @ clip.camera.R.T + clip.camera.t
     return joints - joints[:, :1]
@@ -50,11 +50,11 @@ def test_a_body_that_leans_towards_the_camera_has_that_lean(sample, degrees):
 def test_the_body_is_set_upright_by_the_predicted_up(sample):
     true_up = sample.camera.R @ [0.0, 0.0, 1.0]
     rotation = to_matrix(from_axis_angle(np.cross(true_up, [0.0, 0.0, -1.0]), np.radians(8.0)))
-    leaning, up = see(sample) @ rotation.T, np.tile(rotation @ true_up, (len(sample.landmarks), 1))
+    leaning, up = see(sample) @ rotation.T, rotation @ true_up
     errors = network_only.measure_errors(leaning, sample, predicted_up=up)
     assert errors.up_deg == pytest.approx(8.0, abs=1e-3) and errors.tilt_deg == pytest.approx(8.0, abs=1e-3)
     assert errors.upright_tilt_deg == pytest.approx(0.0, abs=1e-3)  # body and up lean alike
-    errors = network_only.measure_errors(leaning, sample, predicted_up=np.tile(true_up, (len(up), 1)))
+    errors = network_only.measure_errors(leaning, sample, predicted_up=true_up)
     assert errors.up_deg == pytest.approx(0.0, abs=1e-3) and errors.upright_tilt_deg == pytest.approx(8.0, abs=1e-3)
     errors = network_only.measure_errors(leaning, sample)
     assert errors.up_deg is None and errors.upright_tilt_deg is None
@@ -73,18 +73,30 @@ def stand(frames: int, knee_deg: float) -> np.ndarray:
     return np.tile([at[name] for name in COMMON], (frames, 1, 1))
 
 
+def standing_clip(knee_deg: float, camera: Camera) -> GroundTruthClip:
+    return GroundTruthClip(
+        name="stands",
+        video=Path("stands.mp4"),
+        landmark_names=COMMON,
+        landmarks=stand(4, knee_deg),
+        camera=camera,
+        contacts=np.ones((4, 2), bool),
+        fps=30.0,
+    )
+
+
 @pytest.mark.parametrize(("eye_y", "from_front"), [(-4.0, True), (4.0, False)])
 def test_straight_knees_that_are_predicted_bent_are_told_by_how_much(eye_y, from_front):
     forward = -np.sign(eye_y)
     turn = np.array([[forward, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, forward, 0.0]])
     camera = Camera(K=np.diag([500.0, 500.0, 1.0]), R=turn, t=-turn @ [0.0, eye_y, 1.0], image_size=(640, 480))
-    clip = Known("stands", Path("stands.mp4"), COMMON, stand(4, 5.0), camera, np.ones((4, 2), bool), 30.0)
+    clip = standing_clip(5.0, camera)
     estimate = stand(4, 25.0) @ turn.T + camera.t
     errors = network_only.measure_errors(estimate - estimate[:, :1], clip)
     assert errors.straight_knee_all_deg == pytest.approx(20.0) and errors.knee_deg == pytest.approx(20.0)
     assert errors.straight_elbow_all_deg == pytest.approx(0.0, abs=1e-3)
     assert (errors.straight_knee_deg is not None) == from_front
-    bent = Known("bent", Path("bent.mp4"), COMMON, stand(4, 40.0), camera, np.ones((4, 2), bool), 30.0)
+    bent = standing_clip(40.0, camera)
     assert network_only.measure_errors(estimate - estimate[:, :1], bent).straight_knee_all_deg is None
 
 
@@ -117,8 +129,8 @@ def test_a_video_is_detected_once_for_each_setting_and_again_when_it_changes(tmp
             timestamps=np.arange(3) / 30.0,
         )
 
-    monkeypatch.setattr(cached_detections, "mediapipe", find)
-    clip, cache = read_known(tmp_path / "clip.npz"), tmp_path / "cache"
+    monkeypatch.setattr(cached_detections, "detect_clip", find)
+    clip, cache = read_ground_truth(tmp_path / "clip.npz"), tmp_path / "cache"
 
     def see_first(config: DetectConfig) -> float:
         return float(cached_detections.detect_cached(clip, config, cache).image[0, 0, 0])

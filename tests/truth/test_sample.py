@@ -11,20 +11,27 @@ import pytest
 
 from stc_core.capture.config import CaptureConfig
 from stc_core.capture.layout import BODY27
-from stc_core.evaluation.ground_truth import read_known
+from stc_core.datasets.ground_truth import read_ground_truth
+from stc_core.evaluation.end_to_end import (
+    COMMON,
+    FEET,
+    EvaluatedPoints,
+    format_table,
+    measure_errors,
+    true_points,
+)
 from stc_core.geometry import rotation
 from stc_core.motion.quality import foot_slide
 
-from ..benchmarks import worst_frames as failures
-from ..benchmarks.accuracy_table import COMMON, FEET, Points, figures, markdown, true_points
-from ..benchmarks.ground_truth import pose_transfer as acting
+from ..benchmarks import worst_frames
+from ..benchmarks.ground_truth import pose_transfer
 
 SAMPLE = Path(__file__).with_name("sample.npz")
 
 
 @pytest.fixture(scope="module")
 def sample():
-    return read_known(SAMPLE)
+    return read_ground_truth(SAMPLE)
 
 
 def test_the_person_is_in_the_picture_all_the_time(sample):
@@ -47,20 +54,20 @@ def test_bones_keep_their_length(sample):
 
 
 def test_the_truth_has_no_error_and_a_leaning_copy_has_the_lean(sample):
-    none = figures(true_points(sample), sample)
+    none = measure_errors(true_points(sample), sample)
     assert max(none.pa_mm, none.clip_mm, none.angle_deg, none.tilt_deg, none.path_mm) < 1e-3
     lean = rotation.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.radians(10.0))
     points = true_points(sample)
-    leaning = figures(Points(rotation.rotate(lean, points.common), points.feet, points.up), sample)
+    leaning = measure_errors(EvaluatedPoints(rotation.rotate(lean, points.common), points.feet, points.up), sample)
     assert leaning.tilt_deg == pytest.approx(10.0, abs=0.01) and leaning.clip_mm < 1e-3
     assert len(COMMON) == 13
 
 
 def test_the_table_has_a_line_for_each_and_a_dash_where_there_is_nothing(sample):
-    ours = asdict(figures(true_points(sample), sample))
+    ours = asdict(measure_errors(true_points(sample), sample))
     rows = {"turn": {"figures": dict.fromkeys(("ours", "ours, skeleton", "truth"), ours)}}
     rows["turn"]["figures"]["MediaPipe"] = ours | {"path_mm": None, "path_percent": None}
-    lines = markdown(rows).splitlines()
+    lines = format_table(rows).splitlines()
     assert len(lines) == 2 + 3 + 3 and len({line.count("|") for line in lines}) == 1
     assert "| 0.0 % |" in lines[2] and "| – |" in lines[4]
 
@@ -75,16 +82,16 @@ def test_planting_levels_a_sloping_floor_and_stops_creeping_feet():
         ahead = np.cumsum(np.where(stands[:, foot], 0.0, 1.5)) / fps
         feet[:, foot, :, 0] = (ahead + 0.05 * t)[:, None]
         feet[:, foot, :, 2] = (0.02 * t + np.where(stands[:, foot], 0.0, 0.15))[:, None]
-    planted = feet + acting.planting(feet[..., 2].min(-1), feet, fps)[:, None, None]
+    planted = feet + pose_transfer.planting(feet[..., 2].min(-1), feet, fps)[:, None, None]
     middle = stands & (abs(t % 1 - 0.5) < 0.25)[:, None]
     assert abs(planted[..., 2][middle]).max() < 0.01
     assert foot_slide(planted, middle) < 0.3 * foot_slide(feet, middle)
 
 
 def test_the_worst_frame_is_shown_beside_its_truth(tmp_path):
-    failure = failures.worst(read_known(SAMPLE), CaptureConfig())
+    failure = worst_frames.find_worst_frame(read_ground_truth(SAMPLE), CaptureConfig())
     found = np.linalg.norm(failure.ours - failure.truth, axis=-1).mean() * 1000.0
     assert found == pytest.approx(failure.pa_mm) and 30.0 < failure.pa_mm < 200.0
-    failures.draw([failure], tmp_path / "worst.png")
+    worst_frames.draw([failure], tmp_path / "worst.png")
     picture = cv2.imread(str(tmp_path / "worst.png"))
     assert picture.shape[1] == 750 and (picture < 60).all(-1).any()  # the truth's black lines

@@ -1,0 +1,107 @@
+"""A clip of known truth beside what MediaPipe detected in it, with errors measured in torsos.
+
+An error in torsos is the offset in the picture over how long the true torso would be there if it lay across the view.
+What was detected is kept beside each clip as NAME.full.found, so that a second run need not detect again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..augment.detector_noise import HIDDEN, LIMBS, OUTSIDE, VISIBLE
+from ..augment.occlusion import find_self_occlusion, torso_length
+from ..capture.detect.config import DetectConfig
+from ..capture.landmark_map import landmark_weights, map_landmarks
+from ..capture.layout import BODY27
+from ..capture.pose import Landmarks
+from ..datasets.ground_truth import GroundTruthClip
+from .cached_detections import detect_clip
+
+NAMES = BODY27.names
+MIRROR = list(BODY27.mirror)
+SWAP_RATIO, SWAP_MIN_TORSOS = 0.5, 0.15
+
+
+@dataclass(frozen=True)
+class ObservedClip:
+    """A clip as it was and as it was detected, T frames. joints (T, 27, 3): camera axes. keypoints (T, 27, 2): focal
+    lengths from the centre. visibility (T, 27), found (T,). half (2,): half the picture in focal lengths."""
+
+    name: str
+    joints: Tensor
+    keypoints: Tensor
+    visibility: Tensor
+    found: Tensor
+    half: Tensor
+    fps: float
+
+    def mirror_landmarks(self) -> ObservedClip:
+        joints, keypoints = self.joints[:, MIRROR].clone(), self.keypoints[:, MIRROR].clone()
+        joints[..., 0] *= -1.0
+        keypoints[..., 0] *= -1.0
+        return replace(self, joints=joints, keypoints=keypoints, visibility=self.visibility[:, MIRROR])
+
+    @property
+    def exact(self) -> Tensor:
+        return self.joints[..., :2] / self.joints[..., 2:]
+
+    @property
+    def unit(self) -> Tensor:
+        """How long a torso is in the picture at each landmark (T, 27, 1), focal lengths."""
+        return torso_length(self.joints)[:, None, None] / self.joints[..., 2:]
+
+    @property
+    def offset(self) -> Tensor:
+        """The error (T, 27, 2) in torsos."""
+        return (self.keypoints - self.exact) / self.unit
+
+    @property
+    def velocity(self) -> Tensor:
+        """In the picture (T, 27, 2), torsos a second."""
+        return torch.gradient(self.exact, dim=0)[0] * self.fps / self.unit
+
+    @property
+    def speed(self) -> Tensor:
+        return self.velocity.norm(dim=-1)
+
+    @property
+    def states(self) -> Tensor:
+        states = torch.where(find_self_occlusion(self.joints), HIDDEN, VISIBLE)
+        return states.masked_fill((self.exact.abs() > self.half).any(-1), OUTSIDE)
+
+
+def observe_clip(clip: GroundTruthClip, config: DetectConfig) -> ObservedClip:
+    found = _detect_or_load(clip, config)
+    weights = landmark_weights(BODY27)
+    pose = map_landmarks(found, clip.camera.image_size, clip.fps, BODY27)
+    visibility = np.where(weights[None] != 0.0, found.visibility[:, None], 1.0).min(-1)
+    centre, focal = clip.camera.K[:2, 2], clip.camera.K[0, 0]
+    joints = clip.rows(NAMES) @ clip.camera.R.T + clip.camera.t
+    tensors = [torch.tensor(v, dtype=torch.float32) for v in (joints, (pose.keypoints - centre) / focal, visibility)]
+    half = torch.tensor(np.array(clip.camera.image_size) / 2.0 / focal, dtype=torch.float32)
+    return ObservedClip(clip.name, tensors[0], tensors[1], tensors[2], torch.tensor(found.found), half, clip.fps)
+
+
+def _detect_or_load(clip: GroundTruthClip, config: DetectConfig) -> Landmarks:
+    """What MediaPipe finds, from the file of an earlier run where it is newer than the video."""
+    kept = clip.video.with_suffix(f".{config.network}.found")
+    if kept.exists() and kept.stat().st_mtime > clip.video.stat().st_mtime:
+        with np.load(kept, allow_pickle=False) as file:
+            return Landmarks(**{field.name: file[field.name] for field in fields(Landmarks)})
+    found = detect_clip(clip, config)
+    with open(kept, "wb") as file:
+        np.savez_compressed(file, **{field.name: getattr(found, field.name) for field in fields(Landmarks)})
+    return found
+
+
+def find_swaps(clip: ObservedClip, limb: str) -> Tensor:
+    """Frames (T,) whose limb (one of LIMBS) lies much nearer to the truth with left and right exchanged."""
+    picked = [NAMES.index(name) for name in LIMBS[limb]]
+    twins = [MIRROR[k] for k in picked]
+    given = clip.offset[:, picked].norm(dim=-1).mean(-1)
+    crossed = ((clip.keypoints[:, twins] - clip.exact[:, picked]) / clip.unit[:, picked]).norm(dim=-1).mean(-1)
+    return clip.found & (crossed < SWAP_RATIO * given) & (given > SWAP_MIN_TORSOS)
