@@ -24,6 +24,7 @@ STARTS, RAISED = "", "raised"
 """lines that are no events: a worker begins with a clip; it raised, and lives"""
 _POLL_S = 0.25
 _STOP_S = 5.0
+_FLUSH_S = 0.1  # Dask sends events in batches: a clip that crashes this process next must not take them along
 
 _lock = threading.Lock()
 _running: set[str] = set()
@@ -60,6 +61,7 @@ def convert_task(plain: dict[str, Any], make: Make, run: str, probe: str, versio
             record = store_of(task).convert(task, make, lambda event: send(to_line(event)))
         except Exception:
             send(RAISED)  # the worker lives: what it dies of later is not this clip
+            time.sleep(_FLUSH_S)
             raise
     done = Done({key: result.path for key, result in record.results.items()})
     return to_line(done if record.state == "done" else Failed(record.error))
