@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ..capture.layout import BODY27
+from ..geometry.alignment import nearest_rotation
+from ..geometry.intervals import find_runs, interpolate_columns
 from ..geometry.rotation import Array, normalise
 from .landmark_clip import LandmarkClip, Mask, split_at_glitches
 from .landmark_placement import Points, perpendicular, stack_axes
@@ -67,11 +69,11 @@ def read_accad_markers(path: Path) -> Iterator[LandmarkClip]:
     takes: dict[str, list[tuple[str, float, Markers, Mask]]] = {}
     for number, (name, subject, fps) in enumerate(zip(file.clip, file.subject, file.fps, strict=True)):
         if subject in _ACCAD_SUBJECTS:
-            at, seen = file.points(number)
+            at, observed = file.points(number)
             for cluster, longest_s in _CLUSTERS:
                 if set(cluster) <= set(at):
-                    _fill_rigid_cluster(at, seen, cluster, longest_s * fps)
-            known = {mark: np.where(seen[own][:, None], at[own], 0.0) for mark, own in _ACCAD_MARKERS.items()}
+                    _fill_rigid_cluster(at, observed, cluster, longest_s * fps)
+            known = {mark: np.where(observed[own][:, None], at[own], 0.0) for mark, own in _ACCAD_MARKERS.items()}
             filled, sound = fill_marker_gaps(known, round(LONGEST_GAP_S * fps))
             if sound.any():
                 takes.setdefault(_ACCAD_SUBJECTS[subject], []).append((name, fps, filled, sound))
@@ -93,56 +95,53 @@ def _accad_action(name: str) -> str:
     return "_".join(word for word in words if not word.startswith(("female", "male")))
 
 
-def _fill_rigid_cluster(at: Points, seen: dict[str, Mask], cluster: tuple[str, ...], longest: float) -> None:
-    """Fill the gaps of markers in place where three others of a rigid cluster are seen.
+def _fill_rigid_cluster(at: Points, observed: dict[str, Mask], cluster: tuple[str, ...], longest: float) -> None:
+    """Fill the gaps of markers in place where three others of a rigid cluster are observed.
 
     The marker's place among the others is interpolated between the ends of the gap, and held beyond the first and the
     last. longest: frames a gap may have.
     """
-    places, known = np.stack([at[name] for name in cluster], 1), np.stack([seen[name] for name in cluster], 1)
+    positions, known = np.stack([at[name] for name in cluster], 1), np.stack([observed[name] for name in cluster], 1)
     whole = np.flatnonzero(known.all(1))
     if not len(whole):
         return
-    shape = _estimate_cluster_shape(places[whole])
+    shape = _estimate_cluster_shape(positions[whole])
     fit = known.sum(1) >= 3
-    turns, middles = _fit_cluster(shape, places, known)
+    rotations, middles = _fit_cluster(shape, positions, known)
     for index, name in enumerate(cluster):
-        gaps = np.flatnonzero(np.diff(np.concatenate([[0], ~known[:, index], [0]]))).reshape(-1, 2)
-        missing = np.zeros(len(places), bool)
-        for begin, end in gaps:
+        missing = np.zeros(len(positions), bool)
+        for begin, end in find_runs(~known[:, index]):
             missing[begin:end] = end - begin <= longest
         wanted = missing & fit
         steady = np.flatnonzero(known[:, index] & fit)
         if not wanted.any() or not len(steady):
             continue
-        own = np.einsum("tji,tj->ti", turns[steady], places[steady, index] - middles[steady])
-        moved = np.stack([np.interp(np.flatnonzero(wanted), steady, own[:, i]) for i in range(3)], -1)
+        own = np.einsum("tji,tj->ti", rotations[steady], positions[steady, index] - middles[steady])
+        moved = interpolate_columns(own, steady.astype(float), np.flatnonzero(wanted).astype(float))
         at[name] = at[name].copy()
-        at[name][wanted] = middles[wanted] + np.einsum("tij,tj->ti", turns[wanted], moved)
-        seen[name] = seen[name] | wanted
+        at[name][wanted] = middles[wanted] + np.einsum("tij,tj->ti", rotations[wanted], moved)
+        observed[name] = observed[name] | wanted
 
 
-def _estimate_cluster_shape(places: Array) -> Array:
-    """A cluster's usual shape (M, 3), from places (T, M, 3)."""
-    shape = places[0] - places[0].mean(0)
+def _estimate_cluster_shape(positions: Array) -> Array:
+    """A cluster's usual shape (M, 3), from positions (T, M, 3)."""
+    shape = positions[0] - positions[0].mean(0)
     for _ in range(3):
-        turns, middles = _fit_cluster(shape, places, np.ones(places.shape[:2], bool))
-        shape = np.median(np.einsum("tji,tmj->tmi", turns, places - middles[:, None]), 0)
+        rotations, middles = _fit_cluster(shape, positions, np.ones(positions.shape[:2], bool))
+        shape = np.median(np.einsum("tji,tmj->tmi", rotations, positions - middles[:, None]), 0)
     return shape
 
 
-def _fit_cluster(shape: Array, places: Array, known: Mask) -> tuple[Array, Array]:
-    """The turns (T, 3, 3) and the origins (T, 3) that bring a shape (M, 3) onto known (T, M) places (T, M, 3).
+def _fit_cluster(shape: Array, positions: Array, known: Mask) -> tuple[Array, Array]:
+    """The rotations (T, 3, 3) and the origins (T, 3) that bring a shape (M, 3) onto known (T, M) positions (T, M, 3).
 
     Kabsch 1976.
     """
     weights = known / np.maximum(known.sum(1, keepdims=True), 1)
-    centre, own = np.einsum("tm,tmi->ti", weights, places), weights @ shape
-    inertia = np.einsum("tm,tmi,tmj->tij", weights, places - centre[:, None], shape - own[:, None])
-    u, _, vt = np.linalg.svd(inertia)
-    u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    turns = u @ vt
-    return turns, centre - np.einsum("tij,tj->ti", turns, own)
+    centre, own = np.einsum("tm,tmi->ti", weights, positions), weights @ shape
+    inertia = np.einsum("tm,tmi,tmj->tij", weights, positions - centre[:, None], shape - own[:, None])
+    rotations, _ = nearest_rotation(inertia)
+    return rotations, centre - np.einsum("tij,tj->ti", rotations, own)
 
 
 @dataclass(frozen=True)
@@ -197,8 +196,8 @@ def _fit_marker_positions(at: Markers) -> MarkerFit:
             bent = np.arccos(np.clip(np.percentile(cosine, 100.0 - _STRAIGHT_PERCENT), -1.0, 1.0))
             surplus = bent - np.radians(_STRAIGHT_DEG[joint])
             inward[f"{side}{joint}"] = float(np.clip(surplus / (1.0 / lengths[side]).sum(), 0.0, _MOST_INWARD_M[joint]))
-        share = np.mean([upper_m / (upper_m + lower_m) for upper_m, lower_m in lengths.values()])
-        along |= {f"{side}{joint}": float(share * both.sum() - both[0]) for side, both in lengths.items()}
+        fraction = np.mean([upper_m / (upper_m + lower_m) for upper_m, lower_m in lengths.values()])
+        along |= {f"{side}{joint}": float(fraction * both.sum() - both[0]) for side, both in lengths.items()}
     return replace(still, along=along, inward=inward)
 
 

@@ -26,7 +26,8 @@ _REMEDY = "Choose whole ASF and AMC files, or fetch them again."
 
 @dataclass
 class _AsfBone:
-    """direction (3,) unit and length; axis (3,) radians and its order: the joint's own axes; dof: what turns it."""
+    """direction (3,) unit and length; axis (3,) radians and its order: the joint's own axes; dof: its degrees of
+    freedom, the axes that it rotates about or moves along."""
 
     direction: Array = field(default_factory=lambda: np.zeros(3))
     length: float = 0.0
@@ -127,7 +128,7 @@ def _read_frames(lines: list[list[str]]) -> dict[str, Array]:
 
 
 def _motion(bones: dict[str, _AsfBone], parents: dict[str, str], frames: dict[str, Array]) -> Motion:
-    """In ASF a bone's turn is given in its own axes C: its joint turns by C m C^-1; children begin at its end."""
+    """In ASF a bone's rotation is given in its own axes C: its joint rotates by C m C^-1; children begin at its end."""
     names = _parents_first(parents)
     joints = {name: index for index, name in enumerate(names)}
     count = len(next(iter(frames.values())))
@@ -150,11 +151,11 @@ def _motion(bones: dict[str, _AsfBone], parents: dict[str, str], frames: dict[st
         offsets=from_y_up(offsets),
         tips=from_y_up(np.where(leaves, ends, 0.0)),
     )
-    turns = rotation.unroll(rotation.normalise(rotation_from_y_up(q)))
+    rotations = rotation.unroll(rotation.normalise(rotation_from_y_up(q)))
     return Motion(
         skeleton=skeleton,
         t_world_root=from_y_up(t_root),
-        q_parent_joint=turns,
+        q_parent_joint=rotations,
         contacts=np.zeros((count, 2), bool),
         scores=np.ones(q.shape[:2]),
         fps=FPS,
@@ -176,7 +177,7 @@ def _end(bone: _AsfBone) -> Array:
 
 
 def _dof_turn(dof: tuple[str, ...], values: Array) -> Array:
-    """Turns (T, 4): the first listed axis turns first, about fixed axes."""
+    """Rotations (T, 4) about fixed axes, the first listed axis first."""
     q = np.tile(rotation.IDENTITY, (len(values), 1))
     for column, axis in enumerate(dof):
         if axis in ("rx", "ry", "rz"):

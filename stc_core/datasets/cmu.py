@@ -129,7 +129,7 @@ def read_cmu_85_131_135(path: Path) -> Iterator[LandmarkClip]:
 
 
 def _estimate_t_pose(motion: Motion, path: Path) -> Array:
-    """The turns (J, 4) a figure of unknown rest would have in a T-pose facing -y, from how it moves.
+    """Estimate the rotations (J, 4) that a figure of unknown rest has in a T-pose facing -y, from how it moves.
 
     Trunk, head and legs: from the frame in which it stands tallest. Hands: they continue the forearm, and their thumb
     points, on average, to where the elbow bends.

@@ -111,7 +111,7 @@ def _read_expmap_skeleton(folder: Path) -> _ExpmapSkeleton:
 
 
 def _read_expmap(path: Path, tree: _ExpmapSkeleton) -> Motion:
-    """The files turn row vectors (v' = v R), so each exponential map is the inverse of our turn."""
+    """The files rotate row vectors (v' = v R), so each exponential map is the inverse of our rotation."""
     try:
         values = np.loadtxt(path, delimiter=",", ndmin=2)
     except ValueError:

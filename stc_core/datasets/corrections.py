@@ -6,10 +6,10 @@ recording begins, in seconds of the video}. 2D and scores come from the capture,
 the capture's camera, brought together by time.
 
 From the correction's joints come hips, knees, ankles, shoulders, elbows, wrists, and the middles of hips and shoulders.
-What is no joint stands rigidly on one, where the capture saw it (the median over its sure frames): heels on the ankles,
-big toes on the toes, knuckles on the hands, ears, nose and crown on the head, the spine's middle on the chest. A frame
-is left out where the person was hardly seen, where there is no correction, and where the correction lies too far from
-the picture to be of the same moment. Knows these files; not how the network learns from them.
+What is no joint is attached rigidly to one, where the capture saw it (the median over its confident frames): heels to
+the ankles, big toes to the toes, knuckles to the hands, ears, nose and crown to the head, the spine's middle to the
+chest. A frame is left out where the person was hardly observed, where there is no correction, and where the correction
+lies too far from the picture to be of the same moment. Knows these files; not how the network learns from them.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class CorrectionsConfig:
     """When a frame is used."""
 
     least_score: float = 0.3  # mean of the main joints'
-    farthest: float = 0.25  # of the correction from the picture, torsos, the median of the joints that were surely seen
+    farthest: float = 0.25  # of the correction from the picture, torsos, the median of the confident joints
 
 
 def prepare_corrections(folder: Path, out: Path, report: Report) -> None:
@@ -68,7 +68,7 @@ def prepare_corrections(folder: Path, out: Path, report: Report) -> None:
 
 
 def plan_corrections(folder: Path, config: CorrectionsConfig | None = None) -> list[DatasetPlan]:
-    """The corrections of a folder as one source; what cannot be used is left out and told."""
+    """The corrections of a folder as one source; what cannot be used is left out with a note."""
     config = config or CorrectionsConfig()
     names = sorted(path.parent for path in folder.glob(f"*/{CAPTURE}"))
     if not names:
@@ -83,7 +83,7 @@ def plan_corrections(folder: Path, config: CorrectionsConfig | None = None) -> l
 
 @dataclass(frozen=True)
 class _Capture:
-    """A capture's camera and what was seen: keypoints (T, 27, 2), scores (T, 27), points (T, 27, 3) in camera axes."""
+    """A capture's camera and observations: keypoints (T, 27, 2), scores (T, 27), points (T, 27, 3) in camera axes."""
 
     camera: Camera
     keypoints: Array
@@ -94,19 +94,21 @@ class _Capture:
 
 def _read_take(folder: Path, config: CorrectionsConfig) -> TakeClips:
     capture = load_motion(folder / CAPTURE)
-    seen = _read_capture(capture, folder / CAPTURE)
+    observed = _read_capture(capture, folder / CAPTURE)
     notes: tuple[str, ...] = ()
     if (folder / CORRECTED).is_file():
         corrected = load_motion(folder / CORRECTED)
-        joints, there = _resample_at(_world_landmarks(capture, corrected, folder / CORRECTED), corrected, seen.times)
-        joints = joints @ seen.camera.R.T + seen.camera.t
+        joints, there = _resample_at(
+            _world_landmarks(capture, corrected, folder / CORRECTED), corrected, observed.times
+        )
+        joints = joints @ observed.camera.R.T + observed.camera.t
     elif (folder / OPTICAL).is_file():
-        joints, there, notes = _read_optical(folder, seen)
+        joints, there, notes = _read_optical(folder, observed)
     elif (folder / OPTICAL).with_suffix(".fbx").is_file():
         raise UserError(f"{folder} holds its recording as FBX.", f"Export it from Blender as {OPTICAL}.")
     else:
         raise UserError(f"{folder} holds neither {CORRECTED} nor {OPTICAL}.", "Save the correction again.")
-    return _select_frames(folder.name, capture.fps, seen, joints, there, notes, config)
+    return _select_frames(folder.name, capture.fps, observed, joints, there, notes, config)
 
 
 def _read_capture(capture: Motion, path: Path) -> _Capture:
@@ -131,12 +133,12 @@ def _world_landmarks(capture: Motion, corrected: Motion, path: Path) -> Array:
     own, carried = _name_both_sides(_JOINTS), _name_both_sides(_ATTACHED) | _ATTACHED_MIDLINE
     if missing := (set(carried.values()) | set(own.values())) - (set(names) & set(capture.skeleton.joint_names)):
         raise UserError(f"{path} lacks the joint {min(missing)}.", "Save the correction again.")
-    places, turns = forward_kinematics(corrected.skeleton, corrected.t_world_root, corrected.q_parent_joint)
+    positions, rotations = forward_kinematics(corrected.skeleton, corrected.t_world_root, corrected.q_parent_joint)
     offsets = _median_offsets(capture, carried)
-    at = {mark: places[:, names.index(joint)] for mark, joint in own.items()}
+    at = {mark: positions[:, names.index(joint)] for mark, joint in own.items()}
     for mark, joint in carried.items():
         index = names.index(joint)
-        at[mark] = places[:, index] + rotation.rotate(turns[:, index], offsets[mark])
+        at[mark] = positions[:, index] + rotation.rotate(rotations[:, index], offsets[mark])
     at["pelvis"] = (at["left_hip"] + at["right_hip"]) / 2
     at["thorax"] = (at["left_shoulder"] + at["right_shoulder"]) / 2
     return np.stack([at[name] for name in BODY27.names], 1)
@@ -147,30 +149,30 @@ def _name_both_sides(joints: dict[str, str]) -> dict[str, str]:
 
 
 def _median_offsets(capture: Motion, carried: dict[str, str]) -> dict[str, Array]:
-    """Where each landmark (3,) lies in its joint's axes, the median over the frames in which it was surely seen."""
-    places, turns = forward_kinematics(capture.skeleton, capture.t_world_root, capture.q_parent_joint)
+    """Where each landmark (3,) lies in its joint's axes, the median over the frames in which its score is high."""
+    positions, rotations = forward_kinematics(capture.skeleton, capture.t_world_root, capture.q_parent_joint)
     offsets = {}
     for mark, joint in carried.items():
         column, index = BODY27.index(mark), capture.skeleton.index(joint)
-        away = capture.landmarks["landmarks_3d"][:, column] - places[:, index]
-        local = rotation.rotate(rotation.inv(turns[:, index]), away)
+        away = capture.landmarks["landmarks_3d"][:, column] - positions[:, index]
+        local = rotation.rotate(rotation.inv(rotations[:, index]), away)
         sure = capture.landmarks["landmark_scores"][:, column] >= _CONFIDENT_SCORE
         offsets[mark] = np.median(local[sure] if sure.sum() >= _MIN_FRAMES else local, axis=0)
     return offsets
 
 
-def _read_optical(folder: Path, seen: _Capture) -> tuple[Array, NDArray[np.bool_], tuple[str, ...]]:
+def _read_optical(folder: Path, observed: _Capture) -> tuple[Array, NDArray[np.bool_], tuple[str, ...]]:
     """The optical system's landmarks (S, 27, 3) in camera axes at the capture's times, which of these it covers."""
     path = folder / OPTICAL
     motion = user_motion.read_motion(path)
     landmarks = user_motion.motion_to_landmarks(motion, path, user_motion.find_bone_map(path, folder))
     own = _read_start_s(folder / SYNC) + np.arange(len(landmarks)) / motion.fps
-    there = (seen.times >= own[0]) & (seen.times <= own[-1])
+    there = (observed.times >= own[0]) & (observed.times <= own[-1])
     if there.sum() < _MIN_FRAMES:
         raise UserError(f"{path} and the video share no time.", f"Write the recording's start into {SYNC}.")
-    joints = interpolate(landmarks, own, seen.times)
-    note = _suggest_time_shift(landmarks, own, seen, folder)
-    return _align_to_picture(joints, there, seen), there, note
+    joints = interpolate(landmarks, own, observed.times)
+    note = _suggest_time_shift(landmarks, own, observed, folder)
+    return _align_to_picture(joints, there, observed), there, note
 
 
 def _read_start_s(path: Path) -> float:
@@ -182,17 +184,17 @@ def _read_start_s(path: Path) -> float:
         raise UserError(f"{path} is not understood.", 'Write {"optical_start_s": SECONDS} into it.') from None
 
 
-def _align_to_picture(joints: Array, there: NDArray[np.bool_], seen: _Capture) -> Array:
+def _align_to_picture(joints: Array, there: NDArray[np.bool_], observed: _Capture) -> Array:
     """Joints in the recording's world brought into camera axes: as the capture has them, then as the picture has."""
     used = np.flatnonzero(there)[:: max(1, there.sum() // 60)]
     start = align(
         joints[used][:, _MAIN_JOINTS].reshape(-1, 3),
-        seen.points[used][:, _MAIN_JOINTS].reshape(-1, 3),
+        observed.points[used][:, _MAIN_JOINTS].reshape(-1, 3),
         with_scale=False,
     )
     weight = (
-        np.sqrt(seen.scores[used][:, _MAIN_JOINTS])[..., None]
-        * (seen.scores[used][:, _MAIN_JOINTS] > _CONFIDENT_SCORE)[..., None]
+        np.sqrt(observed.scores[used][:, _MAIN_JOINTS])[..., None]
+        * (observed.scores[used][:, _MAIN_JOINTS] > _CONFIDENT_SCORE)[..., None]
     )
     middle = start.apply(joints[used][:, 0])
     turned = start.apply(joints.reshape(-1, 3)).reshape(joints.shape)
@@ -201,24 +203,24 @@ def _align_to_picture(joints: Array, there: NDArray[np.bool_], seen: _Capture) -
     def moved(x: Array, points: Array) -> Array:
         return rotation.rotate(rotation.exp(x[:3]), points - pivot) + pivot + x[3:]
 
-    def misses(x: Array) -> Array:
-        points = moved(x, turned[used][:, _MAIN_JOINTS]) @ seen.camera.K.T
+    def residuals(x: Array) -> Array:
+        points = moved(x, turned[used][:, _MAIN_JOINTS]) @ observed.camera.K.T
         pixels = points[..., :2] / np.maximum(points[..., 2:], 0.1)
-        return ((pixels - seen.keypoints[used][:, _MAIN_JOINTS]) * weight).ravel() / seen.camera.K[0, 0]
+        return ((pixels - observed.keypoints[used][:, _MAIN_JOINTS]) * weight).ravel() / observed.camera.K[0, 0]
 
-    best = least_squares(misses, np.zeros(6), loss="soft_l1", f_scale=0.01, max_nfev=50)
+    best = least_squares(residuals, np.zeros(6), loss="soft_l1", f_scale=0.01, max_nfev=50)
     return moved(best.x, turned)
 
 
-def _suggest_time_shift(landmarks: Array, own: Array, seen: _Capture, folder: Path) -> tuple[str, ...]:
+def _suggest_time_shift(landmarks: Array, own: Array, observed: _Capture, folder: Path) -> tuple[str, ...]:
     """A sentence where recording and capture agree much better when one is shifted in time."""
-    misses = []
+    residuals = []
     for shift in _SHIFTS_S:
-        joints = interpolate(landmarks, own + shift, seen.times)[:, _MAIN_JOINTS]
-        flat, points = joints.reshape(-1, 3), seen.points[:, _MAIN_JOINTS].reshape(-1, 3)
-        misses.append(np.linalg.norm(align(flat, points, with_scale=False).apply(flat) - points, axis=-1).mean())
-    best = int(np.argmin(misses))
-    if misses[best] > 0.8 * misses[len(_SHIFTS_S) // 2]:
+        joints = interpolate(landmarks, own + shift, observed.times)[:, _MAIN_JOINTS]
+        flat, points = joints.reshape(-1, 3), observed.points[:, _MAIN_JOINTS].reshape(-1, 3)
+        residuals.append(np.linalg.norm(align(flat, points, with_scale=False).apply(flat) - points, axis=-1).mean())
+    best = int(np.argmin(residuals))
+    if residuals[best] > 0.8 * residuals[len(_SHIFTS_S) // 2]:
         return ()
     start = own[0] + _SHIFTS_S[best]
     return (f"{folder.name}: the recording fits better if it starts at {start:.2f} s: write that into {SYNC}.",)
@@ -227,15 +229,15 @@ def _suggest_time_shift(landmarks: Array, own: Array, seen: _Capture, folder: Pa
 def _select_frames(
     name: str,
     fps: float,
-    seen: _Capture,
+    observed: _Capture,
     joints: Array,
     there: NDArray[np.bool_],
     notes: tuple[str, ...],
     config: CorrectionsConfig,
 ) -> TakeClips:
     """The clip with its usable frames, and what was dropped why."""
-    known = seen.scores[:, _MAIN_JOINTS].mean(-1) >= config.least_score
-    apart, pixels = _measure_offsets(seen, joints)
+    known = observed.scores[:, _MAIN_JOINTS].mean(-1) >= config.least_score
+    apart, pixels = _measure_offsets(observed, joints)
     near = apart <= config.farthest
     valid = there & known & near
     reasons = {
@@ -244,10 +246,10 @@ def _select_frames(
         "whose correction lies beside the picture": there & known & ~near,
     }
     dropped = ", ".join(f"{int(frames.sum())} {why}" for why, frames in reasons.items() if frames.any())
-    told = f"{name}: {int(valid.sum())} of {len(valid)} frames are used; dropped {dropped or 'none'}."
+    note = f"{name}: {int(valid.sum())} of {len(valid)} frames are used; dropped {dropped or 'none'}."
     if valid.sum() < _MIN_FRAMES:
-        return TakeClips((), (*notes, f"Left out {told}"))
-    told += f" They lie {np.median(pixels[valid]):.0f} pixels from the picture."
+        return TakeClips((), (*notes, f"Left out {note}"))
+    note += f" They lie {np.median(pixels[valid]):.0f} pixels from the picture."
     clip = ShardClip(
         name,
         name,
@@ -255,25 +257,25 @@ def _select_frames(
         joints,
         "",
         "video",
-        seen.keypoints,
-        seen.scores,
-        seen.camera.K,
-        seen.camera.image_size,
+        observed.keypoints,
+        observed.scores,
+        observed.camera.K,
+        observed.camera.image_size,
         valid,
     )
-    return TakeClips([clip], (*notes, told))
+    return TakeClips([clip], (*notes, note))
 
 
-def _measure_offsets(seen: _Capture, joints: Array) -> tuple[Array, Array]:
-    """How far (T,) the main joints lie from where they were surely seen, the median, in torsos and in pixels."""
-    shown = joints[:, _MAIN_JOINTS] @ seen.camera.K.T
+def _measure_offsets(observed: _Capture, joints: Array) -> tuple[Array, Array]:
+    """How far (T,) the main joints lie from their confident keypoints, the median, in torsos and in pixels."""
+    shown = joints[:, _MAIN_JOINTS] @ observed.camera.K.T
     distance = np.linalg.norm(
-        shown[..., :2] / np.maximum(shown[..., 2:], 0.1) - seen.keypoints[:, _MAIN_JOINTS], axis=-1
+        shown[..., :2] / np.maximum(shown[..., 2:], 0.1) - observed.keypoints[:, _MAIN_JOINTS], axis=-1
     )
-    distance = np.where(seen.scores[:, _MAIN_JOINTS] > _CONFIDENT_SCORE, distance, np.nan)
+    distance = np.where(observed.scores[:, _MAIN_JOINTS] > _CONFIDENT_SCORE, distance, np.nan)
     blind = np.isnan(distance).all(-1)
     distance[blind] = np.inf
     pixels = np.nanmedian(distance, axis=-1)
     thorax = joints[:, BODY27.index("thorax")]
-    torso = np.linalg.norm(thorax - joints[:, 0], axis=-1) * seen.camera.K[0, 0] / np.maximum(joints[:, 0, 2], 0.1)
+    torso = np.linalg.norm(thorax - joints[:, 0], axis=-1) * observed.camera.K[0, 0] / np.maximum(joints[:, 0, 2], 0.1)
     return pixels / np.maximum(torso, 1.0), pixels

@@ -1,4 +1,4 @@
-"""Whom no training may see: the subjects that networks are judged on.
+"""Whom no training may see: the subjects that networks are evaluated on.
 
 Knows names of subjects in prepared data; not who reads them.
 """

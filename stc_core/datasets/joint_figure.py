@@ -21,7 +21,7 @@ from .position_file import UPRIGHT_COSINE
 
 @dataclass(frozen=True)
 class JointFigure:
-    """Which joints of a skeleton without turns carry the landmarks; {s} is the side's part of a name.
+    """From which joints of a skeleton without rotations the landmarks follow; {s} is the side's part of a name.
 
     limbs: the joints of hip, knee, ankle, shoulder, elbow, wrist. foot: the joint that the ankle points to; foot_slope:
     how far down that is while the sole is flat, degrees, 90 straight below. heel: from the ankle, in the level foot's
@@ -45,7 +45,7 @@ class JointFigure:
     eyes: tuple[str, str, float] | None = None
 
     def joints(self) -> set[str]:
-        """All joints that are asked for."""
+        """All joints that are needed."""
         each = [*self.limbs.values(), self.foot, self.toe[0], *self.knuckles, self.head, self.crown, *self.spine[:2]]
         return {name.format(s=side) for name in [*each, *(self.eyes or ())[:2]] for side in self.sides}
 
@@ -67,8 +67,8 @@ def estimate_landmarks(at: Points, figure: JointFigure, fps: float, pitch: float
     trunk = stack_axes(perpendicular(points["left_shoulder"] - points["right_shoulder"], trunk_up), trunk_up)
     hip_left = perpendicular(points["left_hip"] - points["right_hip"], trunk_up)
     pelvis = stack_axes(hip_left, trunk_up)
-    below, above, amount = figure.spine
-    points["spine"] = (1 - amount) * at[below] + amount * at[above]
+    below, above, fraction = figure.spine
+    points["spine"] = (1 - fraction) * at[below] + fraction * at[above]
     for side, part, sign in zip(("left", "right"), figure.sides, (1.0, -1.0), strict=True):
         own = {name: points[f"{side}_{name}"] for name in figure.limbs}
         knee = _estimate_hinge(own["knee"] - own["hip"], own["ankle"] - own["knee"], pelvis, 1.0, fps)
@@ -121,7 +121,7 @@ def _guess_knuckles(wrist: Array, end: Array, forearm: Array, hinge: Array) -> l
 
 
 def _estimate_head_axes(at: Points, figure: JointFigure, trunk: Array, pitch: float) -> Array:
-    """The axes (T, 3, 3) of a level head facing -y. Without eyes it turns with the trunk, by the least turn."""
+    """The axes (T, 3, 3) of a level head facing -y. Without eyes it follows the trunk, by the smallest rotation."""
     if figure.eyes:
         left_eye, right_eye, pitch_deg = figure.eyes
         forward = normalise((at[left_eye] + at[right_eye]) / 2 - at[figure.head])

@@ -21,15 +21,15 @@ from ..motion.motion import Motion
 from ..motion.skeleton import forward_kinematics
 
 Vector = tuple[float, float, float]
-Points = dict[str, Array]  # places (T, 3) by name, metres, z up
+Points = dict[str, Array]  # positions (T, 3) by name, metres, z up
 Attachment = tuple[str, Vector]  # a joint, and metres from it as the figure stands in its calibration pose, facing -y
 
 
 @dataclass(frozen=True)
 class LandmarkRig:
-    """How a skeleton's joints carry the landmarks: `side` for the left with {s} for the side's part of a name.
+    """Which joint of a skeleton each landmark is attached to: `side` for the left, {s} in a name for the side's part.
 
-    The right is its mirror image. spine: between two joints at an amount from 0 to 1. corrections: metres added to
+    The right is its mirror image. spine: between two joints at a fraction from 0 to 1. corrections: metres added to
     joints' offsets, in the parent's axes.
     """
 
@@ -57,7 +57,7 @@ def attach_head(joint: str, ears: Vector) -> tuple[Attachment, dict[str, Attachm
 
 
 def place_landmarks(motion: Motion, q_world_standing: Array, rig: LandmarkRig, path: Path) -> Array:
-    """Landmarks (T, 27, 3) of a motion, from each joint's turn (J, 4) while the figure stands facing -y."""
+    """Landmarks (T, 27, 3) of a motion, from each joint's rotation (J, 4) while the figure stands facing -y."""
     skeleton = motion.skeleton
     if missing := needed_joints(rig) - set(skeleton.joint_names):
         raise UserError(f"{path} lacks the joint {min(missing)}.", "Choose the data set this reader is for.")
@@ -71,17 +71,17 @@ def place_landmarks(motion: Motion, q_world_standing: Array, rig: LandmarkRig, p
         index = skeleton.index(joint)
         local = rotation.rotate(rotation.inv(q_world_standing[index]), offset)
         points[name] = joints[:, index] + rotation.rotate(q_world_joint[:, index], local)
-    below, above, amount = rig.spine
-    points["spine"] = (1 - amount) * joints[:, skeleton.index(below)] + amount * joints[:, skeleton.index(above)]
+    below, above, fraction = rig.spine
+    points["spine"] = (1 - fraction) * joints[:, skeleton.index(below)] + fraction * joints[:, skeleton.index(above)]
     return stack_landmarks(points)
 
 
 def _list_attachments(rig: LandmarkRig) -> dict[str, Attachment]:
-    places = dict(rig.middle)
+    positions = dict(rig.middle)
     for side, part, sign in zip(("left", "right"), rig.sides, (1.0, -1.0), strict=True):
         for name, (joint, (x, y, z)) in rig.side.items():
-            places[f"{side}_{name}"] = (joint.format(s=part), (sign * x, y, z))
-    return places
+            positions[f"{side}_{name}"] = (joint.format(s=part), (sign * x, y, z))
+    return positions
 
 
 def needed_joints(rig: LandmarkRig) -> set[str]:

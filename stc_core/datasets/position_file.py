@@ -38,13 +38,13 @@ class PositionFile:
     unit_m: float
 
     def points(self, number: int) -> tuple[Points, dict[str, Mask]]:
-        """Places by joint, and the frames (T,) in which each was seen."""
+        """Positions by joint, and the frames (T,) in which each was observed."""
         values = self.positions[self.start[number] : self.start[number + 1]]
-        seen = (values != _MISSING).all(-1)
+        observed = (values != _MISSING).all(-1)
         metres = values * self.unit_m
         return (
             {name: metres[:, i] for i, name in enumerate(self.joint)},
-            {name: seen[:, i] for i, name in enumerate(self.joint)},
+            {name: observed[:, i] for i, name in enumerate(self.joint)},
         )
 
 

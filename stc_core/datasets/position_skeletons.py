@@ -213,7 +213,7 @@ def _lower_hips(at: Points, figure: JointFigure) -> Points:
 
 
 def read_eyes_japan_a(path: Path) -> Iterator[LandmarkClip]:
-    """Eyes, JAPAN's clip of one fighter, whose skeleton tells nothing of its feet's turns."""
+    """Eyes, JAPAN's clip of one fighter, whose skeleton does not tell how its feet are rotated."""
     return _read_clips(path, _EYES_A, lambda *_: "eyes_japan_a", lambda at: _lower_hips(at, _EYES_A))
 
 

@@ -27,6 +27,7 @@ from tqdm import tqdm
 from ..capture.layout import BODY27
 from ..errors import UserError
 from ..events import Event, Note, Progress, Report
+from ..geometry.intervals import interpolate
 from ..geometry.rotation import Array
 from . import corrections, h36m, mpi_inf_3dhp, user_motion
 from .dataset_plan import DatasetInfo, DatasetPlan, ShardClip, Take, TakeClips, skip_damaged, stamp_files
@@ -60,7 +61,7 @@ class PrepareConfig:
 
 
 def prepare(config: PrepareConfig, report: Report) -> None:
-    """Write a folder for each source that is asked for. Raises UserError where one is not there or is damaged."""
+    """Write a folder for each requested source. Raises UserError where one is not there or is damaged."""
     plans = [
         *(_plan_rendered(config.rendered) if config.rendered else ()),
         *(h36m.plan_h36m(config.h36m) if config.h36m else ()),
@@ -132,7 +133,7 @@ def _read_take(source: FreeDataset, file: Path, fps: float) -> TakeClips:
 
 
 def _plan_user_motion(folder: Path, fps: float) -> DatasetPlan:
-    """A user's own folder; files that cannot be read are left out and told."""
+    """A user's own folder; files that cannot be read are left out with a note."""
     info = DatasetInfo(folder.resolve().name, _read_licence(folder), BODY27.name, "bodies", {"fps": fps})
 
     def take(path: Path) -> Take:
@@ -172,10 +173,7 @@ def resample_landmarks(landmarks: NDArray[np.float32], fps: float, to_fps: float
         weights[[0, -1]] /= 2.0
         flat = np.stack([np.convolve(column, weights, "valid") for column in padded.T], -1)
     times = np.arange(int((len(flat) - 1) * to_fps / fps + 1e-6) + 1) * fps / to_fps
-    low = np.minimum(times.astype(int), max(len(flat) - 2, 0))
-    high = np.minimum(low + 1, len(flat) - 1)
-    mixed = flat[low] + (times - low)[:, None] * (flat[high] - flat[low])
-    return mixed.reshape(-1, *landmarks.shape[1:])
+    return interpolate(flat, np.arange(float(len(flat))), times).reshape(-1, *landmarks.shape[1:])
 
 
 def _find_shipped(archives: Path, source: FreeDataset) -> list[Path]:

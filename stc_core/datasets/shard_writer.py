@@ -119,7 +119,7 @@ def _resume(
 
 
 def _copy_takes(folder: Path, partial: Path, info: DatasetInfo, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Takes of a finished folder carried over to a new one; their lines there."""
+    """Copy takes of a finished folder to a new one; their lines there."""
     kept, start = [], 0
     for entry in entries:
         rows = [row | {"start": start + row["start"] - entry["rows"][0]["start"]} for row in entry["rows"]]

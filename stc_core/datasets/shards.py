@@ -31,7 +31,7 @@ _BLOCK_BYTES = 1 << 22  # read at a time; a multiple of a float32's four; chosen
 
 @dataclass(frozen=True)
 class ClipEntry:
-    """A clip's place in the arrays: frames start to start + frames. K: nine numbers, or None."""
+    """Where a clip lies in the arrays: frames start to start + frames. K: nine numbers, or None."""
 
     name: str
     subject: str

@@ -117,23 +117,23 @@ def _rename_joints(motion: Motion, rig: Rig) -> Motion:
 
 
 def _zero_pose(skeleton: Skeleton) -> RestPose:
-    places = skeleton.rest_positions()
-    return _pose_as_rest(skeleton, places, np.tile(rotation.IDENTITY, (len(places), 1)))
+    positions = skeleton.rest_positions()
+    return _pose_as_rest(skeleton, positions, np.tile(rotation.IDENTITY, (len(positions), 1)))
 
 
-def _pose_as_rest(skeleton: Skeleton, places: Array, turns: Array) -> RestPose:
-    """The skeleton in a pose, as an armature: joints at places (J, 3) whose axes are turns (J, 4)."""
-    tails = places + rotation.rotate(turns, skeleton.tips)
+def _pose_as_rest(skeleton: Skeleton, positions: Array, rotations: Array) -> RestPose:
+    """The skeleton in a pose, as an armature: joints at positions (J, 3) whose axes are rotations (J, 4)."""
+    tails = positions + rotation.rotate(rotations, skeleton.tips)
     for joint, parent in reversed(list(enumerate(skeleton.parents))):
         if parent >= 0:
-            tails[parent] = places[joint]
+            tails[parent] = positions[joint]
     return RestPose(
         bones=skeleton.joint_names,
         parents=skeleton.parents,
-        heads=places,
+        heads=positions,
         tails=tails,
-        q_armature_bone=turns,
-        inherits_rotation=np.ones(len(places), bool),
+        q_armature_bone=rotations,
+        inherits_rotation=np.ones(len(positions), bool),
     )
 
 
@@ -156,8 +156,8 @@ def _rotate_upright(motion: Motion, rest: RestPose, bone_map: BoneMap) -> Motion
     at = _joint_heads(rest, bone_map)
     trunk = at["head"] - at["hips"]
     up = np.where(np.abs(trunk) == np.abs(trunk).max(), np.sign(trunk), 0.0)
-    places = motion.positions()
-    head, hips = (places[:, motion.skeleton.index(bone_map.bones[joint][0])] for joint in ("head", "hips"))
+    positions = motion.positions()
+    head, hips = (positions[:, motion.skeleton.index(bone_map.bones[joint][0])] for joint in ("head", "hips"))
     moving = rotation.normalise(head - hips).mean(0)
     if moving @ up <= moving[2]:
         return motion
@@ -169,12 +169,12 @@ def _rotate_upright(motion: Motion, rest: RestPose, bone_map: BoneMap) -> Motion
 
 def _tallest_pose(motion: Motion, bone_map: BoneMap) -> RestPose:
     """The pose of the frame in which the figure stands tallest."""
-    places, turns = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)
+    positions, rotations = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)
     head, left, right = (
-        places[:, motion.skeleton.index(bone_map.bones[joint][0])] for joint in ("head", "left_foot", "right_foot")
+        positions[:, motion.skeleton.index(bone_map.bones[joint][0])] for joint in ("head", "left_foot", "right_foot")
     )
     frame = int((2 * head - left - right)[:, 2].argmax())
-    return _pose_as_rest(motion.skeleton, places[frame], turns[frame])
+    return _pose_as_rest(motion.skeleton, positions[frame], rotations[frame])
 
 
 def _guess_unit_m(rig: Rig) -> float:
@@ -190,7 +190,10 @@ def _scale_motion(motion: Motion, scale: float) -> Motion:
 
 
 def _attach_landmarks(rig: Rig, names: tuple[str, ...], scale: float) -> LandmarkRig:
-    """Which joint carries what, by its size against a usual person; `names` are the joints', `scale` metres a unit."""
+    """Attach each landmark to a joint, by the body's size against a usual person.
+
+    names: the joints'. scale: metres a unit.
+    """
     size = (rig.body.leg_length() or 1.0) * scale / _LEG_M
 
     def at(joint: str, x: float, y: float, z: float) -> Attachment:

@@ -1,6 +1,6 @@
-"""From answers to figures: every frame's errors, and their means by action, subject, joint, camera angle and score.
+"""From predictions to errors: every frame's, and their means by action, subject, joint, camera angle and score.
 
-Knows how frames are grouped; not what a single figure means (metrics), nor how the answers came about.
+Knows how frames are grouped; not what a single figure means (metrics), nor how the predictions came about.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def find_usable(clip: ObservedClip) -> Tensor:
 
 
 def _constant_part_columns(clip: ObservedClip) -> Tensor:
-    """How the five body-fixed directions, a second's movement and the way to the twin show (T, 27, 2, 7)."""
+    """How the five body-fixed directions, a second's movement and the way to the mirror landmark show (T, 27, 2, 7)."""
     along = body_directions(clip.joints)
     shown = (along[..., :2] - clip.exact[..., None, :] * along[..., 2:]).transpose(-1, -2)
     twin = (clip.exact[:, MIRROR] - clip.exact) / clip.unit * contralateral_weight(clip.visibility)[..., None]
@@ -143,7 +143,7 @@ def _robust_fit(columns: Tensor, offset: Tensor, ridge: float = 0.02) -> Tensor:
 
 
 def _fit_contralateral_bias(columns: Tensor, offset: Tensor, values: Tensor, usable: Tensor) -> Tensor:
-    """The share of the way to the twin at visibility 0."""
+    """The fraction of the way to the mirror landmark at visibility 0."""
     way, rest = columns[usable, :, 6], offset[usable] - columns[usable][..., :6] @ values[:6]
     near = rest.norm(dim=-1) < 2.0
     share = (way * rest)[near].sum() / ((way**2)[near].sum() + 1.0)
@@ -214,7 +214,7 @@ def _ratio(rest: Residuals, spread: Tensor) -> Tensor:
 
 
 def _log_ratio_to_own(pooled: Pooled, own: Tensor, group: Tensor, state: int, bin_: int, usual: Tensor) -> Tensor:
-    """How much larger (logarithm) errors of these landmarks are in a state and bin than each one's own when seen."""
+    """How much larger (logarithm) errors of these landmarks are in a state and bin than each one's own when visible."""
     rows = pooled.usable[:, group] & (pooled.states[:, group] == state) & (pooled.bins[:, group] == bin_)
     count = float(rows.sum())
     if count < 20:

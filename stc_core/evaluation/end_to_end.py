@@ -1,12 +1,12 @@
 """How far the whole way from a video to a motion is from a known truth, beside MediaPipe's own world landmarks.
 
-Both are judged by the same 13 points: pelvis, hips, knees, ankles, shoulders, elbows, wrists. PA: each frame aligned
-(turn, shift, scale). Clip: one turn and scale for the clip, pelvis at the origin. Angle: at elbows and knees. Tilt: of
-up; MediaPipe's up is the picture's. Path: of the pelvis, after one rigid transform, in per cent of its length (in mm
-where the person stays within a metre). Slide: of the feet (ankle, heel, toe) while the true foot stands. Jitter: third
-derivative, pelvis at the origin. In brackets: the truth's own. MediaPipe has no path: for its slide it walks the true
-one. "Skeleton" is ours at the joints of the solved skeleton. Knows the pipeline and known clips; not how figures are
-shown elsewhere.
+Both are evaluated at the same 13 points: pelvis, hips, knees, ankles, shoulders, elbows, wrists. PA: each frame aligned
+(rotation, shift, scale). Clip: one rotation and scale for the clip, pelvis at the origin. Angle: at elbows and knees.
+Tilt: of up; MediaPipe's up is the picture's. Path: of the pelvis, after one rigid transform, in per cent of its length
+(in mm where the person stays within a metre). Slide: of the feet (ankle, heel, toe) while the true foot stands. Jitter:
+third derivative, pelvis at the origin. In brackets: the truth's own. MediaPipe has no path: for its slide it walks the
+true one. "Skeleton" is ours at the joints of the solved skeleton. Knows the pipeline and ground truth; not how errors
+are shown elsewhere.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class CaptureErrors:
 
 @dataclass(frozen=True)
 class EvaluatedPoints:
-    """What is judged: the 13 points (T, 13, 3), metres; the feet (T, 2, P, 3) with them; which way up is."""
+    """What is evaluated: the 13 points (T, 13, 3), metres; the feet (T, 2, P, 3) with them; which way up is."""
 
     common: Array
     feet: Array
@@ -74,7 +74,7 @@ class EvaluatedPoints:
 
 @dataclass(frozen=True)
 class CapturedClip:
-    """A clip, what was seen in it, the motion it became, and MediaPipe's own 3D (T, 27, 3), metres, camera axes."""
+    """A clip, what was observed in it, the motion it became, and MediaPipe's own 3D (T, 27, 3), metres, camera axes."""
 
     clip: GroundTruthClip
     seen: Pose2D
@@ -154,7 +154,7 @@ def capture_clip(
     true_focal: bool = False,
     detect: Callable[[GroundTruthClip, DetectConfig], Landmarks] = detect_clip,
 ) -> CapturedClip:
-    """Detect (by `detect`), lift, smooth, ground and solve one clip; true_focal: told the camera's focal length."""
+    """Detect (by `detect`), lift, smooth, ground and solve one clip; true_focal: with its camera's focal length."""
     model = load_checkpoint(choose_weights(config))
     detector = choose_detector(config)
     found = detect(clip, detector)

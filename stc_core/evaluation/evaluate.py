@@ -1,9 +1,9 @@
 """How good weights are: `python -m stc_core.evaluation.evaluate --data SHARDS --clips DIR --weights FILE --out DIR`.
 
-Sources of Human3.6M and MPI-INF-3DHP are judged as published, other views as `capture` would lift them, bodies before
-our own fixed cameras, and rendered clips the whole way from video to motion. Prints a table, writes OUT/report.json,
-OUT/report.md and plots. Knows who is tested by which protocol; not how the network is asked (answers), nor how its
-errors are grouped (figures).
+Sources of Human3.6M and MPI-INF-3DHP are evaluated as published, other views as `capture` would lift them, bodies
+before our own fixed cameras, and rendered clips the whole way from video to motion. Prints a table, writes
+OUT/report.json, OUT/report.md and plots. Knows who is tested by which protocol; not how the network is run (predict),
+nor how its errors are grouped (aggregate).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ PROTOCOLS = (
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What is judged, and how."""
+    """What is evaluated, and how."""
 
     out: Path
     """folder for report.json, report.md and the plots"""
@@ -64,11 +64,11 @@ class EvaluateConfig:
     data: Path | None = None
     """folder that `prepare` made"""
     clips: Path | None = None
-    """folder of rendered NAME.mp4 and NAME.npz: judge the whole way"""
+    """folder of rendered NAME.mp4 and NAME.npz: evaluate the whole way"""
     sources: tuple[str, ...] = ()
-    """of the data; by default all that have someone to judge"""
+    """of the data; by default all that have someone to test"""
     subjects: tuple[str, ...] = ()
-    """who is judged; by default the test subjects of the data set's protocol, or who was held out of our training"""
+    """who is tested; by default the test subjects of the data set's protocol, or who was held out of our training"""
     way: Literal["auto", "centre", "blended"] = "auto"
     """views: `centre`, a window around every frame, as published; `blended`, as `capture` lifts, many times faster"""
     ask: PredictConfig = field(default_factory=PredictConfig)
@@ -80,7 +80,7 @@ class EvaluateConfig:
 
 
 def evaluate(config: EvaluateConfig, report: Report) -> Plain:
-    """The report, JSON-able. Raises UserError where there is nothing to judge, or the weights do not fit the data."""
+    """The report, JSON-able. Raises UserError where nothing is to be evaluated, or weights do not fit the data."""
     if config.data is None and config.clips is None:
         raise UserError("There is nothing to judge.", "Give --data SHARDS, --clips DIR, or both.")
     path = config.weights or find_weights(WEIGHTS)
@@ -105,7 +105,7 @@ def evaluate(config: EvaluateConfig, report: Report) -> Plain:
 
 
 def _choose_sources(config: EvaluateConfig, model: STCFormer, report: Report) -> list[Shards]:
-    """The sources named, or all that can be judged. Raises UserError where one named cannot, or none can."""
+    """The sources named, or all that can be evaluated. Raises UserError where one named cannot, or none can."""
     found = open_shards(config.data) if config.data else []
     names = [source.source for source in found]
     if unknown := sorted(set(config.sources) - set(names)):
@@ -126,7 +126,7 @@ def _find_protocol(source: Shards) -> Protocol | None:
 
 
 def _explain_nobody(source: Shards, config: EvaluateConfig) -> str:
-    """That nobody of a source is to be judged, where that is so."""
+    """That nobody of a source is to be tested, where that is so."""
     if _select_clips(source, config):
         return ""
     protocol = _find_protocol(source)

@@ -73,7 +73,7 @@ def acceleration_error_each(estimate: Array, truth: Array, fps: float = 1.0) -> 
 
 
 def pck(distance: Array, threshold_m: float = PCK_M) -> float:
-    """Share in per cent of distances (...), metres, strictly under a threshold (MPI-INF-3DHP)."""
+    """Percentage of distances (...), metres, strictly under a threshold (MPI-INF-3DHP)."""
     return 100.0 * float((np.asarray(distance) < threshold_m).mean())
 
 
@@ -89,15 +89,15 @@ def auc(distance: Array) -> float:
 
 
 def clip_alignment(estimate: Array, truth: Array, root: int = 0) -> Similarity:
-    """One turn and one scale about the root for the whole clip (T, K, 3)."""
+    """One rotation and one scale about the root for the whole clip (T, K, 3)."""
     source, target = ((points - points[:, root : root + 1]).reshape(-1, 3) for points in (estimate, truth))
     return align(source, target, with_shift=False)
 
 
 def clip_mpjpe(estimate: Array, truth: Array, root: int = 0) -> float:
-    """Mean distance in metres of (T, K, 3) with the root at the origin, after one turn and scale for the clip.
+    """Mean distance in metres of (T, K, 3) with the root at the origin, after one rotation and scale for the clip.
 
-    Unlike P-MPJPE it sees a lean or a turn that changes over the clip.
+    Unlike P-MPJPE it sees a lean or a rotation that changes over the clip.
     """
     similarity = clip_alignment(estimate, truth, root)
     moved = similarity.apply(estimate - estimate[:, root : root + 1])

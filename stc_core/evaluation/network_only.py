@@ -154,7 +154,7 @@ def _azimuth(truth: Array, ray: Array) -> Array:
 
 
 def _mean_excess(flexion: Array, true_flexion: Array, seen: NDArray[np.bool_]) -> float | None:
-    """Mean of predicted minus true flexion (T, limbs) over the straight limbs of the frames `seen` (T,)."""
+    """Mean of predicted minus true flexion (T, limbs) over the straight limbs of the frames `observed` (T,)."""
     straight = (true_flexion < STRAIGHT_DEG) & seen[:, None]
     return float((flexion - true_flexion)[straight].mean()) if straight.any() else None
 

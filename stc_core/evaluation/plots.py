@@ -76,7 +76,7 @@ def _finish(axes: Axes) -> None:
 
 
 def _styles(sources: Sources) -> dict[str, dict[str, Any]]:
-    """A colour for each source; what is seen by the detector dashed, beside its true projections."""
+    """A colour for each source; what the detector observed dashed, beside its true projections."""
     plain = list(dict.fromkeys(label.removesuffix(" exact").removesuffix(" noisy") for label in sources))
     styles = {}
     for label in sources:

@@ -1,8 +1,9 @@
-"""What a network answers on prepared data, beside the truth: the frames that are scored, and how each was asked.
+"""What a network predicts on prepared data, beside the truth: the frames that are scored, and how they are predicted.
 
-Three ways to ask. "centre": a window around every frame, its middle answer kept, as Human3.6M and MPI-INF-3DHP figures
-are published. "blended": overlapping windows, every answer used, as `capture` does. "virtual": bodies before fixed
-cameras of our own, true projections and with the detector's errors. Knows shards, windows and devices; not figures.
+Three ways to predict. "centre": a window around every frame, its middle prediction kept, as Human3.6M and MPI-INF-3DHP
+figures are published. "blended": overlapping windows, every prediction used, as `capture` does. "virtual": bodies
+before our own fixed cameras, true projections and with the detector's errors. Knows shards, windows and devices; not
+errors.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _GOLDEN = np.pi * (3.0 - np.sqrt(5.0))
 
 @dataclass(frozen=True)
 class PredictConfig:
-    """How the network is asked."""
+    """How the network is run."""
 
     frames: int = 0
     """frames of a window; 0 as the checkpoint says. Published checkpoints do not tell: 81 is taken"""
@@ -65,7 +66,7 @@ class ClipInfo:
 @dataclass(frozen=True)
 class Predictions:
     """N scored frames of one source. estimate, truth (N, K, 3): metres, camera axes, pelvis at 0. scores (N, K).
-    rays (N, 3): from the camera to the pelvis. clip (N,): place in `clips`. frame (N,): number within its clip."""
+    rays (N, 3): from the camera to the pelvis. clip (N,): index in `clips`. frame (N,): number within its clip."""
 
     source: str
     names: tuple[str, ...]
@@ -85,7 +86,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class _ClipPredictions:
-    """One clip's share of the answers."""
+    """One clip's part of the predictions."""
 
     info: ClipInfo
     estimate: Array
@@ -106,7 +107,7 @@ def _join_clips(source: str, names: tuple[str, ...], parts: Sequence[_ClipPredic
 
 
 def explain_misfit(source: Shards, model: STCFormer) -> str:
-    """Why the network cannot be asked about a source; nothing where it can.
+    """Why the network cannot be run on a source; nothing where it can.
 
     Virtual cameras have no picture: bodies are for networks that look along the ray.
     """
@@ -122,7 +123,7 @@ def explain_misfit(source: Shards, model: STCFormer) -> str:
 def predict_centres(
     source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: PredictConfig, report: Report
 ) -> Predictions:
-    """A window around every valid frame of the views, the middle answer kept; the predicted root is set to 0.
+    """A window around every valid frame of the views, the middle prediction kept; the predicted root is set to 0.
 
     Frames within a window are 1 / rate_hz apart; the clip's first and last are repeated beyond its ends.
     """
@@ -144,7 +145,7 @@ def predict_centres(
 def predict_blended(
     source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: PredictConfig, report: Report
 ) -> Predictions:
-    """The views lifted as `capture` lifts a video: overlapping windows, every answer used, the lens known."""
+    """The views lifted as `capture` lifts a video: overlapping windows, every prediction used, the lens known."""
     columns, done = _landmark_columns(source, model), 0
     layout, parts, total = LAYOUTS[model.config.layout], [], sum(row.frames for row in rows)
     lift_config = LiftConfig(
@@ -240,7 +241,7 @@ class _ViewClip:
 def _score_clip(
     view: _ViewClip, row: ClipEntry, frame: NDArray[np.int64], estimate: Array, model: STCFormer
 ) -> _ClipPredictions:
-    """The clip's scored frames; its truth as tall as the network answers."""
+    """The clip's scored frames; its truth as tall as the network predicts it."""
     root = LAYOUTS[model.config.layout].index("pelvis")
     truth = view.joints - view.joints[:, root : root + 1]
     if model.config.body_height_m and model.config.layout == "body27":
@@ -276,7 +277,7 @@ def _frames_apart(fps: float, rate_hz: float) -> float:
 def _predict_around(
     view: _ViewClip, middles: NDArray[np.int64], model: STCFormer, config: PredictConfig
 ) -> Iterator[tuple[slice, Array]]:
-    """Slices of the middles, and the network's answers (B, K, 3) there in camera axes."""
+    """Slices of the middles, and the network's predictions (B, K, 3) there in camera axes."""
     frames, device = config.frames or model.config.frames, _device_of(model)
     apart = _frames_apart(view.fps, config.rate_hz or model.config.rate_hz)
     steps = (torch.arange(frames, device=device) - frames // 2) * apart
@@ -355,7 +356,7 @@ def _predict_views(
     config: PredictConfig,
     report: Report,
 ) -> Predictions:
-    """The answers at every frame of windows of views; `exact` tells where the pelvis is."""
+    """The predictions at every frame of windows of views; `exact` has the true pelvis."""
     count, frames, landmarks = views.scores.shape
     estimates, size = [], _batch_size(model, config)
     for start in range(0, count, size):
