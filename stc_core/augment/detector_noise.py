@@ -192,7 +192,7 @@ def _visibility(states: Tensor, errors: DetectorErrors, rate_hz: float) -> Tenso
     low = (rank * steps).long().clamp(max=steps - 1)
     row = (states * count + torch.arange(count, device=states.device)) * (steps + 1) + low
     table, part = errors.visibility.flatten(), rank * steps - low
-    visibility = table[row] * (1.0 - part) + table[row + 1] * part
+    visibility: Tensor = table[row] * (1.0 - part) + table[row + 1] * part
     for middle, parts in MIDPOINTS.items():
         visibility[..., BODY27.index(middle)] = visibility[..., [BODY27.index(p) for p in parts]].amin(-1)
     return visibility
@@ -217,7 +217,8 @@ def _correlation_roots(shares: Tensor, times_s: Tensor, frames: int, rate_hz: fl
     parts = parts / parts.sum(-1, keepdim=True).clamp(min=1e-9)
     mix = torch.exp(-lag[..., None].double() / times.clamp(min=1e-6))
     cover = torch.einsum("tuj,gj->gtu", mix, parts) + 1e-6 * torch.eye(frames)
-    return torch.linalg.cholesky(cover).to(shares)
+    roots: Tensor = torch.linalg.cholesky(cover).to(shares)
+    return roots
 
 
 def _exchange_limbs(keypoints: Tensor, errors: DetectorErrors, rate_hz: float) -> Tensor:

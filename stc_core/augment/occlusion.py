@@ -75,7 +75,8 @@ _ENDS = torch.stack([torch.stack([_point(a), _point(b)]) for a, b, _, _ in _OCCL
 
 def torso_length(joints: Tensor) -> Tensor:
     """Pelvis to thorax (...) of landmarks (..., 27, 3)."""
-    return (joints[..., BODY27.index("thorax"), :] - joints[..., 0, :]).norm(dim=-1)
+    length: Tensor = (joints[..., BODY27.index("thorax"), :] - joints[..., 0, :]).norm(dim=-1)
+    return length
 
 
 def torso_axes(joints: Tensor) -> Tensor:

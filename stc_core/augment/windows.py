@@ -291,7 +291,8 @@ def _turns(vector: Tensor) -> Tensor:
     cross = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
     angle = vector.norm(dim=-1).clamp(min=1e-6)[..., None, None]
     eye = torch.eye(3, device=vector.device)
-    return eye + angle.sin() / angle * cross + (1.0 - angle.cos()) / angle**2 * (cross @ cross)
+    matrices: Tensor = eye + angle.sin() / angle * cross + (1.0 - angle.cos()) / angle**2 * (cross @ cross)
+    return matrices
 
 
 def _turned(landmarks: Tensor, joint: str, hanging: frozenset[str], turn: Tensor) -> Tensor:

@@ -39,4 +39,5 @@ def _rotate_to_forward(direction: Tensor) -> Tensor:
     x, y, z = (direction / direction.norm(dim=-1, keepdim=True)).unbind(-1)
     shared = 1.0 / (1.0 + z)
     rows = [1.0 - x * x * shared, -x * y * shared, -x, -x * y * shared, 1.0 - y * y * shared, -y, x, y, z]
-    return torch.stack(rows, -1).unflatten(-1, (3, 3))
+    matrices: Tensor = torch.stack(rows, -1).unflatten(-1, (3, 3))
+    return matrices

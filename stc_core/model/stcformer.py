@@ -121,7 +121,8 @@ class CrissCross(nn.Module):
         mixed = attend(qk.unflatten(-1, (2, *per_head)), v.unflatten(-1, per_head)).flatten(-3)
         table = self._part_table()
         parts = torch.cat([scale * table for scale in self.part_scale], -1).repeat(1, HEADS, 1).flatten(1)
-        return self.proj(mixed + self._convolve(v) + parts.to(v.dtype))
+        attended: Tensor = self.proj(mixed + self._convolve(v) + parts.to(v.dtype))
+        return attended
 
     def _sort_qkv(self) -> tuple[Tensor, Tensor]:
         """The weight (3C, C) and bias (3C,) of all q, all k and all v, each by head, branch and channel in the head.
@@ -149,16 +150,17 @@ class CrissCross(nn.Module):
 
     def _part_table(self) -> Tensor:
         """SPE1 for each landmark (K, 1, d); in training dropped as a whole half of the time, else doubled."""
-        table = self.emb(self.parts)[:, None]
+        table: Tensor = self.emb(self.parts)[:, None]
         if not self.training:
             return table
-        return table * (2.0 * (torch.rand((), device=table.device) < 0.5))
+        doubled: Tensor = table * (2.0 * (torch.rand((), device=table.device) < 0.5))
+        return doubled
 
 
 def attend(qk: Tensor, v: Tensor) -> Tensor:
     """Softmax attention in both branches: q and k (B, T, K, 2, head, branch, d) mix v (B, T, K, head, branch, d)."""
     if v.device.type == "cpu" and v.dtype != torch.float16:
-        mixed: Tensor = ProcessorAttention.apply(qk, v)
+        mixed: Tensor = ProcessorAttention.apply(qk, v)  # type: ignore[no-untyped-call]
         return mixed
     branches = []
     for branch, (there, back) in enumerate((((0, 1, 3, 2, 4), (0, 1, 3, 2, 4)), ((0, 2, 3, 1, 4), (0, 3, 1, 2, 4)))):
@@ -198,7 +200,7 @@ class ProcessorAttention(torch.autograd.Function):
             _scatter_sequences((exponentials @ values).unflatten(-1, (2, -1)).movedim(-2, 0), sums, branch)
             saved += [q, k, values, exponentials]
         numerators, denominators = sums
-        mixed = numerators / denominators
+        mixed: Tensor = numerators / denominators
         ctx.save_for_backward(mixed, denominators, *saved)
         return mixed
 
@@ -256,7 +258,9 @@ class MLP(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.fc2(self.dropout(self.activation(self.fc1(x)))))
+        hidden = self.dropout(self.activation(self.fc1(x)))
+        new: Tensor = self.dropout(self.fc2(hidden))
+        return new
 
 
 class Block(nn.Module):
@@ -270,7 +274,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.stc_att(x)
-        return x + self.mlp(self.layer_norm(x))
+        new: Tensor = x + self.mlp(self.layer_norm(x))
+        return new
 
 
 class STCFormer(nn.Module):
@@ -299,7 +304,7 @@ class STCFormer(nn.Module):
         x = self.activation(self.pose_emb(x))
         for block in self.blocks:
             x = block(x)
-        joints = self.regress_head(x)
+        joints: Tensor = self.regress_head(x)
         if not self.config.up:
             return joints
         return torch.cat([joints, self.up_head(x.mean(2, keepdim=True))], dim=2)
@@ -313,4 +318,5 @@ def flipped_mean(model: STCFormer, x: Tensor) -> Tensor:
     twice = model(torch.cat([x, x[..., mirror, :] * sign[: x.shape[-1]]]))
     plain, mirrored = twice.chunk(2)
     back = [*mirror, *range(len(mirror), plain.shape[-2])]
-    return (plain + mirrored[..., back, :] * sign[:3].to(mirrored.dtype)) / 2.0
+    mean: Tensor = (plain + mirrored[..., back, :] * sign[:3].to(mirrored.dtype)) / 2.0
+    return mean

@@ -219,7 +219,8 @@ def measure(model: STCFormer, tests: dict[str, Pair]) -> dict[str, float]:
 def _distances(model: STCFormer, inputs: Tensor, truth: Tensor) -> Tensor:
     """Mean joint distance (B,) of each window, metres."""
     landmarks = inputs.shape[2]
-    return (flipped_mean(model, inputs) - truth)[:, :, :landmarks].norm(dim=-1).mean((1, 2))
+    distances: Tensor = (flipped_mean(model, inputs) - truth)[:, :, :landmarks].norm(dim=-1)
+    return distances.mean((1, 2))
 
 
 def _split(pair: Pair, size: int = 64) -> list[Pair]:

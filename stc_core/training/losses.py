@@ -31,7 +31,7 @@ def pose_loss(prediction: Tensor, truth: Tensor, *, bone_weight: float = 0.0, fl
     """
     known = truth.isfinite().all(-1)
     difference = prediction - torch.where(known[..., None], truth, prediction.detach())
-    loss = difference.norm(dim=-1).sum() / known.sum()
+    loss: Tensor = difference.norm(dim=-1).sum() / known.sum()
     if bone_weight:
         bones = difference[:, :, _BONE_ENDS] - difference[:, :, _BONE_STARTS]
         loss = loss + bone_weight * bones.norm(dim=-1).mean()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets.body_height import body_height
@@ -73,7 +74,7 @@ def load_clips(chosen: list[tuple[Shards, ClipEntry]], device: str | torch.devic
         parts = [getattr(source, name)[row.start : row.start + row.frames] for source, row in chosen]
         return torch.tensor(np.concatenate(parts), device=device)
 
-    def per_clip(values: list[float] | np.ndarray) -> Tensor:
+    def per_clip(values: list[float] | NDArray[np.float64]) -> Tensor:
         return torch.tensor(np.array(values), dtype=torch.float32, device=device)
 
     cameras = np.array([row.K for row in rows], float).reshape(-1, 3, 3)

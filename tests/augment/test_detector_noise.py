@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -41,10 +42,10 @@ def before_camera(turn_deg: float = 0.0, distance: float = 4.0) -> Tensor:
     return torch.stack([turned[:, 0], 1.0 - turned[:, 2], turned[:, 1] + distance], -1)
 
 
-def quiet(**changes: object) -> DetectorErrors:
+def quiet(**changes: Any) -> DetectorErrors:
     """The shipped figures without any error, but for the changes."""
     shipped = noise.load_errors(torch.device("cpu"))
-    nothing = {
+    nothing: dict[str, Any] = {
         "bias": torch.zeros(27, 5),
         "lag_s": torch.zeros(27),
         "contralateral_bias": torch.zeros(27),
@@ -184,7 +185,7 @@ def test_nobody_is_found_as_often_as_told() -> None:
 
 
 @pytest.mark.parametrize("model", ["measured", "guessed"])
-def test_scale_zero_is_exact(model: str) -> None:
+def test_scale_zero_is_exact(model: Literal["measured", "guessed"]) -> None:
     bodies = standing().expand(8, 5, -1, -1)
     torch.manual_seed(4)
     views = project(bodies, CameraConfig(), NoiseConfig(scale=0.0, model=model))

@@ -46,7 +46,9 @@ class Trap:
         return os.mkdir, ("trapped",)
 
 
-def test_a_pickle_that_holds_more_than_tensors_is_refused_and_not_run(tmp_path: Path, monkeypatch) -> None:
+def test_a_pickle_that_holds_more_than_tensors_is_refused_and_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"pose_emb.weight": Trap()}, "evil.pth")
     with pytest.raises(UserError, match=r"evil\.pth"):
@@ -112,14 +114,14 @@ def test_a_configuration_that_cannot_be_is_refused_before_a_network_is_made(
 ) -> None:
     path = write_weights(tmp_path / f"{name}.safetensors", ODD[name])
     made: list[int] = []
-    empty = torch.nn.Linear.reset_parameters
-    monkeypatch.setattr(
-        torch.nn.Linear,
-        "reset_parameters",
-        lambda layer: (made.append(layer.weight.numel()) if layer.weight.device.type != "meta" else None, empty(layer))[
-            1
-        ],
-    )
+    reset = torch.nn.Linear.reset_parameters
+
+    def count(layer: torch.nn.Linear) -> None:
+        if layer.weight.device.type != "meta":
+            made.append(layer.weight.numel())
+        reset(layer)
+
+    monkeypatch.setattr(torch.nn.Linear, "reset_parameters", count)
     with pytest.raises(UserError, match=name):
         load_checkpoint(path)
     assert not made

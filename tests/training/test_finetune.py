@@ -56,26 +56,31 @@ def config(takes: Path, tmp_path: Path) -> FinetuneConfig:
     return FinetuneConfig(takes, out, start, steps=60, measure_every=20, learning_rate=5e-3, threads=1)
 
 
+def start_of(config: FinetuneConfig) -> Path:
+    assert config.start is not None
+    return config.start
+
+
 def test_takes_held_out_become_better_and_the_old_weights_stay(config: FinetuneConfig) -> None:
-    digest = hashlib.sha256(config.start.read_bytes()).hexdigest()
+    digest = hashlib.sha256(start_of(config).read_bytes()).hexdigest()
     before, after = finetune(config, ignore)["corrected takes"]
     assert after < 0.8 * before
-    assert hashlib.sha256(config.start.read_bytes()).hexdigest() == digest
+    assert hashlib.sha256(start_of(config).read_bytes()).hexdigest() == digest
     about = read_metadata(config.out)
     assert about["sha256"] == digest and about["errors_mm"]["corrected takes"] == [before, after]
-    assert load_checkpoint(config.out).config == load_checkpoint(config.start).config
+    assert load_checkpoint(config.out).config == load_checkpoint(start_of(config)).config
 
 
 def test_what_is_frozen_stays(config: FinetuneConfig) -> None:
     finetune(replace(config, freeze=("embedding", "blocks.0")), ignore)
-    old, new = load_checkpoint(config.start).state_dict(), load_checkpoint(config.out).state_dict()
+    old, new = load_checkpoint(start_of(config)).state_dict(), load_checkpoint(config.out).state_dict()
     moved = {key for key in old if not torch.equal(old[key], new[key])}
     assert moved and all(key.startswith(("stcformer.stc_block.1.", "regress_head.")) for key in moved)
 
 
 def test_weights_that_are_there_are_never_overwritten(config: FinetuneConfig) -> None:
     with pytest.raises(UserError, match="there already"):
-        finetune(replace(config, out=config.start), ignore)
+        finetune(replace(config, out=start_of(config)), ignore)
 
 
 def test_a_part_that_is_not_there_is_named(config: FinetuneConfig) -> None:

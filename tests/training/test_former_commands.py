@@ -12,7 +12,7 @@ from stc_core.training import prepare as former_prepare
 
 
 def test_the_former_modules_are_the_new_ones() -> None:
-    assert former_prepare.main is prepare.main and former_evaluate.main is evaluate.main
+    assert vars(former_prepare)["main"] is prepare.main and vars(former_evaluate)["main"] is evaluate.main
 
 
 @pytest.mark.parametrize("name", ["prepare", "evaluate"])

@@ -30,7 +30,7 @@ from stc_core.training.batches import (
     RecordedSourceConfig,
     make_pair,
 )
-from stc_core.training.config import TrainConfig, find_phase
+from stc_core.training.config import Optimiser, TrainConfig, find_phase
 from stc_core.training.optimisers import learning_rate, make_optimisers
 from stc_core.training.recordings import cut_windows, load_recordings
 from stc_core.training.run import Run
@@ -196,7 +196,7 @@ def losses(out: Path) -> list[float]:
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])
-def test_it_learns_and_writes_weights_that_load(data: Path, tmp_path: Path, optimiser: str) -> None:
+def test_it_learns_and_writes_weights_that_load(data: Path, tmp_path: Path, optimiser: Optimiser) -> None:
     train(replace(tiny(data, tmp_path), learning_rate=5e-3, optimiser=optimiser))
     first, last = losses(tmp_path)
     assert last < 0.8 * first
@@ -212,7 +212,7 @@ class Interrupted(Exception):
 
 @pytest.mark.parametrize("optimiser", ["adamw", "muon"])
 def test_interrupted_it_goes_on_to_the_same_curve_and_weights(
-    data: Path, tmp_path: Path, monkeypatch, optimiser: str
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimiser: Optimiser
 ) -> None:
     def config(out: str) -> TrainConfig:
         return replace(tiny(data, tmp_path / out), optimiser=optimiser)
@@ -251,7 +251,7 @@ def test_two_processes_learn_what_one_does(data: Path, tmp_path: Path) -> None:
     assert len(losses(tmp_path / "two")) == 2
 
 
-def test_chunks_must_go_into_the_processes(data: Path, tmp_path: Path, monkeypatch) -> None:
+def test_chunks_must_go_into_the_processes(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="--chunks 2"):
         train(tiny(data, tmp_path))
@@ -287,6 +287,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_recorded_windows_are_as_published(recorded: Path) -> None:
     """Frames 3 apart at 50 Hz, the ends repeated, x/w·2-1 and y·2/w-h/w, the root at 0."""
     recordings = load_recordings(recorded, "h36m17", ("S9",), False)
+    assert recordings is not None
     config = PRESETS["paper-27"][1].network
     x, y = cut_windows(recordings, torch.tensor([0, 30]), 5, config, torch.tensor([False, True]))
     assert x.shape == (2, 5, 17, 2)
