@@ -16,35 +16,19 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from stc_core.capture.layout import BODY27
 from stc_core.datasets.shards import ClipEntry, Shards, open_shards
 from stc_core.geometry.rotation import IDENTITY as NO_ROTATION
 from stc_core.geometry.rotation import Array, mul, normalise
 
 from . import humanoid_transfer, pose_transfer
 from .clips import Colour, Room
+from .clothes import dress, paint, regions
 from .held_out_clips import HELD_OUT_CLIPS, HELD_OUT_SUBJECTS, HeldOutClip
-from .render import (
-    BODY27,
-    FPS,
-    add_camera,
-    bones_by_role,
-    build_room,
-    draw,
-    dress,
-    foot_contacts,
-    key_bones,
-    lay_boards,
-    open_body,
-    paint,
-    place_camera,
-    plant_feet,
-    read_truth,
-    regions,
-    report,
-    set_up_drawing,
-    travel,
-    vertices,
-)
+from .render import draw, report, set_up_drawing
+from .rig_body import FPS, foot_contacts, key_bones, open_body, plant_feet, read_truth, travel
+from .rig_bones import bones_by_role, vertices
+from .room import add_camera, build_room, lay_boards, place_camera
 
 # a stool's seat and a phone, metres (chosen)
 _SEAT_SIZE, _SEAT_THICK, _LEG_THICK = 0.38, 0.04, 0.035
