@@ -26,7 +26,7 @@ from .occlusion import segment_directions, torso_axes, torso_length
 
 MEASURED = Path(__file__).with_name("detector_errors.json")
 VISIBLE, HIDDEN, OUTSIDE = 0, 1, 2
-CONSTANT_S = 1e6  # a time this long stands for errors that stay
+CONSTANT_S = 1e6  # a time this long stands for errors that are constant
 BURST_LIMIT = 3.0  # of the burst's normal variable
 _SIDES = ("left", "right")
 LIMBS = {
@@ -111,19 +111,21 @@ def apply_errors(
     joints (B, T, K, 3): camera axes, metres. states (B, T, K): VISIBLE, HIDDEN or OUTSIDE. scale: of all errors.
     """
     torso = torso_length(joints).mean(1)[:, None, None, None]
-    visibility = _visibility(states, errors, rate_hz)
+    visibility = _draw_visibility(states, errors, rate_hz)
     level = torch.exp(errors.level * torch.randn(len(joints), 1, 1, 1, device=joints.device))
-    shifted = joints + scale * torso * _fixed(joints, level[:, 0, 0], errors)
-    place = shifted[..., :2] / shifted[..., 2:].clamp(min=0.3)
-    velocity = _velocity(place) * rate_hz
-    place = place - scale * errors.lag_s[:, None] * velocity
-    twins = place[:, :, list(BODY27.mirror)]
-    place = place + scale * (errors.contralateral_bias * contralateral_weight(visibility))[..., None] * (twins - place)
+    shifted = joints + scale * torso * _draw_body_fixed_errors(joints, level[:, 0, 0], errors)
+    position = shifted[..., :2] / shifted[..., 2:].clamp(min=0.3)
+    velocity = _image_velocity(position) * rate_hz
+    position = position - scale * errors.lag_s[:, None] * velocity
+    mirrored = position[:, :, list(BODY27.mirror)]
+    position = position + scale * (errors.contralateral_bias * contralateral_weight(visibility))[..., None] * (
+        mirrored - position
+    )
     unit = torso / joints[..., 2:].clamp(min=0.3)
     growth = 1.0 + errors.growth_s * (velocity / unit).norm(dim=-1, keepdim=True)
-    moving = level * growth * _moving(visibility, states, errors, rate_hz)
-    place = set_midpoints(place + scale * moving * unit)
-    return _exchange_limbs(place, errors, rate_hz) if scale else place, visibility
+    moving = level * growth * _draw_moving_errors(visibility, states, errors, rate_hz)
+    position = set_midpoints(position + scale * moving * unit)
+    return _exchange_limbs(position, errors, rate_hz) if scale else position, visibility
 
 
 def set_midpoints(keypoints: Tensor) -> Tensor:
@@ -135,55 +137,55 @@ def set_midpoints(keypoints: Tensor) -> Tensor:
 
 
 def contralateral_weight(visibility: Tensor) -> Tensor:
-    """How far the pull to the twin is at work: all at visibility 0, none from a half on."""
+    """How much of the contralateral bias is at work: all at visibility 0, none from a half on."""
     return (1.0 - 2.0 * visibility).clamp(min=0.0)
 
 
-def _fixed(joints: Tensor, level: Tensor, errors: DetectorErrors) -> Tensor:
+def _draw_body_fixed_errors(joints: Tensor, level: Tensor, errors: DetectorErrors) -> Tensor:
     """What is fixed to the body (B, T, K, 3), torsos: the same in all windows, and each window's own. level (B, 1)."""
     own = errors.covariance_factor @ torch.randn(len(joints), len(BODY27.names), 3, device=joints.device)
-    own = own * (level * _usual(errors) * errors.constant_fraction.sqrt())[..., None]
+    own = own * (level * _usual_spread(errors) * errors.constant_fraction.sqrt())[..., None]
     on_torso = (errors.bias[:, :3] + own)[:, None] @ torso_axes(joints)
     return on_torso + (segment_directions(joints) * errors.bias[:, 3:, None]).sum(-2)
 
 
-def _usual(errors: DetectorErrors) -> Tensor:
+def _usual_spread(errors: DetectorErrors) -> Tensor:
     """The deviation (K,) where a landmark is well seen."""
     return errors.spread[VISIBLE, :, -1]
 
 
-def _velocity(place: Tensor) -> Tensor:
+def _image_velocity(position: Tensor) -> Tensor:
     """Per frame (B, T, K, 2), by central differences."""
-    return torch.gradient(place, dim=1)[0] if place.shape[1] > 1 else torch.zeros_like(place)
+    return torch.gradient(position, dim=1)[0] if position.shape[1] > 1 else torch.zeros_like(position)
 
 
-def _moving(visibility: Tensor, states: Tensor, errors: DetectorErrors, rate_hz: float) -> Tensor:
+def _draw_moving_errors(visibility: Tensor, states: Tensor, errors: DetectorErrors, rate_hz: float) -> Tensor:
     """What moves in the picture (B, T, K, 2), torsos."""
     batch, frames, count = visibility.shape
-    roots = _roots(errors, frames, rate_hz)[errors.groups]
+    roots = _error_roots(errors, frames, rate_hz)[errors.groups]
     white = errors.covariance_factor @ torch.randn(frames, count, batch * 3, device=visibility.device).transpose(
         0, 1
     ).flatten(1)
     slow = (roots @ white.view(count, frames, batch * 3)).view(count, frames, batch, 3).permute(2, 1, 0, 3)
-    spread, burst = _at(visibility, states, errors)
+    spread, burst = _interpolate_spread(visibility, states, errors)
     size = spread * (1.0 - errors.constant_fraction).sqrt()
     size = size * torch.exp(burst * slow[..., 2].clamp(-BURST_LIMIT, BURST_LIMIT))
     return slow[..., :2] * size[..., None]
 
 
-def _at(visibility: Tensor, states: Tensor, errors: DetectorErrors) -> tuple[Tensor, Tensor]:
+def _interpolate_spread(visibility: Tensor, states: Tensor, errors: DetectorErrors) -> tuple[Tensor, Tensor]:
     """Spread and burst (B, T, K) in each landmark's state at its visibility (B, T, K), linear between knots."""
     knots, count = errors.knots, visibility.shape[-1]
     high = torch.bucketize(visibility.contiguous(), knots).clamp(1, len(knots) - 1)
-    part = ((visibility - knots[high - 1]) / (knots[high] - knots[high - 1])).clamp(0.0, 1.0)
+    fraction = ((visibility - knots[high - 1]) / (knots[high] - knots[high - 1])).clamp(0.0, 1.0)
     column = high + torch.arange(count, device=states.device) * len(knots)
     return tuple(  # type: ignore[return-value]
-        torch.lerp(table.flatten()[row - 1], table.flatten()[row], part)
+        torch.lerp(table.flatten()[row - 1], table.flatten()[row], fraction)
         for table, row in ((errors.spread, column + states * count * len(knots)), (errors.burst, column))
     )
 
 
-def _visibility(states: Tensor, errors: DetectorErrors, rate_hz: float) -> Tensor:
+def _draw_visibility(states: Tensor, errors: DetectorErrors, rate_hz: float) -> Tensor:
     batch, frames, count = states.shape
     root = _visibility_root(errors, frames, rate_hz)
     white = torch.randn(batch, frames, count, device=states.device) @ errors.visibility_covariance_factor.T
@@ -191,15 +193,15 @@ def _visibility(states: Tensor, errors: DetectorErrors, rate_hz: float) -> Tenso
     steps = errors.visibility.shape[-1] - 1
     low = (rank * steps).long().clamp(max=steps - 1)
     row = (states * count + torch.arange(count, device=states.device)) * (steps + 1) + low
-    table, part = errors.visibility.flatten(), rank * steps - low
-    visibility: Tensor = table[row] * (1.0 - part) + table[row + 1] * part
+    table, fraction = errors.visibility.flatten(), rank * steps - low
+    visibility: Tensor = table[row] * (1.0 - fraction) + table[row + 1] * fraction
     for middle, parts in MIDPOINTS.items():
         visibility[..., BODY27.index(middle)] = visibility[..., [BODY27.index(p) for p in parts]].amin(-1)
     return visibility
 
 
 @lru_cache(maxsize=64)
-def _roots(errors: DetectorErrors, frames: int, rate_hz: float) -> Tensor:
+def _error_roots(errors: DetectorErrors, frames: int, rate_hz: float) -> Tensor:
     """Of the errors' correlation in time without the constant part, for each group of landmarks (G, T, T)."""
     return _correlation_roots(errors.time_fractions * (errors.times_s < CONSTANT_S), errors.times_s, frames, rate_hz)
 
@@ -224,21 +226,21 @@ def _correlation_roots(shares: Tensor, times_s: Tensor, frames: int, rate_hz: fl
 def _exchange_limbs(keypoints: Tensor, errors: DetectorErrors, rate_hz: float) -> Tensor:
     """Left and right of a limb, or of all of the body, exchanged for a while."""
     mirror = torch.tensor(BODY27.mirror, device=keypoints.device)
-    taken = torch.arange(len(mirror), device=keypoints.device).expand(keypoints.shape[:3])
-    for name, (per_s, lasts_s) in errors.swaps.items():
+    source = torch.arange(len(mirror), device=keypoints.device).expand(keypoints.shape[:3])
+    for name, (per_s, duration_s) in errors.swaps.items():
         limb = torch.zeros(len(mirror), dtype=torch.bool, device=keypoints.device)
         limb[[BODY27.index(landmark) for landmark in LIMBS[name]]] = True
-        spans = draw_intervals(keypoints.shape[:2], per_s, lasts_s, rate_hz, keypoints.device)
-        taken = torch.where(spans[..., None] & limb, mirror[taken], taken)
-    return keypoints.gather(2, taken[..., None].expand_as(keypoints))
+        spans = draw_intervals(keypoints.shape[:2], per_s, duration_s, rate_hz, keypoints.device)
+        source = torch.where(spans[..., None] & limb, mirror[source], source)
+    return keypoints.gather(2, source[..., None].expand_as(keypoints))
 
 
-def draw_intervals(shape: torch.Size, per_s: float, lasts_s: float, rate_hz: float, device: torch.device) -> Tensor:
-    """At most one spell a window (B, T) bool; draw_intervals begin at random and last exponentially long."""
+def draw_intervals(shape: torch.Size, per_s: float, duration_s: float, rate_hz: float, device: torch.device) -> Tensor:
+    """At most one interval a window, (B, T) bool, that begins at random, with an exponentially distributed duration."""
     batch, frames = shape
     window_s = frames / rate_hz
-    lasts = -lasts_s * torch.rand(batch, 1, device=device).clamp(min=1e-6).log()
-    begins = torch.rand(batch, 1, device=device) * (window_s + lasts) - lasts
-    chosen = torch.rand(batch, 1, device=device) < 1.0 - torch.exp(-per_s * (window_s + lasts))
+    duration = -duration_s * torch.rand(batch, 1, device=device).clamp(min=1e-6).log()
+    begins = torch.rand(batch, 1, device=device) * (window_s + duration) - duration
+    chosen = torch.rand(batch, 1, device=device) < 1.0 - torch.exp(-per_s * (window_s + duration))
     at = (torch.arange(frames, device=device) + 0.5) / rate_hz
-    return chosen & (at >= begins) & (at < begins + lasts)
+    return chosen & (at >= begins) & (at < begins + duration)

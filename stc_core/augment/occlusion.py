@@ -1,4 +1,4 @@
-"""Where a detector's errors hang on a body: directions fixed to it, and what it hides of itself from the camera.
+"""What a detector's errors follow on a body: directions fixed to it, and what it hides of itself from the camera.
 
 Knows landmarks (BODY27) in camera axes; not cameras, pictures or detectors. Batched on one device.
 """
@@ -11,10 +11,10 @@ from torch.nn.functional import normalize
 
 from ..capture.layout import BODY27
 
-TORSO_M = 0.47  # of the body that the radii below belong to
+REFERENCE_TORSO_M = 0.47  # of the body that the radii below belong to
 _KINDS = {name: name.rpartition("_")[2] for name in BODY27.names}
 # for each kind of landmark two segments (from, to) whose directions its constant error may follow
-_ALONG = {
+_SEGMENTS = {
     "hip": ("hip knee", "pelvis hip"),
     "knee": ("hip knee", "knee ankle"),
     "ankle": ("knee ankle", "heel toe"),
@@ -62,7 +62,7 @@ def _segments() -> Tensor:
     """Weights (27, 2, 27): each landmark's two segments as differences of landmarks."""
     weights = torch.zeros(len(BODY27.names), 2, len(BODY27.names))
     for row, name in enumerate(BODY27.names):
-        for column, segment in enumerate(_ALONG.get(_KINDS[name], ())):
+        for column, segment in enumerate(_SEGMENTS.get(_KINDS[name], ())):
             a, b = segment.split()
             side = name.partition("_")[0]
             weights[row, column] = _point(b, side) - _point(a, side)
@@ -97,7 +97,7 @@ def segment_directions(joints: Tensor) -> Tensor:
 def body_directions(joints: Tensor) -> Tensor:
     """Unit vectors (..., 27, 5, 3) fixed to the body: torso's left, forward and up, and two segments at the landmark.
 
-    Mirroring the body exchanges the sides and turns the torso's left about.
+    Mirroring the body exchanges the sides and negates the torso's left.
     """
     along = segment_directions(joints)
     return torch.cat([torso_axes(joints)[..., None, :, :].expand(*along.shape[:-2], 3, 3), along], -2)
@@ -105,25 +105,25 @@ def body_directions(joints: Tensor) -> Tensor:
 
 def find_self_occlusion(joints: Tensor) -> Tensor:
     """Landmarks (..., 27) bool that lie behind a part of their own body, joints (..., 27, 3) in camera axes."""
-    size = (torso_length(joints) / TORSO_M)[..., None]
+    size = (torso_length(joints) / REFERENCE_TORSO_M)[..., None]
     depth = joints[..., 2].contiguous()
     x, y = (joints[..., axis] / depth for axis in (0, 1))
     ends = torch.einsum("sej,...jc->se...c", _ENDS.to(joints), joints)
     hidden = torch.zeros_like(depth, dtype=torch.bool)
     for (near, far), (a, b, radius, deeper) in zip(ends, _OCCLUDERS, strict=True):
-        (low_x, low_y, low_z), (high_x, high_y, high_z) = _seen(near), _seen(far)
+        (low_x, low_y, low_z), (high_x, high_y, high_z) = _project_point(near), _project_point(far)
         span_x, span_y = high_x - low_x, high_y - low_y
         length = (span_x**2 + span_y**2).clamp(min=1e-9)
         off_x, off_y = x - low_x, y - low_y
-        part = ((off_x * span_x + off_y * span_y) / length).clamp_(0.0, 1.0)
-        between = low_z + part * (high_z - low_z)
-        off = ((off_x - part * span_x) ** 2 + (off_y - part * span_y) ** 2) * between**2
+        fraction = ((off_x * span_x + off_y * span_y) / length).clamp_(0.0, 1.0)
+        between = low_z + fraction * (high_z - low_z)
+        off = ((off_x - fraction * span_x) ** 2 + (off_y - fraction * span_y) ** 2) * between**2
         behind = (off < (radius * size) ** 2) & (depth - between > deeper * size)
         behind[..., [BODY27.index(name) for name in (a, b) if name in BODY27.names]] = False
         hidden |= behind
     return hidden
 
 
-def _seen(point: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _project_point(point: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Where a point (..., 3) is in the picture, and its depth, each (..., 1)."""
     return point[..., :1] / point[..., 2:], point[..., 1:2] / point[..., 2:], point[..., 2:]

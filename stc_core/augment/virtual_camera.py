@@ -84,9 +84,9 @@ class NoiseConfig:
 
 @dataclass(frozen=True)
 class Projections:
-    """B windows as seen. keypoints (B, T, K, 2) in focal lengths from the centre; scores (B, T, K); joints
-    (B, T, K, 3) true, in camera axes, pelvis at 0, metres; half (B, 2): half the picture's size in focal lengths; up
-    (B, 3): the world's, in camera axes, unit length."""
+    """B windows as a detector gives them. keypoints (B, T, K, 2) in focal lengths from the centre; scores (B, T, K);
+    joints (B, T, K, 3) true, in camera axes, pelvis at 0, metres; half (B, 2): half the picture's size in focal
+    lengths; up (B, 3): the world's, in camera axes, unit length."""
 
     keypoints: Tensor
     scores: Tensor
@@ -97,7 +97,7 @@ class Projections:
 
 def project(landmarks: Tensor, camera: CameraConfig, noise: NoiseConfig) -> Projections:
     """Windows (B, T, 27, 3), metres z up, each seen by a random fixed camera through the detector's errors."""
-    joints, half, up = _camera_axes(landmarks, camera)
+    joints, half, up = _place_cameras(landmarks, camera)
     keypoints, scores = simulate_detector(joints, half, noise)
     return Projections(keypoints, scores, joints - joints[:, :, :1], half, up)
 
@@ -113,15 +113,15 @@ def simulate_detector(
     exact = joints[..., :2] / joints[..., 2:].clamp(min=0.3)
     outside = (exact.abs() > half[:, None, None]).any(-1)
     if not noise.scale:
-        return set_midpoints(exact), _scores(outside, torch.zeros_like(outside))
-    lost = _spans(len(joints), joints.shape[1], noise.gap, joints.device)
+        return set_midpoints(exact), _guess_scores(outside, torch.zeros_like(outside))
+    lost = _draw_spans(len(joints), joints.shape[1], noise.gap, joints.device)
     bare = torch.rand(len(joints), 1, 1, device=joints.device) < noise.bare
     if noise.model == "measured":
         errors = errors or load_errors(joints.device)
-        keypoints, scores = _measured(joints, half, outside, noise, errors)
+        keypoints, scores = _apply_measured_errors(joints, half, outside, noise, errors)
         lost |= draw_intervals(joints.shape[:2], *errors.gaps, noise.rate_hz, joints.device)
     else:
-        keypoints, scores = _guessed(joints, outside, noise)
+        keypoints, scores = _apply_guessed_errors(joints, outside, noise)
         keypoints = _exchange_sides(keypoints, noise.swap)
     return _lose_frames(*remove_extremities(keypoints, scores, bare), lost)
 
@@ -133,10 +133,10 @@ def remove_extremities(keypoints: Tensor, scores: Tensor, bare: Tensor) -> tuple
     return torch.where(gone[..., None], keypoints[:, :, parents], keypoints), scores * ~gone
 
 
-def _measured(
+def _apply_measured_errors(
     joints: Tensor, half: Tensor, outside: Tensor, noise: NoiseConfig, errors: DetectorErrors
 ) -> tuple[Tensor, Tensor]:
-    hidden = find_self_occlusion(joints) | _hidden_limbs(joints, noise.hide)
+    hidden = find_self_occlusion(joints) | _hide_limbs(joints, noise.hide)
     states = (
         torch.full_like(hidden, VISIBLE, dtype=torch.long).masked_fill(hidden, HIDDEN).masked_fill(outside, OUTSIDE)
     )
@@ -146,45 +146,45 @@ def _measured(
     return keypoints, visibility * fade.clamp(_OUTSIDE_LEAST, 1.0)
 
 
-def _guessed(joints: Tensor, outside: Tensor, noise: NoiseConfig) -> tuple[Tensor, Tensor]:
+def _apply_guessed_errors(joints: Tensor, outside: Tensor, noise: NoiseConfig) -> tuple[Tensor, Tensor]:
     depth = joints[..., 2:].clamp(min=0.3)
-    hidden = _behind_torso(joints) | _hidden_limbs(joints, noise.hide)
-    error = _errors(joints, outside | hidden, noise) / depth.mean((1, 2, 3), keepdim=True)
-    return set_midpoints(joints[..., :2] / depth + noise.scale * error), _scores(outside, hidden)
+    hidden = _find_hidden_arms(joints) | _hide_limbs(joints, noise.hide)
+    error = _draw_guessed_errors(joints, outside | hidden, noise) / depth.mean((1, 2, 3), keepdim=True)
+    return set_midpoints(joints[..., :2] / depth + noise.scale * error), _guess_scores(outside, hidden)
 
 
-def _uniform(low: float, high: float, like: Tensor) -> Tensor:
+def _draw_uniform(low: float, high: float, like: Tensor) -> Tensor:
     return low + (high - low) * torch.rand(len(like), device=like.device)
 
 
-def _camera_axes(landmarks: Tensor, config: CameraConfig) -> tuple[Tensor, Tensor, Tensor]:
+def _place_cameras(landmarks: Tensor, config: CameraConfig) -> tuple[Tensor, Tensor, Tensor]:
     """The landmarks in the axes of random cameras, half the picture's size (B, 2) in focal lengths, and up (B, 3)."""
     count, degree = len(landmarks), torch.pi / 180.0
-    long_side = torch.tan(_uniform(*config.fov_deg, landmarks) * degree / 2.0)
+    long_side = torch.tan(_draw_uniform(*config.fov_deg, landmarks) * degree / 2.0)
     aspect = torch.tensor([1.0, 9 / 16], device=landmarks.device)
     shapes = torch.stack([aspect, torch.tensor([1.0, 0.75], device=aspect.device), aspect.flip(0)])
     half = long_side[:, None] * shapes[torch.multinomial(torch.tensor([0.6, 0.2, 0.2]), count, True).to(aspect.device)]
-    distance = (0.85 / (half[:, 1] * _uniform(*config.fill, landmarks))).clamp(min=config.nearest_m)
+    distance = (0.85 / (half[:, 1] * _draw_uniform(*config.fill, landmarks))).clamp(min=config.nearest_m)
     noise = torch.randn(count, 2, device=landmarks.device)
     pitch = (config.pitch_deg[0] + config.pitch_deg[1] * noise[:, 0]) * degree
-    turn = _about(2, config.roll_deg * noise[:, 1] * degree) @ _about(0, pitch)
+    rotation = _rotate_about_axis(2, config.roll_deg * noise[:, 1] * degree) @ _rotate_about_axis(0, pitch)
     off_centre = torch.randn(count, 2, device=landmarks.device).clamp(-2, 2) * half * 0.25
     centre = landmarks[:, :, :1].mean(1, keepdim=True)
     axes = torch.tensor([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]], device=landmarks.device)
-    to_camera = turn @ axes
-    seen = (landmarks - centre) @ to_camera.transpose(-1, -2)[:, None]
-    place = torch.cat([off_centre * distance[:, None], distance[:, None]], -1)
-    return seen + place[:, None, None], half, to_camera[..., 2]
+    to_camera = rotation @ axes
+    rotated = (landmarks - centre) @ to_camera.transpose(-1, -2)[:, None]
+    position = torch.cat([off_centre * distance[:, None], distance[:, None]], -1)
+    return rotated + position[:, None, None], half, to_camera[..., 2]
 
 
-def _about(axis: int, angle: Tensor) -> Tensor:
+def _rotate_about_axis(axis: int, angle: Tensor) -> Tensor:
     """Rotation matrices (B, 3, 3) about a coordinate axis."""
     c, s, o, i = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
     rows = {0: [i, o, o, o, c, -s, o, s, c], 2: [c, -s, o, s, c, o, o, o, i]}[axis]
     return torch.stack(rows, -1).view(-1, 3, 3)
 
 
-def _behind_torso(joints: Tensor) -> Tensor:
+def _find_hidden_arms(joints: Tensor) -> Tensor:
     """Arms and hands (B, T, K) that lie behind the trunk as the camera sees it."""
     trunk = joints[:, :, _TORSO].mean(2, keepdim=True)
     away = joints - trunk
@@ -192,7 +192,7 @@ def _behind_torso(joints: Tensor) -> Tensor:
     return arms & (away[..., 2] > 0.06) & (away[..., 0].abs() < 0.17) & (away[..., 1].abs() < 0.32)
 
 
-def _spans(count: int, frames: int, probability: float, device: torch.device) -> Tensor:
+def _draw_spans(count: int, frames: int, probability: float, device: torch.device) -> Tensor:
     """For `count` rows a random stretch of frames (count, frames) with the given probability, else none."""
     ends = (torch.rand(count, 2, device=device) * 1.6 - 0.3).sort(-1).values * frames
     at = torch.arange(frames, device=device)
@@ -200,22 +200,22 @@ def _spans(count: int, frames: int, probability: float, device: torch.device) ->
     return chosen & (at >= ends[:, :1]) & (at <= ends[:, 1:])
 
 
-def _hidden_limbs(joints: Tensor, probability: float) -> Tensor:
+def _hide_limbs(joints: Tensor, probability: float) -> Tensor:
     """For some windows one body part (B, T, K) hidden for a while."""
-    spans = _spans(len(joints), joints.shape[1], probability, joints.device)
+    spans = _draw_spans(len(joints), joints.shape[1], probability, joints.device)
     parts = torch.tensor(BODY27.parts, device=joints.device)
     limb = torch.randint(1, 5, (len(joints), 1), device=joints.device)
     return spans[..., None] & (parts == limb)[:, None]
 
 
-def _scores(outside: Tensor, hidden: Tensor) -> Tensor:
-    """High where seen; lower, and unsteady, where hidden; low out of the picture."""
+def _guess_scores(outside: Tensor, hidden: Tensor) -> Tensor:
+    """Scores: high where visible; lower, and unsteady, where hidden; low out of the picture."""
     steady = torch.rand(outside.shape[0], 1, outside.shape[2], device=outside.device)
-    seen, unsure = 1.0 - 0.12 * steady**2, 0.15 + 0.65 * steady
-    return torch.where(outside, 0.4 * steady, torch.where(hidden, unsure, seen))
+    visible, uncertain = 1.0 - 0.12 * steady**2, 0.15 + 0.65 * steady
+    return torch.where(outside, 0.4 * steady, torch.where(hidden, uncertain, visible))
 
 
-def _errors(joints: Tensor, unsure: Tensor, config: NoiseConfig) -> Tensor:
+def _draw_guessed_errors(joints: Tensor, unsure: Tensor, config: NoiseConfig) -> Tensor:
     """DetectorErrors (B, T, K, 2) in metres on the body: constant, slow, quick, and more where unsure."""
     batch, frames, landmarks, _ = joints.shape
     device = joints.device
@@ -229,18 +229,18 @@ def _errors(joints: Tensor, unsure: Tensor, config: NoiseConfig) -> Tensor:
 
 
 def _exchange_sides(keypoints: Tensor, probability: float) -> Tensor:
-    spans = _spans(len(keypoints), keypoints.shape[1], probability, keypoints.device)
+    spans = _draw_spans(len(keypoints), keypoints.shape[1], probability, keypoints.device)
     return torch.where(spans[..., None, None], keypoints[:, :, list(BODY27.mirror)], keypoints)
 
 
 def _lose_frames(keypoints: Tensor, scores: Tensor, lost: Tensor) -> tuple[Tensor, Tensor]:
-    """Without detection in the frames lost (B, T): score 0, and points carried evenly across; never all frames."""
+    """Without detection in the frames lost (B, T): score 0, and points interpolated across; never all frames."""
     lost = lost & ~lost.all(-1, keepdim=True)
     at = torch.arange(lost.shape[1], device=lost.device).expand(lost.shape)
     before = torch.where(lost, -1, at).cummax(1).values
     after = torch.where(lost, lost.shape[1], at).flip(1).cummin(1).values.flip(1)
     before, after = torch.where(before < 0, after, before), torch.where(after >= lost.shape[1], before, after)
-    share = ((at - before) / (after - before).clamp(min=1))[..., None, None]
+    fraction = ((at - before) / (after - before).clamp(min=1))[..., None, None]
     rows = torch.arange(len(lost), device=lost.device)[:, None]
-    carried = keypoints[rows, before] * (1 - share) + keypoints[rows, after] * share
-    return carried, scores * ~lost[..., None]
+    interpolated = keypoints[rows, before] * (1 - fraction) + keypoints[rows, after] * fraction
+    return interpolated, scores * ~lost[..., None]

@@ -1,4 +1,4 @@
-"""Windows of motion as the network will be shown them: cut, warped in time, in other proportions, mirrored.
+"""Windows of motion as the network is shown them: cut, warped in time, in other proportions, mirrored.
 
 Knows the free motion packed by `prepare` and the body's tree of landmarks (BODY27); not cameras, noise or networks.
 Everything is batched on one device.
@@ -23,7 +23,7 @@ from ..datasets.shards import open_shards
 from ..errors import UserError
 from ..ranges import Range
 
-# a landmark hangs on its parent by a segment; segments of one group are stretched alike, left as right
+# a landmark's parent and the group of the segment between them; a group's segments are stretched alike, left as right
 _TREE = {
     "hip": ("pelvis", "hips"),
     "knee": ("hip", "thigh"),
@@ -56,8 +56,8 @@ BONES = tuple((_PARENTS[name], BODY27.index(name)) for name in _ORDER)
 """(parent, child) landmarks of every segment"""
 
 
-def _hanging(joint: str) -> frozenset[str]:
-    """The landmarks that move when a joint turns, and the joint."""
+def _find_descendants(joint: str) -> frozenset[str]:
+    """The landmarks that move when a joint rotates, and the joint."""
     names = {joint}
     for name in _ORDER:
         if BODY27.names[_PARENTS[name]] in names:
@@ -67,20 +67,20 @@ def _hanging(joint: str) -> frozenset[str]:
 
 _SIDES = ("left", "right")
 _HEAD = frozenset(("head", "nose", "left_ear", "right_ear"))
-_ABOVE = {name: _hanging(name) for name in BODY27.names}
-# what turns about a joint, and how far against the others
-_TURNED = (
-    ("pelvis", _ABOVE["spine"], 0.8),
-    ("thorax", _ABOVE["thorax"], 0.5),
+_DESCENDANTS = {name: _find_descendants(name) for name in BODY27.names}
+# joint, the landmarks that rotate about it, and the standard deviation of its rotation against the others' (chosen)
+_BALL_JOINTS = (
+    ("pelvis", _DESCENDANTS["spine"], 0.8),
+    ("thorax", _DESCENDANTS["thorax"], 0.5),
     ("thorax", _HEAD, 0.7),
-    *((f"{side}_{name}", _ABOVE[f"{side}_{name}"], 1.0) for side in _SIDES for name in ("hip", "wrist")),
-    *((f"{side}_shoulder", _ABOVE[f"{side}_shoulder"], 1.6) for side in _SIDES),
-    *((f"{side}_ankle", _ABOVE[f"{side}_ankle"], 0.6) for side in _SIDES),
+    *((f"{side}_{name}", _DESCENDANTS[f"{side}_{name}"], 1.0) for side in _SIDES for name in ("hip", "wrist")),
+    *((f"{side}_shoulder", _DESCENDANTS[f"{side}_shoulder"], 1.6) for side in _SIDES),
+    *((f"{side}_ankle", _DESCENDANTS[f"{side}_ankle"], 0.6) for side in _SIDES),
 )
 _HINGES = tuple(
     (f"{side}_{name}", f"{side}_{end}") for side in _SIDES for name, end in (("elbow", "wrist"), ("knee", "ankle"))
 )
-_FOLDED = 2.5  # radians: an elbow or knee folds no further
+_MAX_FLEXION_RAD = 2.5  # of elbows and knees, 143 degrees; chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,19 +147,21 @@ def draw_windows(
     motions: list[SourceMotion], weights: dict[str, float], count: int, frames: int, rate_hz: float, config: BodyConfig
 ) -> Tensor:
     """Random windows (count, frames, 27, 3), metres z up, of bodies BODY_HEIGHT_M tall, facing anywhere."""
-    cut = _cut(_bank(tuple(motions)), _shares(motions, weights), count, frames, rate_hz, config)
+    cut = _sample_windows(
+        _join_sources(tuple(motions)), _source_weights(motions, weights), count, frames, rate_hz, config
+    )
     if config.swap_upper:
-        cut = _swap_upper(cut, _some(cut, config.swap_upper))
+        cut = _swap_upper(cut, _choose(cut, config.swap_upper))
     if config.swap_arms:
-        cut = _swap_arms(cut, _some(cut, config.swap_arms))
+        cut = _swap_arms(cut, _choose(cut, config.swap_arms))
     if config.bend:
-        cut = _bend(cut, _some(cut, config.bend), config.bend_deg, rate_hz)
+        cut = _bend_joints(cut, _choose(cut, config.bend), config.bend_deg, rate_hz)
     if config.topple:
-        cut = _topple(cut, _some(cut, config.topple))
+        cut = _topple(cut, _choose(cut, config.topple))
     mirror = torch.rand(count, device=cut.device) < 0.5
     sign = torch.tensor([-1.0, 1.0, 1.0], device=cut.device)
     cut = torch.where(mirror[:, None, None, None], cut[:, :, list(BODY27.mirror)] * sign, cut)
-    return _reshape(_turn(cut), config.stretch)
+    return _change_proportions(_rotate_about_z(cut), config.stretch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +178,7 @@ class _Bank:
 
 
 @lru_cache(maxsize=16)
-def _bank(motions: tuple[SourceMotion, ...]) -> _Bank:
+def _join_sources(motions: tuple[SourceMotion, ...]) -> _Bank:
     device = motions[0].landmarks.device
     sizes = [len(motion.landmarks) for motion in motions]
     starts = [0, *itertools.accumulate(sizes)][:-1]
@@ -190,11 +192,11 @@ def _bank(motions: tuple[SourceMotion, ...]) -> _Bank:
     )
 
 
-def _shares(motions: list[SourceMotion], weights: dict[str, float]) -> Tensor:
+def _source_weights(motions: list[SourceMotion], weights: dict[str, float]) -> Tensor:
     return torch.tensor([weights.get(m.source, 1.0) for m in motions], device=motions[0].landmarks.device)
 
 
-def _cut(bank: _Bank, shares: Tensor, count: int, frames: int, rate_hz: float, config: BodyConfig) -> Tensor:
+def _sample_windows(bank: _Bank, shares: Tensor, count: int, frames: int, rate_hz: float, config: BodyConfig) -> Tensor:
     """Windows at rate_hz, time warped, each around a random frame of a random source and held at the clip's ends."""
     device = bank.landmarks.device
     source = torch.multinomial(shares, count, replacement=True)
@@ -205,19 +207,19 @@ def _cut(bank: _Bank, shares: Tensor, count: int, frames: int, rate_hz: float, c
     at = torch.clamp(middle[:, None] + (steps * pace).double(), first, last)
     low = at.floor().long()
     high = torch.minimum(low + 1, last)
-    part = (at - low).float()[..., None, None]
-    return torch.lerp(bank.landmarks[low], bank.landmarks[high], part)
+    fraction = (at - low).float()[..., None, None]
+    return torch.lerp(bank.landmarks[low], bank.landmarks[high], fraction)
 
 
-def _turn(landmarks: Tensor) -> Tensor:
-    """Each window turned about z by a random angle."""
+def _rotate_about_z(landmarks: Tensor) -> Tensor:
+    """Each window rotated about z by a random angle."""
     angle = 2.0 * torch.pi * torch.rand(len(landmarks), device=landmarks.device)
     c, s, o = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    turn = torch.stack([c, -s, o, s, c, o, o, o, o + 1.0], -1).view(-1, 1, 3, 3)
-    return landmarks @ turn.transpose(-1, -2)
+    rotation = torch.stack([c, -s, o, s, c, o, o, o, o + 1.0], -1).view(-1, 1, 3, 3)
+    return landmarks @ rotation.transpose(-1, -2)
 
 
-def _frame(landmarks: Tensor) -> Tensor:
+def _chest_axes(landmarks: Tensor) -> Tensor:
     """Axes of the chest (..., 3, 3) as columns: to the left, forward, up along the trunk."""
     at = {
         name: landmarks[..., BODY27.index(name), :] for name in ("left_shoulder", "right_shoulder", "thorax", "spine")
@@ -229,25 +231,25 @@ def _frame(landmarks: Tensor) -> Tensor:
 
 
 def _swap_arms(landmarks: Tensor, where: Tensor) -> Tensor:
-    """Give some windows the arms of the next one, carried over in the chest's axes (Li et al., CVPR 2020)."""
+    """Give some windows the arms of the next one, taken over in the chest's axes (Li et al., CVPR 2020)."""
     donor = landmarks.roll(1, 0)
-    turn = _frame(landmarks) @ _frame(donor).transpose(-1, -2)
+    rotation = _chest_axes(landmarks) @ _chest_axes(donor).transpose(-1, -2)
     swapped = landmarks.clone()
     for side in ("left", "right"):
         arm = [BODY27.index(f"{side}_{name}") for name in ("elbow", "wrist", "pinky", "index")]
         shoulder = BODY27.index(f"{side}_shoulder")
-        carried = (donor[:, :, arm] - donor[:, :, shoulder, None]) @ turn.transpose(-1, -2)
-        swapped[:, :, arm] = landmarks[:, :, shoulder, None] + carried
+        moved = (donor[:, :, arm] - donor[:, :, shoulder, None]) @ rotation.transpose(-1, -2)
+        swapped[:, :, arm] = landmarks[:, :, shoulder, None] + moved
     return torch.where(where[:, None, None, None], swapped, landmarks)
 
 
-def _some(windows: Tensor, probability: float) -> Tensor:
+def _choose(windows: Tensor, probability: float) -> Tensor:
     """Which of the windows (B,), each with that probability."""
     return torch.rand(len(windows), device=windows.device) < probability
 
 
-def _pelvis_frame(landmarks: Tensor) -> Tensor:
-    """Axes of the pelvis, turned about z only (..., 3, 3) as columns: to the left, forward, up."""
+def _pelvis_axes(landmarks: Tensor) -> Tensor:
+    """Axes of the pelvis, rotated about z only, (..., 3, 3) as columns: to the left, forward, up."""
     left = landmarks[..., BODY27.index("left_hip"), :] - landmarks[..., BODY27.index("right_hip"), :]
     left = torch.nn.functional.normalize(left * torch.tensor([1.0, 1.0, 0.0], device=left.device), dim=-1)
     up = torch.zeros_like(left)
@@ -258,13 +260,13 @@ def _pelvis_frame(landmarks: Tensor) -> Tensor:
 def _swap_upper(landmarks: Tensor, where: Tensor) -> Tensor:
     """Give some windows all above the pelvis of the next one, facing as their pelvis does (Li et al., CVPR 2020)."""
     donor = landmarks.roll(1, 0)
-    turn = _pelvis_frame(landmarks) @ _pelvis_frame(donor).transpose(-1, -2)
-    carried = (donor - donor[:, :, :1]) @ turn.transpose(-1, -2) + landmarks[:, :, :1]
-    upper = torch.tensor([name in _ABOVE["spine"] for name in BODY27.names], device=landmarks.device)
-    return torch.where(where[:, None, None, None] & upper[:, None], carried, landmarks)
+    rotation = _pelvis_axes(landmarks) @ _pelvis_axes(donor).transpose(-1, -2)
+    moved = (donor - donor[:, :, :1]) @ rotation.transpose(-1, -2) + landmarks[:, :, :1]
+    upper = torch.tensor([name in _DESCENDANTS["spine"] for name in BODY27.names], device=landmarks.device)
+    return torch.where(where[:, None, None, None] & upper[:, None], moved, landmarks)
 
 
-def _wave(windows: Tensor, rate_hz: float) -> Tensor:
+def _draw_slow_curves(windows: Tensor, rate_hz: float) -> Tensor:
     """Slow random curves (B, T, 3) of about deviation 1: a constant, and waves of 0.1 to 0.8 hertz."""
     count, frames, device = *windows.shape[:2], windows.device
     time = torch.arange(frames, device=device)[:, None] / rate_hz
@@ -272,19 +274,21 @@ def _wave(windows: Tensor, rate_hz: float) -> Tensor:
     return 0.8 * size[0] + 0.85 * size[1] * torch.sin(2 * torch.pi * (shift + time * (0.1 + 0.7 * speed)))
 
 
-def _bend(landmarks: Tensor, where: Tensor, deviation_deg: float, rate_hz: float) -> Tensor:
-    """Turn some windows' trunk, head, limbs and feet further, slowly changing; elbows and knees only fold, in their
+def _bend_joints(landmarks: Tensor, where: Tensor, deviation_deg: float, rate_hz: float) -> Tensor:
+    """Rotate some windows' trunk, head, limbs and feet further, slowly changing; elbows and knees only flex, in their
     limits (Gong et al., PoseAug, CVPR 2021)."""
     new, scale = landmarks, deviation_deg * torch.pi / 180.0 * where[:, None, None]
-    for joint, hanging, amount in _TURNED:
-        new = _turned(new, joint, hanging, _turns(_wave(landmarks, rate_hz) * scale * amount))
+    for joint, descendants, spread in _BALL_JOINTS:
+        new = _rotate_about_joint(
+            new, joint, descendants, _rotation_matrices(_draw_slow_curves(landmarks, rate_hz) * scale * spread)
+        )
     for joint, end in _HINGES:
-        wave = _wave(landmarks, rate_hz)[..., 0] * scale[..., 0]
-        new = _folded(new, joint, end, 1.5 * wave)
+        wave = _draw_slow_curves(landmarks, rate_hz)[..., 0] * scale[..., 0]
+        new = _flex_hinge(new, joint, end, 1.5 * wave)
     return new
 
 
-def _turns(vector: Tensor) -> Tensor:
+def _rotation_matrices(vector: Tensor) -> Tensor:
     """Rotation matrices (..., 3, 3) of rotation vectors (..., 3), by Rodrigues' formula."""
     x, y, z = vector.unbind(-1)
     o = torch.zeros_like(x)
@@ -295,35 +299,35 @@ def _turns(vector: Tensor) -> Tensor:
     return matrices
 
 
-def _turned(landmarks: Tensor, joint: str, hanging: frozenset[str], turn: Tensor) -> Tensor:
-    """The landmarks that hang on a joint turned about it by matrices (B, T, 3, 3)."""
-    moved = torch.tensor([name in hanging for name in BODY27.names], device=landmarks.device)
+def _rotate_about_joint(landmarks: Tensor, joint: str, descendants: frozenset[str], rotation: Tensor) -> Tensor:
+    """The landmarks with a joint's descendants rotated about it by matrices (B, T, 3, 3)."""
+    moved = torch.tensor([name in descendants for name in BODY27.names], device=landmarks.device)
     at = landmarks[:, :, BODY27.index(joint), None]
-    return torch.where(moved[:, None], at + (landmarks - at) @ turn.transpose(-1, -2), landmarks)
+    return torch.where(moved[:, None], at + (landmarks - at) @ rotation.transpose(-1, -2), landmarks)
 
 
-def _folded(landmarks: Tensor, joint: str, end: str, angle: Tensor) -> Tensor:
-    """A hinge folded further by angles (B, T), to between straight and _FOLDED; a straight one is left as it is."""
+def _flex_hinge(landmarks: Tensor, joint: str, end: str, angle: Tensor) -> Tensor:
+    """A hinge flexed further by angles (B, T), within straight and _MAX_FLEXION_RAD; a straight one stays."""
     root, middle, tip = (landmarks[:, :, BODY27.index(name)] for name in (_parent(joint), joint, end))
     first, second = (torch.nn.functional.normalize(v, dim=-1) for v in (middle - root, tip - middle))
     axis = torch.cross(first, second, dim=-1)
     sine = axis.norm(dim=-1)
-    folded = torch.atan2(sine, (first * second).sum(-1))
-    angle = (folded + angle).clamp(0.03, _FOLDED) - folded
-    angle = torch.where((sine > 0.15) & (folded < _FOLDED), angle, torch.zeros_like(angle))
-    turn = _turns(torch.nn.functional.normalize(axis, dim=-1) * angle[..., None])
-    return _turned(landmarks, joint, _ABOVE[joint], turn)
+    flexion = torch.atan2(sine, (first * second).sum(-1))
+    angle = (flexion + angle).clamp(0.03, _MAX_FLEXION_RAD) - flexion
+    angle = torch.where((sine > 0.15) & (flexion < _MAX_FLEXION_RAD), angle, torch.zeros_like(angle))
+    rotation = _rotation_matrices(torch.nn.functional.normalize(axis, dim=-1) * angle[..., None])
+    return _rotate_about_joint(landmarks, joint, _DESCENDANTS[joint], rotation)
 
 
 def _topple(landmarks: Tensor, where: Tensor) -> Tensor:
-    """Turn some windows as a whole, anyhow: people lie, crawl and tumble, and little of that was recorded."""
+    """Rotate some windows as a whole, anyhow: people lie, crawl and tumble, and little of that was recorded."""
     axis = torch.nn.functional.normalize(torch.randn(len(landmarks), 1, 3, device=landmarks.device), dim=-1)
     angle = torch.pi * torch.rand(len(landmarks), 1, 1, device=landmarks.device) * where[:, None, None]
-    turn, middle = _turns(axis * angle), landmarks[:, :, :1].mean(1, keepdim=True)
-    return (landmarks - middle) @ turn.transpose(-1, -2) + middle
+    rotation, middle = _rotation_matrices(axis * angle), landmarks[:, :, :1].mean(1, keepdim=True)
+    return (landmarks - middle) @ rotation.transpose(-1, -2) + middle
 
 
-def _reshape(landmarks: Tensor, stretch: float) -> Tensor:
+def _change_proportions(landmarks: Tensor, stretch: float) -> Tensor:
     """Other proportions: every segment group longer or shorter; then the whole body BODY_HEIGHT_M tall."""
     factors = torch.exp(stretch * torch.randn(len(landmarks), len(_GROUPS), device=landmarks.device))
     new = landmarks.clone()

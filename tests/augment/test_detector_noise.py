@@ -101,7 +101,7 @@ def test_errors_are_as_large_as_their_state_and_landmark_ask(state: int) -> None
 def test_errors_grow_as_visibility_falls() -> None:
     errors = quiet(spread=torch.linspace(0.2, 0.02, 7).expand(3, 27, -1))
     visibility = torch.linspace(0.0, 1.0, 101)[None, :, None].expand(1, 101, 27)
-    read = noise._at(visibility, torch.zeros(1, 101, 27, dtype=torch.long), errors)[0]
+    read = noise._interpolate_spread(visibility, torch.zeros(1, 101, 27, dtype=torch.long), errors)[0]
     assert (read.diff(dim=1) <= 1e-7).all()
     assert torch.isclose(read.max(), torch.tensor(0.2)) and torch.isclose(read.min(), torch.tensor(0.02))
 
