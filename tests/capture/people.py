@@ -19,7 +19,7 @@ def column(name: str) -> int:
     return MEDIAPIPE_NAMES.index(name)
 
 
-def standing(frames: int = 60) -> Landmarks:
+def make_standing_person(frames: int = 60) -> Landmarks:
     """A person facing the camera who sways a little; right is at the left of the picture."""
     rng = np.random.default_rng(0)
     body = np.stack([rng.uniform(300, 340, 33), np.linspace(100, 400, 33)], -1)

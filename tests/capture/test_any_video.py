@@ -18,7 +18,7 @@ from stc_core.capture.video.video import open_video
 from stc_core.errors import UserError
 from stc_core.events import Event, Note
 from stc_core.motion.motion import Motion
-from tests.capture.test_video import turned
+from tests.capture.test_video import set_rotation
 
 av = pytest.importorskip("av")
 
@@ -70,9 +70,9 @@ def variable(folder: Path, pictures: list[Picture]) -> Path:
     return write(folder / "variable.mp4", pictures, times_s=times_s)
 
 
-def rotated(folder: Path, pictures: list[Picture]) -> Path:
+def rotate_video(folder: Path, pictures: list[Picture]) -> Path:
     lying = [np.ascontiguousarray(np.rot90(picture)) for picture in pictures]
-    return turned(write(folder / "lying.mp4", lying), 90)
+    return set_rotation(write(folder / "lying.mp4", lying), 90)
 
 
 def huge(folder: Path, pictures: list[Picture]) -> Path:
@@ -88,7 +88,7 @@ def plain(pictures: list[Picture], tmp_path_factory: pytest.TempPathFactory) -> 
     return capture(write(tmp_path_factory.mktemp("plain") / "plain.mp4", pictures))
 
 
-@pytest.mark.parametrize("made", [odd, alpha, ten_bit, variable, rotated, huge], ids=lambda made: made.__name__)
+@pytest.mark.parametrize("made", [odd, alpha, ten_bit, variable, rotate_video, huge], ids=lambda made: made.__name__)
 def test_a_video_of_any_kind_shows_the_same_person(
     made: Callable[[Path, list[Picture]], Path], pictures: list[Picture], plain: Motion, tmp_path: Path
 ) -> None:

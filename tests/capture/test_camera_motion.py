@@ -29,7 +29,7 @@ def place() -> NDArray[Any]:
     return np.repeat(grey[..., None], 3, 2)
 
 
-def told(shifts: NDArray[Any], zooms: NDArray[Any] | None = None, person: float = 0.0) -> list[str]:
+def collect_notes(shifts: NDArray[Any], zooms: NDArray[Any] | None = None, person: float = 0.0) -> list[str]:
     """The notes about a camera whose picture begins at these shifts (T, 2) and has these scales (T,).
 
     person: the share of the picture that a patterned box fills, which crosses it twice.
@@ -60,29 +60,29 @@ STILL = np.full((FRAMES, 2), 100.0)
 
 @pytest.mark.parametrize("person", [0.0, 0.15, 0.5])
 def test_a_camera_that_stands_still(person: float) -> None:
-    assert told(STILL, person=person) == []
+    assert collect_notes(STILL, person=person) == []
 
 
 def test_a_hand_that_trembles() -> None:
     swing = np.arange(FRAMES)[:, None] * np.array([0.9, 1.3])
-    assert told(STILL + 3.0 * np.sin(swing)) == []
+    assert collect_notes(STILL + 3.0 * np.sin(swing)) == []
 
 
 @pytest.mark.parametrize("person", [0.0, 0.4])
 def test_a_slow_pan_is_told_with_its_length(person: float) -> None:
-    (note,) = told(STILL + np.linspace(0, 48, FRAMES)[:, None] * np.array([1.0, 0.0]), person=person)
+    (note,) = collect_notes(STILL + np.linspace(0, 48, FRAMES)[:, None] * np.array([1.0, 0.0]), person=person)
     share = int(note.partition("up to ")[2].partition("%")[0])
     assert share in (9, 10) if not person else 5 <= share <= 10  # where the person hides the corners, less is seen
 
 
 def test_a_fast_pan_and_back_is_told() -> None:
     there_and_back = 200.0 * np.sin(np.linspace(0, np.pi, FRAMES))[:, None] * np.array([1.0, 0.2])
-    assert len(told(STILL + there_and_back)) == 1
+    assert len(collect_notes(STILL + there_and_back)) == 1
 
 
 def test_a_zoom_is_told() -> None:
     zooms = np.linspace(1.0, 1.3, FRAMES)
-    (note,) = told(STILL * zooms[:, None] + (zooms[:, None] - 1.0) * np.array(SIZE) / 2.0, zooms)
+    (note,) = collect_notes(STILL * zooms[:, None] + (zooms[:, None] - 1.0) * np.array(SIZE) / 2.0, zooms)
     assert "changes its size by 3" in note or "changes its size by 2" in note
 
 

@@ -11,7 +11,7 @@ from stc_core.capture.landmark_map import map_landmarks
 from stc_core.capture.layout import BODY27, MEDIAPIPE_NAMES
 from stc_core.capture.pose import Landmarks
 from stc_core.events import Event, Note
-from tests.capture.people import FPS, SIZE, standing, without
+from tests.capture.people import FPS, SIZE, make_standing_person, without
 
 
 def notes_of(landmarks: Landmarks) -> list[Note]:
@@ -21,18 +21,18 @@ def notes_of(landmarks: Landmarks) -> list[Note]:
 
 
 def test_a_whole_body_found_everywhere_is_not_mentioned() -> None:
-    assert notes_of(standing()) == []
+    assert notes_of(make_standing_person()) == []
 
 
 def test_a_gap_is_reported_with_its_time() -> None:
-    (note,) = notes_of(without(standing(), slice(20, 31)))
+    (note,) = notes_of(without(make_standing_person(), slice(20, 31)))
     assert note.kind == "gap" and "18% of the frames" in note.message and "0.67-1.00 s" in note.message
-    (note,) = notes_of(without(standing(), np.r_[0:10, 50:60]))
+    (note,) = notes_of(without(make_standing_person(), np.r_[0:10, 50:60]))
     assert "0.00-0.30 s, 1.67-1.97 s" in note.message
 
 
 def test_left_and_right_that_change_places_are_reported_and_left_alone() -> None:
-    landmarks = standing()
+    landmarks = make_standing_person()
     image = landmarks.image.copy()
     opposite = {"left": "right", "right": "left"}
     names = [name.split("_") for name in MEDIAPIPE_NAMES]
@@ -46,7 +46,7 @@ def test_left_and_right_that_change_places_are_reported_and_left_alone() -> None
 
 
 def test_a_body_that_turns_in_half_a_second_is_no_swap() -> None:
-    landmarks = standing()
+    landmarks = make_standing_person()
     phase = np.cos(np.clip((np.arange(60) - 20) / 15.0, 0.0, 1.0) * np.pi)
     image = landmarks.image.copy()
     image[..., 0] = 320 + (image[:1, :, 0] - 320) * phase[:, None]
@@ -54,7 +54,7 @@ def test_a_body_that_turns_in_half_a_second_is_no_swap() -> None:
 
 
 def test_a_jump_across_the_picture_is_reported_as_someone_else() -> None:
-    landmarks = standing()
+    landmarks = make_standing_person()
     image = landmarks.image.copy()
     image[40:, :, 0] -= 300.0
     (note,) = notes_of(replace(landmarks, image=image))
@@ -62,7 +62,7 @@ def test_a_jump_across_the_picture_is_reported_as_someone_else() -> None:
 
 
 def test_legs_out_of_the_picture_are_reported() -> None:
-    landmarks = standing()
+    landmarks = make_standing_person()
     down = np.where(np.arange(60) < 30, 0.0, 150.0)  # ankles at 550 of 480, knees at 480
     image = landmarks.image + down[:, None, None] * np.array([0.0, 1.0])
     (note,) = notes_of(replace(landmarks, image=image))

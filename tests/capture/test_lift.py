@@ -35,7 +35,7 @@ def lens(focal_px: float) -> CameraIntrinsics:
     return CameraIntrinsics(focal_px=focal_px, image_size=(1280, 720))
 
 
-def waving(seconds: float, fps: float, layout: Layout = BODY27) -> Pose2D:
+def make_swinging_pose(seconds: float, fps: float, layout: Layout = BODY27) -> Pose2D:
     """Landmarks that swing slowly about fixed places around the picture's middle."""
     rng = np.random.default_rng(0)
     times = np.arange(round(seconds * fps)) / fps
@@ -62,7 +62,7 @@ def shape(joints: NDArray[Any]) -> NDArray[Any]:
 @pytest.mark.parametrize("fps", [12.0, 24.0, 30.0, 60.0])
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 7.3])
 def test_what_the_network_says_comes_back_at_the_clips_own_frames(fps: float, seconds: float) -> None:
-    pose = waving(seconds, fps)
+    pose = make_swinging_pose(seconds, fps)
     joints = lift(pose, plate(), lens(1000.0), LiftConfig(flip=False)).joints
     expected = pose.keypoints - pose.keypoints[:, :1]
     assert joints.shape == (len(pose.scores), 27, 3)
@@ -71,35 +71,35 @@ def test_what_the_network_says_comes_back_at_the_clips_own_frames(fps: float, se
 
 def test_a_long_clip_is_looked_at_in_windows_and_a_short_one_whole() -> None:
     model = plate(frames=9)
-    lift(waving(10.0, 30.0), model, lens(1000.0))
+    lift(make_swinging_pose(10.0, 30.0), model, lens(1000.0))
     assert model.longest == 9
     model = plate(frames=500)
-    lift(waving(2.0, 20.0), model, lens(1000.0))
+    lift(make_swinging_pose(2.0, 20.0), model, lens(1000.0))
     assert model.longest == 40
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_the_shortest_clips_work(frames: int) -> None:
-    joints = lift(waving(frames / 30.0, 30.0), plate(), lens(1000.0)).joints
+    joints = lift(make_swinging_pose(frames / 30.0, 30.0), plate(), lens(1000.0)).joints
     assert joints.shape == (frames, 27, 3) and np.isfinite(joints).all()
 
 
 def test_flip_averaging_takes_out_what_contradicts_the_mirror() -> None:
-    joints = lift(waving(2.0, 20.0), plate(), lens(1000.0), LiftConfig(flip=True)).joints
-    one_sided = lift(waving(2.0, 20.0), plate(), lens(1000.0), LiftConfig(flip=False)).joints
+    joints = lift(make_swinging_pose(2.0, 20.0), plate(), lens(1000.0), LiftConfig(flip=True)).joints
+    one_sided = lift(make_swinging_pose(2.0, 20.0), plate(), lens(1000.0), LiftConfig(flip=False)).joints
     # the plate leans to one side, whichever side the person shows; the mean of both views stands straight
     assert np.abs(joints[..., 2]).max() < 0.1 * np.abs(one_sided[..., 2]).max()
 
 
 def test_gaps_keep_score_zero() -> None:
-    pose = waving(2.0, 30.0)
+    pose = make_swinging_pose(2.0, 30.0)
     pose.scores[20:30] = 0.0
     lifted = lift(pose, plate(), lens(1000.0))
     assert (lifted.scores[20:30] == 0).all() and np.isfinite(lifted.joints).all()
 
 
 def test_published_weights_are_fed_as_published() -> None:
-    pose = waving(2.0, 30.0, H36M17)
+    pose = make_swinging_pose(2.0, 30.0, H36M17)
     joints = lift(pose, plate(H36M17, "image"), lens(1000.0), LiftConfig(flip=False)).joints
     expected = (pose.keypoints - pose.keypoints[:, :1]) * 2.0 / 1280.0
     assert np.abs(joints[..., :2] - expected).max() < 2e-3
@@ -107,7 +107,7 @@ def test_published_weights_are_fed_as_published() -> None:
 
 def test_a_clip_of_another_place_in_the_picture_is_the_same_clip_seen_along_another_ray() -> None:
     """Shifted to the picture's edge, the person's answer is the same turned by the angle between the rays."""
-    pose = waving(2.0, 30.0)
+    pose = make_swinging_pose(2.0, 30.0)
     middle = lift(pose, plate(), lens(4000.0), LiftConfig(flip=False)).joints
     shifted = replace(pose, keypoints=pose.keypoints + (500.0, 0.0))
     edge = lift(shifted, plate(), lens(4000.0), LiftConfig(flip=False)).joints
@@ -120,14 +120,14 @@ def test_a_clip_of_another_place_in_the_picture_is_the_same_clip_seen_along_anot
 
 def test_progress_ends_at_the_last_frame() -> None:
     told: list[Progress] = []
-    lift(waving(10.0, 30.0), plate(), lens(1000.0), LiftConfig(batch=2), told.append)  # type: ignore[arg-type]
+    lift(make_swinging_pose(10.0, 30.0), plate(), lens(1000.0), LiftConfig(batch=2), told.append)  # type: ignore[arg-type]
     assert [p.done for p in told] == sorted(p.done for p in told) and told[-1].done == told[-1].total
 
 
 def test_without_a_word_of_precision_joints_are_those_of_single_precision() -> None:
     """Half precision moves joints by more than 0.2 mm (tests.benchmarks.network_speed)."""
     torch.manual_seed(0)
-    pose = waving(2.0, 30.0)
+    pose = make_swinging_pose(2.0, 30.0)
     model = STCFormer(plate().config).eval()
     joints = {
         precision: lift(pose, copy.deepcopy(model), lens(1000.0), LiftConfig(device="cpu", precision=precision)).joints
@@ -146,7 +146,7 @@ class UprightPlate(Plate):
 
 
 def test_the_predicted_up_is_turned_from_the_view_of_the_person_to_the_cameras_axes() -> None:
-    pose = waving(2.0, 30.0)
+    pose = make_swinging_pose(2.0, 30.0)
     low = replace(pose, keypoints=pose.keypoints + [0.0, 1000.0])
     upright = UprightPlate(replace(plate().config, up=True)).eval()
     assert lift(pose, plate(), lens(1000.0)).up is None
@@ -166,7 +166,7 @@ def test_a_missing_device_is_said() -> None:
 
 
 def test_uneven_frames_are_read_at_an_even_rate_and_even_ones_left_alone() -> None:
-    even = waving(2.0, 30.0)
+    even = make_swinging_pose(2.0, 30.0)
     assert resample_evenly(even) is even
     keep = np.sort(np.random.default_rng(1).choice(60, 45, replace=False))
     keep[0], keep[-1] = 0, 59

@@ -22,7 +22,7 @@ from stc_core.capture.video.timing import MAX_GAP_S, ContinuousClock, build_timi
 from stc_core.capture.video.video import fit_frame, open_video
 from stc_core.capture.video_codec import Packet, Stream, read_stream
 from stc_core.errors import UserError
-from tests.capture.test_video import EVEN_S, SIZE, coded, decoded, make, quarters
+from tests.capture.test_video import EVEN_S, SIZE, draw_code, make, quarters, read_code
 
 av = pytest.importorskip("av")
 
@@ -30,7 +30,7 @@ av = pytest.importorskip("av")
 def frames_of(path: Path, config: VideoConfig | None = None) -> tuple[list[float], list[int], tuple[str, ...]]:
     """Times, codes and notes of a video of coded frames."""
     video = open_video(path, config or VideoConfig())
-    read = [(time_s, decoded(frame)) for time_s, frame in video]
+    read = [(time_s, read_code(frame)) for time_s, frame in video]
     times, codes = [time_s for time_s, _ in read], [code for _, code in read]
     assert len(read) <= video.frames + 1 and all(np.diff(times) > 0)
     return times, codes, video.notes
@@ -76,7 +76,7 @@ def test_any_times_are_read_in_bounded_time_without_a_jump() -> None:
 @pytest.mark.parametrize("start_s", [0.0, 1.0])
 def test_of_joined_recordings_all_is_used(tmp_path: Path, first: int, second: int, start_s: float) -> None:
     a = make(tmp_path / "a.ts", EVEN_S[:first])
-    b = make(tmp_path / "b.ts", EVEN_S[:second], start_s=start_s, image=lambda index: coded(index + 512))
+    b = make(tmp_path / "b.ts", EVEN_S[:second], start_s=start_s, image=lambda index: draw_code(index + 512))
     joined = tmp_path / "ab.ts"
     joined.write_bytes(a.read_bytes() + b.read_bytes())
     times, codes, notes = frames_of(joined)
@@ -97,7 +97,7 @@ def test_reordered_frames_are_no_jump(tmp_path: Path) -> None:
 # Shape and size.
 
 
-def with_pixel_shape(path: Path, wide: int, high: int) -> Path:
+def set_pixel_shape(path: Path, wide: int, high: int) -> Path:
     """The MP4 with another pixel shape in its `pasp` box."""
     data = bytearray(path.read_bytes())
     struct.pack_into(">II", data, data.index(b"pasp") + 4, wide, high)
@@ -107,7 +107,7 @@ def with_pixel_shape(path: Path, wide: int, high: int) -> Path:
 
 @pytest.mark.parametrize(("wide", "high"), [(200, 1), (2_000_000_000, 1)])
 def test_pixels_stretched_beyond_measure_are_a_sentence(tmp_path: Path, wide: int, high: int) -> None:
-    path = with_pixel_shape(make(tmp_path / "bomb.mp4", EVEN_S[:5], sar=Fraction(4, 3)), wide, high)
+    path = set_pixel_shape(make(tmp_path / "bomb.mp4", EVEN_S[:5], sar=Fraction(4, 3)), wide, high)
     with pytest.raises(UserError, match=r"bomb\.mp4 are 160x96 pixels, shown"):
         open_video(path, VideoConfig())
 
@@ -226,7 +226,7 @@ def test_sound_beside_two_video_streams_leaves_the_frames_alone(tmp_path: Path) 
         file.mux(sound.encode(silence))
         for index in range(20):
             file.mux(streams[0].encode(av.VideoFrame(64, 48, "yuv420p")))
-            file.mux(streams[1].encode(av.VideoFrame.from_ndarray(coded(index), format="rgb24")))
+            file.mux(streams[1].encode(av.VideoFrame.from_ndarray(draw_code(index), format="rgb24")))
         for stream in (sound, *streams):
             file.mux(stream.encode())
     video = open_video(path, VideoConfig())
@@ -246,11 +246,11 @@ def test_a_name_that_is_no_utf_8_is_read(tmp_path: Path) -> None:
 
 def test_a_name_like_a_pattern_is_that_file_alone(tmp_path: Path) -> None:
     for index in range(3):
-        make(tmp_path / f"img{index:04d}.png.mp4", EVEN_S[:9], image=lambda _: coded(99))
+        make(tmp_path / f"img{index:04d}.png.mp4", EVEN_S[:9], image=lambda _: draw_code(99))
     path = make(tmp_path / "clip.mp4", EVEN_S[:20]).rename(tmp_path / "img%04d.mp4")
     assert frames_of(path)[1] == list(range(20))
     for index in range(3):
-        av.VideoFrame.from_ndarray(coded(7), format="rgb24").save(str(tmp_path / f"img{index:04d}.png"))
+        av.VideoFrame.from_ndarray(draw_code(7), format="rgb24").save(str(tmp_path / f"img{index:04d}.png"))
     pattern = tmp_path / "img%04d.png"
     pattern.write_bytes((tmp_path / "img0000.png").read_bytes())
     with pytest.raises(UserError, match="PNG picture"):

@@ -14,7 +14,7 @@ from stc_core.errors import UserError
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
 
 
-def started(code: str) -> subprocess.Popen[bytes]:
+def start_python(code: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", code])
 
 
@@ -27,16 +27,16 @@ def test_a_sound_video_and_one_that_a_sentence_refuses_pass(tmp_path: Path) -> N
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")
 def test_a_decoder_that_crashes_is_a_sentence() -> None:
     with pytest.raises(UserError, match=r"fails on x\.mp4 \(signal SIGSEGV\)"):
-        finish_probe(started("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"), Path("x.mp4"))
+        finish_probe(start_python("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"), Path("x.mp4"))
 
 
 def test_a_decoder_that_gives_up_is_a_sentence() -> None:
     with pytest.raises(UserError, match=r"fails on x\.mp4 \(code 3\)"):
-        finish_probe(started("raise SystemExit(3)"), Path("x.mp4"))
+        finish_probe(start_python("raise SystemExit(3)"), Path("x.mp4"))
 
 
 def test_a_decoder_that_hangs_is_ended() -> None:
-    probe = started("import time; time.sleep(60)")
+    probe = start_python("import time; time.sleep(60)")
     with pytest.raises(UserError, match=r"x\.mp4 could not be opened within 0 s"):
         finish_probe(probe, Path("x.mp4"), max_s=0.3)
     assert probe.returncode is not None

@@ -58,7 +58,7 @@ def test_cuts_are_found_in_noise_and_noise_is_none() -> None:
     assert lengths(noisy) == [30, 30] and lengths(noisy[:30]) == [30]
 
 
-def changed(name: str) -> list[NDArray[Any]]:
+def make_changing_scene(name: str) -> list[NDArray[Any]]:
     frames = scene(1, 40)
     if name == "flash":
         for index in (8, 20, 21, 22):
@@ -82,7 +82,7 @@ def changed(name: str) -> list[NDArray[Any]]:
     "name", ["flash", "black", "light goes", "haste", "pan 12", "pan 120", "pan 400", "pan 120 in thirds"]
 )
 def test_what_is_no_cut(name: str) -> None:
-    assert len(lengths(changed(name))) == 1
+    assert len(lengths(make_changing_scene(name))) == 1
 
 
 def test_the_sample_is_one_take_and_its_mirror_is_another() -> None:

@@ -24,7 +24,7 @@ def pose_of(motion: Motion, layout: Layout = BODY27, scores: Array | None = None
     return pose if scores is None else replace(pose, scores=scores)
 
 
-def waving(fps: float, hertz: float, amplitude_m: float = 0.15, seconds: float = 4.0) -> Pose3D:
+def make_wave(fps: float, hertz: float, amplitude_m: float = 0.15, seconds: float = 4.0) -> Pose3D:
     time = np.arange(round(fps * seconds)) / fps
     joints = np.zeros((len(time), 27, 3))
     joints[..., 0] = np.arange(27) * 0.05
@@ -48,14 +48,14 @@ def test_strength_zero_is_exactly_off() -> None:
 
 
 def test_more_strength_smooths_more() -> None:
-    pose = waving(30.0, 5.0)
+    pose = make_wave(30.0, 5.0)
     spans = [np.ptp(smooth(pose, SmoothConfig(strength=s)).joints[30:90, WRIST, 0]) for s in (0.01, 0.5, 1.0, 2.0)]
     assert spans[0] > spans[1] > spans[2] > 2 * spans[3] and spans[0] == pytest.approx(0.30, abs=1e-3)
 
 
 @pytest.mark.parametrize("fps", [30.0, 60.0])
 def test_a_hand_waved_at_5_hertz_keeps_85_percent(fps: float) -> None:
-    pose = waving(fps, 5.0)
+    pose = make_wave(fps, 5.0)
     middle = slice(len(pose.joints) // 4, -len(pose.joints) // 4)
     kept = np.ptp(smooth(pose, SmoothConfig()).joints[middle, WRIST, 0]) / np.ptp(pose.joints[middle, WRIST, 0])
     assert kept > 0.85
@@ -64,7 +64,7 @@ def test_a_hand_waved_at_5_hertz_keeps_85_percent(fps: float) -> None:
 @pytest.mark.parametrize("fps", [30.0, 60.0])
 def test_a_clap_still_touches(fps: float) -> None:
     time = np.arange(round(2 * fps)) / fps
-    pose = waving(fps, 0.0, 0.0, 2.0)
+    pose = make_wave(fps, 0.0, 0.0, 2.0)
     gap = 0.30 * (1 - np.exp(-(((time - 1.0) / 0.08) ** 2)))
     pose.joints[:, WRIST, 0] = gap
     assert smooth(pose, SmoothConfig()).joints[:, WRIST, 0].min() < 0.15 * 0.30
@@ -81,7 +81,7 @@ def test_jitter_falls_and_motion_stays() -> None:
 
 
 def test_the_same_motion_at_30_and_60_fps_is_filtered_alike() -> None:
-    slow, fast = (smooth(waving(fps, 3.0), SmoothConfig(strength=1.5)).joints for fps in (30.0, 60.0))
+    slow, fast = (smooth(make_wave(fps, 3.0), SmoothConfig(strength=1.5)).joints for fps in (30.0, 60.0))
     assert np.abs(fast[::2] - slow)[10:-10].max() < 0.015 * 0.3
 
 
@@ -103,7 +103,7 @@ def test_what_was_not_seen_follows_what_was() -> None:
 
 
 def test_straight_motion_is_untouched_up_to_the_ends() -> None:
-    pose = waving(30.0, 0.0, 0.0)
+    pose = make_wave(30.0, 0.0, 0.0)
     pose.joints[...] += (np.arange(len(pose.joints)) / 30.0)[:, None, None] * [1.0, 0.5, -2.0]
     assert np.abs(smooth(pose, SmoothConfig(strength=5.0)).joints - pose.joints).max() < 1e-9
 

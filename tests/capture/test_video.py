@@ -24,7 +24,7 @@ IRREGULAR_S = np.r_[0.0, np.cumsum(np.random.default_rng(0).uniform(0.01, 0.1, 5
 EVEN_S = np.arange(60) / 30.0
 
 
-def coded(index: int) -> NDArray[Any]:
+def draw_code(index: int) -> NDArray[Any]:
     """A picture that tells its index: bit b is the square b, from the left."""
     image = np.full((SIZE[1], SIZE[0], 3), 30, np.uint8)
     for bit in range(10):
@@ -32,7 +32,7 @@ def coded(index: int) -> NDArray[Any]:
     return image
 
 
-def decoded(image: NDArray[Any]) -> int:
+def read_code(image: NDArray[Any]) -> int:
     return sum(1 << bit for bit in range(10) if image[16, 16 * bit + 8].mean() > 128)
 
 
@@ -43,7 +43,7 @@ def make(
     codec: Any = "libx264",
     options: Any = None,
     container: Any = None,
-    image: Any = coded,
+    image: Any = draw_code,
     sar: Any = None,
 ) -> Path:
     base = Fraction(1, 90000)
@@ -62,7 +62,7 @@ def make(
     return path
 
 
-def turned(path: Path, degrees: int) -> Path:
+def set_rotation(path: Path, degrees: int) -> Path:
     """The same MP4 asking to be turned clockwise when shown: the track header's matrix, as phones write it."""
     data = bytearray(path.read_bytes())
     one, minus = 0x10000, 0xFFFF0000
@@ -80,7 +80,7 @@ def turned(path: Path, degrees: int) -> Path:
 @pytest.mark.parametrize("start_s", [0.0, 1.7])
 def test_irregular_times_come_back_with_their_frames(tmp_path: Path, kind: str, start_s: float) -> None:
     video = open_video(make(tmp_path / f"clip.{kind}", IRREGULAR_S, start_s), VideoConfig())
-    times, codes = zip(*((time_s, decoded(frame)) for time_s, frame in video), strict=True)
+    times, codes = zip(*((time_s, read_code(frame)) for time_s, frame in video), strict=True)
     assert codes == tuple(range(60))
     np.testing.assert_allclose(times, IRREGULAR_S, atol=1e-3 if kind == "mkv" else 2e-5)
     assert video.frames == 60 and video.image_size == SIZE
@@ -108,7 +108,7 @@ def test_a_stream_without_times_is_even_and_says_so(tmp_path: Path) -> None:
 def test_start_and_end_cut_exactly_also_after_a_seek(tmp_path: Path, kind: str) -> None:
     path = make(tmp_path / f"long.{kind}", np.arange(500) / 25.0, start_s=0.4, options={"bf": "3", "g": "30"})
     video = open_video(path, VideoConfig(start_s=12.0, end_s=14.0))
-    found = [(time_s, decoded(frame)) for time_s, frame in video]
+    found = [(time_s, read_code(frame)) for time_s, frame in video]
     assert [code for _, code in found] == list(range(300, 350)) and video.frames == 50
     np.testing.assert_allclose([time_s for time_s, _ in found], np.arange(300, 350) / 25.0, atol=1e-3)
 
@@ -130,7 +130,7 @@ def quarters(index: int) -> NDArray[Any]:
 
 @pytest.mark.parametrize(("degrees", "corners"), [(90, "b r k g"), (180, "k b g r"), (270, "g k r b")])
 def test_the_picture_is_turned_as_the_file_asks(tmp_path: Path, degrees: int, corners: str) -> None:
-    path = turned(make(tmp_path / "clip.mp4", EVEN_S[:5], image=quarters), degrees)
+    path = set_rotation(make(tmp_path / "clip.mp4", EVEN_S[:5], image=quarters), degrees)
     video = open_video(path, VideoConfig())
     assert video.image_size == (SIZE if degrees == 180 else SIZE[::-1])
     for _, frame in video:
@@ -149,9 +149,9 @@ def test_wide_pixels_become_square(tmp_path: Path) -> None:
 def test_a_clip_can_be_read_twice_and_left_early(tmp_path: Path) -> None:
     video = open_video(make(tmp_path / "clip.mp4", EVEN_S), VideoConfig())
     for _, frame in video:
-        assert decoded(frame) == 0
+        assert read_code(frame) == 0
         break
-    assert [decoded(frame) for _, frame in video] == list(range(60)) and video.notes == ()
+    assert [read_code(frame) for _, frame in video] == list(range(60)) and video.notes == ()
 
 
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
@@ -182,11 +182,11 @@ def cut(path: Path, share: float) -> Path:
 
 
 def picture(path: Path) -> Path:
-    av.VideoFrame.from_ndarray(coded(1), format="rgb24").save(str(path))
+    av.VideoFrame.from_ndarray(draw_code(1), format="rgb24").save(str(path))
     return path
 
 
-def written(path: Path, data: bytes) -> Path:
+def write_file(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
 
@@ -194,8 +194,8 @@ def written(path: Path, data: bytes) -> Path:
 BAD: dict[str, Callable[[Path], Path]] = {
     "missing": lambda folder: folder / "missing.mp4",
     "a folder": lambda folder: folder,
-    "is empty": lambda folder: written(folder / "empty.mp4", b""),
-    "cannot be read as a video": lambda folder: written(folder / "noise.mp4", bytes(range(256)) * 40),
+    "is empty": lambda folder: write_file(folder / "empty.mp4", b""),
+    "cannot be read as a video": lambda folder: write_file(folder / "noise.mp4", bytes(range(256)) * 40),
     "sound only": lambda folder: sound_only(folder / "sound.m4a"),
     "cut off": lambda folder: cut(make(folder / "cut.mp4", EVEN_S), 0.5),
     "at least 2": lambda folder: make(folder / "one.mp4", [0.0]),
@@ -253,7 +253,7 @@ def test_an_impossible_part_is_refused(tmp_path: Path, config: VideoConfig) -> N
 def test_an_end_beyond_the_videos_is_the_videos_with_a_note(tmp_path: Path) -> None:
     path = make(tmp_path / "clip.mp4", EVEN_S)
     whole, beyond = open_video(path, VideoConfig()), open_video(path, VideoConfig(start_s=1.0, end_s=8.0))
-    assert [decoded(frame) for _, frame in beyond] == list(range(30, 60)) and whole.notes == ()
+    assert [read_code(frame) for _, frame in beyond] == list(range(30, 60)) and whole.notes == ()
     (note,) = beyond.notes
     assert "end at 8 s" in note and "2.00 s long" in note and str(path) in note
     assert open_video(path, VideoConfig(end_s=2.02)).notes == ()

@@ -55,12 +55,12 @@ def settings(camera: Camera, **kwargs: Any) -> tuple[Camera, GroundConfig]:
     return camera, GroundConfig(heel_height_m=SOLE, toe_height_m=SOLE, ankle_height_m=0.08, **kwargs)
 
 
-def grounded(motion: Motion, camera: Camera = LEVEL, layout: Layout = BODY27, **kwargs: Any) -> WorldPose:
+def ground_motion(motion: Motion, camera: Camera = LEVEL, layout: Layout = BODY27, **kwargs: Any) -> WorldPose:
     flat, pose = synthetic.views(motion, camera, layout)
     return ground(pose, flat, settings(camera, **kwargs))
 
 
-def noisy(flat: Pose2D, pose: Pose3D, seed: int = 0) -> tuple[Pose2D, Pose3D]:
+def add_noise(flat: Pose2D, pose: Pose3D, seed: int = 0) -> tuple[Pose2D, Pose3D]:
     """Errors of the size and the slowness of a learned lifter's: depth worst, the whole body's size swaying by 3 %."""
     rng = np.random.default_rng(seed)
 
@@ -77,13 +77,13 @@ def noisy(flat: Pose2D, pose: Pose3D, seed: int = 0) -> tuple[Pose2D, Pose3D]:
     return replace(flat, keypoints=keypoints), smooth(lifted, SmoothConfig())
 
 
-def seen_from(camera: Camera, joints: Array) -> Array:
+def transform_to_camera(camera: Camera, joints: Array) -> Array:
     return joints @ camera.R.T + camera.t
 
 
 def root_error_m(world: WorldPose, motion: Motion, camera: Camera) -> Array:
-    truth = seen_from(camera, synthetic.landmarks(motion, world.layout))
-    result: Array = np.linalg.norm(seen_from(world.camera, world.joints)[:, 0] - truth[:, 0], axis=-1)
+    truth = transform_to_camera(camera, synthetic.landmarks(motion, world.layout))
+    result: Array = np.linalg.norm(transform_to_camera(world.camera, world.joints)[:, 0] - truth[:, 0], axis=-1)
     return result
 
 
@@ -106,7 +106,7 @@ def slides_mm(world: WorldPose, contacts: NDArray[np.bool_]) -> Array:
 @CAMERAS
 @MOTIONS
 def test_a_perfect_view_gives_the_path_back(motion: Motion, camera: Camera, layout: Layout) -> None:
-    world = grounded(motion, camera, layout)
+    world = ground_motion(motion, camera, layout)
     error = root_error_m(world, motion, camera)
     assert error.mean() < 0.025 and error.max() < 0.06
     pixels = np.linalg.norm(
@@ -118,13 +118,13 @@ def test_a_perfect_view_gives_the_path_back(motion: Motion, camera: Camera, layo
 @CAMERAS
 @MOTIONS
 def test_up_is_found(motion: Motion, camera: Camera) -> None:
-    assert tilt_error_deg(grounded(motion, camera), camera) < 3.0
+    assert tilt_error_deg(ground_motion(motion, camera), camera) < 3.0
 
 
 @pytest.mark.parametrize("camera", [LEVEL, HIGH], ids=["level", "high"])
 @MOTIONS
 def test_the_floor_is_at_zero_and_the_camera_faces_ahead(motion: Motion, camera: Camera) -> None:
-    world = grounded(motion, camera)
+    world = ground_motion(motion, camera)
     truth = synthetic.body27(motion)
     assert np.abs(world.joints[..., 2] - truth[..., 2]).mean() < 0.02
     assert np.abs(world.joints[0, 0, :2]).max() < 1e-9
@@ -134,7 +134,7 @@ def test_the_floor_is_at_zero_and_the_camera_faces_ahead(motion: Motion, camera:
 
 @LAYOUTS
 def test_a_person_who_faces_the_camera_faces_minus_y(layout: Layout) -> None:
-    world = grounded(synthetic.stand(), layout=layout)
+    world = ground_motion(synthetic.stand(), layout=layout)
     left, right = (world.joints[:, layout.index(f"{side}_shoulder")] for side in ("left", "right"))
     assert (left - right)[:, 0].min() > 0.3
     assert world.joints[:, layout.index("nose"), 1].max() < -0.05
@@ -143,7 +143,7 @@ def test_a_person_who_faces_the_camera_faces_minus_y(layout: Layout) -> None:
 @LAYOUTS
 @MOTIONS
 def test_contacts_are_found(motion: Motion, layout: Layout) -> None:
-    found, true = grounded(motion, layout=layout).contacts, motion.contacts
+    found, true = ground_motion(motion, layout=layout).contacts, motion.contacts
     assert (found & true).sum() > 0.85 * found.sum()
     assert (found & true).sum() > 0.93 * true.sum()
 
@@ -151,16 +151,16 @@ def test_contacts_are_found(motion: Motion, layout: Layout) -> None:
 @LAYOUTS
 @MOTIONS
 def test_feet_in_contact_do_not_slide(motion: Motion, layout: Layout) -> None:
-    world = grounded(motion, layout=layout)
+    world = ground_motion(motion, layout=layout)
     assert slides_mm(world, world.contacts & motion.contacts).mean() < 0.5
 
 
 @MOTIONS
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_noisy_view_gives_the_path_back_within_four_percent_of_the_distance(motion: Motion, seed: int) -> None:
-    flat, pose = noisy(*synthetic.views(motion, LEVEL), seed)
+    flat, pose = add_noise(*synthetic.views(motion, LEVEL), seed)
     world = ground(pose, flat, settings(LEVEL))
-    distance = np.linalg.norm(seen_from(LEVEL, synthetic.body27(motion))[:, 0], axis=-1)
+    distance = np.linalg.norm(transform_to_camera(LEVEL, synthetic.body27(motion))[:, 0], axis=-1)
     assert (root_error_m(world, motion, LEVEL) / distance).mean() < 0.04
     assert tilt_error_deg(world, LEVEL) < 6.0
     true, found = motion.contacts, world.contacts
@@ -178,7 +178,7 @@ def rise_m(joints: Array) -> Array:
 @pytest.mark.parametrize("height", [0.2, 0.45])
 def test_a_jump_keeps_its_height(height: Any, camera: Camera) -> None:
     motion = synthetic.jump(height_m=height)
-    world = grounded(motion, camera)
+    world = ground_motion(motion, camera)
     assert rise_m(world.joints) == pytest.approx(rise_m(synthetic.body27(motion)), rel=0.1)
     air = ~motion.contacts.any(1)
     toes = [BODY27.index("left_toe"), BODY27.index("right_toe")]
@@ -188,7 +188,7 @@ def test_a_jump_keeps_its_height(height: Any, camera: Camera) -> None:
 def test_noise_does_not_make_jumps_higher_or_lower() -> None:
     motion = synthetic.jump(height_m=0.45)
     views = synthetic.views(motion, LEVEL)
-    clips = [noisy(*views, seed) for seed in range(4)]
+    clips = [add_noise(*views, seed) for seed in range(4)]
     worlds = [ground(pose, flat, settings(LEVEL)) for flat, pose in clips]
     rises = np.array([rise_m(world.joints) for world in worlds]) / rise_m(synthetic.body27(motion))
     assert rises.mean() == pytest.approx(1.0, abs=0.1) and np.abs(rises - 1).max() < 0.2
@@ -239,16 +239,16 @@ def test_short_clips_pass(frames: int, layout: Layout) -> None:
     assert world.joints.shape == (frames, len(layout.names), 3)
 
 
-def lying(motion: Motion) -> tuple[Pose2D, Pose3D, Array]:
+def lay_down(motion: Motion) -> tuple[Pose2D, Pose3D, Array]:
     """The views of someone who lies on the back, head to the left of the picture, and the true landmarks."""
     truth = rotate(from_axis_angle([0, 1, 0], -np.pi / 2), synthetic.body27(motion) - [0, 0, 0.9]) + [0, 0, 0.2]
-    seen = seen_from(HIGH, truth)
+    seen = transform_to_camera(HIGH, truth)
     flat, pose = synthetic.views(motion, HIGH)
     return replace(flat, keypoints=HIGH.project(truth)), replace(pose, joints=seen - seen[:, :1]), truth
 
 
 def test_lying_down_does_not_stand_up() -> None:
-    flat, pose, truth = lying(synthetic.stand(seconds=3))
+    flat, pose, truth = lay_down(synthetic.stand(seconds=3))
     world = ground(pose, flat, settings(HIGH, pitch_deg=camera_tilt_deg(HIGH.R[:, 2])[0]))
     assert abs(world.joints[..., 2].mean() - truth[..., 2].mean()) < 0.15
     assert np.ptp(world.joints[0, :, 2]) < 0.8
@@ -268,14 +268,14 @@ def test_the_lifters_up_tells_a_tilted_camera_from_a_person_who_lies() -> None:
 
 
 def test_a_given_tilt_is_obeyed() -> None:
-    world = grounded(synthetic.walk(), HIGH, pitch_deg=10.0, roll_deg=-3.0)
+    world = ground_motion(synthetic.walk(), HIGH, pitch_deg=10.0, roll_deg=-3.0)
     assert camera_tilt_deg(world.camera.R[:, 2]) == pytest.approx((10.0, -3.0))
 
 
 @pytest.mark.parametrize("camera", [HIGH, ROLLED], ids=["high", "rolled"])
 def test_the_true_tilt_given_is_the_true_gravity(camera: Camera) -> None:
     pitch, roll = camera_tilt_deg(camera.R[:, 2])
-    world = grounded(synthetic.stand(), camera, pitch_deg=pitch, roll_deg=roll)
+    world = ground_motion(synthetic.stand(), camera, pitch_deg=pitch, roll_deg=roll)
     assert tilt_error_deg(world, camera) < 1e-5
 
 
@@ -293,7 +293,7 @@ def test_a_given_height_scales_body_and_path(layout: Layout) -> None:
 
 def test_held_feet_stay_on_the_floor_and_bones_keep_their_lengths() -> None:
     motion = synthetic.walk(heading_deg=60)
-    flat, pose = noisy(*synthetic.views(motion, LEVEL))
+    flat, pose = add_noise(*synthetic.views(motion, LEVEL))
     world = ground(pose, flat, settings(LEVEL))
     soles = [k for k, name in enumerate(BODY27.names) if name.endswith(("heel", "toe"))]
     assert world.joints[:, soles, 2].min() > SOLE - 1e-9
@@ -307,8 +307,8 @@ def test_held_feet_stay_on_the_floor_and_bones_keep_their_lengths() -> None:
 
 def test_feet_never_holds_no_foot_and_feet_always_holds_both() -> None:
     motion = synthetic.walk()
-    assert not grounded(motion, feet="never").contacts.any()
-    flat, pose = noisy(*synthetic.views(synthetic.stand(), LEVEL))
+    assert not ground_motion(motion, feet="never").contacts.any()
+    flat, pose = add_noise(*synthetic.views(synthetic.stand(), LEVEL))
     world = ground(pose, flat, settings(LEVEL, feet="always"))
     assert world.contacts.all() and slides_mm(world, world.contacts).max() < 0.5
 
@@ -326,7 +326,7 @@ def test_a_moving_camera_is_suspected() -> None:
 
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(UserError, match="height"):
-        grounded(synthetic.stand(), height_m=-1.0)
+        ground_motion(synthetic.stand(), height_m=-1.0)
 
 
 def test_ten_thousand_frames_take_seconds() -> None:

@@ -22,7 +22,7 @@ LIMBS = [f"{side}_{part}" for side, _ in SIDES for part in ("upper_arm", "lower_
 HINGED = [f"{side}_{part}" for side, _ in SIDES for part in ("lower_arm", "lower_leg")]
 
 
-def at(name: str) -> int:
+def joint_index(name: str) -> int:
     return HUMANOID.index(name)
 
 
@@ -47,17 +47,17 @@ def bodily(
     for names, limits in ((("spine", "chest", "upper_chest"), (0.25, 0.12, 0.2)), (("neck", "head"), (0.2, 0.15, 0.3))):
         shared = turn(*limits)
         for name in names:
-            q[:, at(name)] = shared
+            q[:, joint_index(name)] = shared
     for side, sign in SIDES:
         bends = least_bend + 0.8 + 0.8 * wander(rng, frames, 2, 10)
-        q[:, at(f"{side}_upper_arm")] = rotation.mul(
+        q[:, joint_index(f"{side}_upper_arm")] = rotation.mul(
             turn(0, 0.7, 0.8, middle=(0, 0.5 * sign, -0.3 * sign)), turn(0.7, 0, 0)
         )
-        q[:, at(f"{side}_lower_arm")] = rotation.mul(rotation.exp(-sign * bends[:, :1] * Z), turn(0.9, 0, 0))
-        q[:, at(f"{side}_hand")] = turn(0, 0.3, 0.7)
-        q[:, at(f"{side}_upper_leg")] = rotation.mul(turn(0.6, 0.4, 0, middle=(-0.4, 0, 0)), turn(0, 0, 0.4))
-        q[:, at(f"{side}_lower_leg")] = rotation.exp(bends[:, 1:] * X)
-        q[:, at(f"{side}_foot")] = turn(0.4, 0.2, 0.2)
+        q[:, joint_index(f"{side}_lower_arm")] = rotation.mul(rotation.exp(-sign * bends[:, :1] * Z), turn(0.9, 0, 0))
+        q[:, joint_index(f"{side}_hand")] = turn(0, 0.3, 0.7)
+        q[:, joint_index(f"{side}_upper_leg")] = rotation.mul(turn(0.6, 0.4, 0, middle=(-0.4, 0, 0)), turn(0, 0, 0.4))
+        q[:, joint_index(f"{side}_lower_leg")] = rotation.exp(bends[:, 1:] * X)
+        q[:, joint_index(f"{side}_foot")] = turn(0.4, 0.2, 0.2)
     place = np.column_stack([wander(rng, frames, 2, 30), np.full(frames, 1.2)])
     return Motion(
         skeleton=skeleton,
@@ -69,7 +69,7 @@ def bodily(
     )
 
 
-def seen(motion: Motion, layout: Layout = BODY27) -> WorldPose:
+def observe_motion(motion: Motion, layout: Layout = BODY27) -> WorldPose:
     points = landmarks(motion, layout)
     return WorldPose(
         layout=layout,
@@ -83,7 +83,7 @@ def seen(motion: Motion, layout: Layout = BODY27) -> WorldPose:
 
 def noisy(motion: Motion, metres: float, seed: int = 0) -> WorldPose:
     """Smooth noise on every landmark but on those of feet on the floor, which stay still."""
-    world = seen(motion)
+    world = observe_motion(motion)
     noise = gaussian_filter1d(np.random.default_rng(seed).normal(size=world.joints.shape), 4, axis=0)
     noise *= metres / noise.std()
     for foot, (side, _) in enumerate(SIDES):
@@ -109,7 +109,9 @@ def directions(motion: Motion) -> NDArray[Any]:
     places = motion.positions()
     ends = {"upper_arm": "lower_arm", "lower_arm": "hand", "upper_leg": "lower_leg", "lower_leg": "foot"}
     pairs = [(name, name.split("_", 1)[0] + "_" + ends[name.split("_", 1)[1]]) for name in LIMBS]
-    return np.stack([rotation.normalise(places[:, at(end)] - places[:, at(start)]) for start, end in pairs], 1)
+    return np.stack(
+        [rotation.normalise(places[:, joint_index(end)] - places[:, joint_index(start)]) for start, end in pairs], 1
+    )
 
 
 def apart(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -126,7 +128,7 @@ def slides_of(motion: Motion, part: str) -> float:
     places, furthest = motion.positions(), 0.0
     for foot, (side, _) in enumerate(SIDES):
         still = motion.contacts[1:, foot] & motion.contacts[:-1, foot]
-        steps = np.linalg.norm(np.diff(places[:, at(f"{side}_{part}")], axis=0), axis=-1)
+        steps = np.linalg.norm(np.diff(places[:, joint_index(f"{side}_{part}")], axis=0), axis=-1)
         furthest = max(furthest, steps[still].max(initial=0.0))
     return furthest
 

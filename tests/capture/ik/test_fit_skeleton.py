@@ -12,10 +12,10 @@ from stc_core.motion.skeleton import HUMANOID, Skeleton
 from tests.capture.ik.bodies import (
     LIMBS,
     apart,
-    at,
     bodily,
     directions,
-    seen,
+    joint_index,
+    observe_motion,
 )
 
 
@@ -28,18 +28,18 @@ def test_bone_lengths_are_the_bodys_own() -> None:
         tips=HUMANOID.tips * 0.93,
     )
     truth = bodily(skeleton=own)
-    found = solve_motion(seen(truth))
+    found = solve_motion(observe_motion(truth))
     for name in LIMBS:
-        assert np.linalg.norm(found.skeleton.offsets[at(name)]) == pytest.approx(
-            np.linalg.norm(own.offsets[at(name)]), abs=4e-3
+        assert np.linalg.norm(found.skeleton.offsets[joint_index(name)]) == pytest.approx(
+            np.linalg.norm(own.offsets[joint_index(name)]), abs=4e-3
         )
     assert apart(directions(truth), directions(found)).max() < 0.1
-    ankles = [at("left_foot"), at("right_foot")]
+    ankles = [joint_index("left_foot"), joint_index("right_foot")]
     assert np.linalg.norm(truth.positions() - found.positions(), axis=-1)[:, ankles].max() < 4e-3
 
 
 def test_bones_are_alike_left_and_right_and_of_human_size() -> None:
-    world = seen(bodily())
+    world = observe_motion(bodily())
     stretched = world.joints.copy()
     stretched[:, BODY27.index("left_wrist")] += 0.8  # one absurd wrist
     skeleton = fit_skeleton(replace(world, joints=stretched))
@@ -47,4 +47,4 @@ def test_bones_are_alike_left_and_right_and_of_human_size() -> None:
     for name in (name for name in HUMANOID.joint_names if name.startswith("left_")):
         twin = skeleton.offsets[skeleton.index(name.replace("left_", "right_"))]
         assert skeleton.offsets[skeleton.index(name)] == pytest.approx(twin * mirror, abs=1e-12)
-    assert np.linalg.norm(skeleton.offsets[at("left_hand")]) <= 0.25 * 1.36
+    assert np.linalg.norm(skeleton.offsets[joint_index("left_hand")]) <= 0.25 * 1.36
