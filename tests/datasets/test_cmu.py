@@ -29,14 +29,14 @@ FRAMES = 90
 TURN = rotation.exp([0.0, 0.0, 1.0])  # what the figures below stand turned by
 
 
-def _at(clip: LandmarkClip | np.ndarray, name: str) -> np.ndarray:
+def _get_landmark(clip: LandmarkClip | np.ndarray, name: str) -> np.ndarray:
     landmarks = clip.landmarks if isinstance(clip, LandmarkClip) else clip
     return landmarks[:, BODY27.index(name)]
 
 
 def _assert_a_person_facing(landmarks: np.ndarray, q_world_person: np.ndarray) -> None:
     """A body upright, whose own axes (left +x, back +y) are turned by q_world_person (4)."""
-    body = rotation.rotate(rotation.inv(q_world_person), landmarks - _at(landmarks, "pelvis")[:, None])
+    body = rotation.rotate(rotation.inv(q_world_person), landmarks - _get_landmark(landmarks, "pelvis")[:, None])
     at = {name: body[:, i] for i, name in enumerate(BODY27.names)}
     for name in ("hip", "knee", "ankle", "heel", "toe", "shoulder", "elbow", "wrist", "index", "pinky", "ear"):
         assert (at[f"left_{name}"][:, 0] > 0.03).all() and (at[f"right_{name}"][:, 0] < -0.03).all(), name
@@ -127,8 +127,8 @@ def test_the_daz_figure_carries_a_person(tmp_path: Path) -> None:
     _assert_a_person_facing(clip.landmarks, TURN)
     limbs = ("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")
     for side, (upper, middle, lower) in ((side, limb) for side in ("left", "right") for limb in limbs):
-        above = _at(clip, f"{side}_{middle}") - _at(clip, f"{side}_{upper}")
-        below = _at(clip, f"{side}_{lower}") - _at(clip, f"{side}_{middle}")
+        above = _get_landmark(clip, f"{side}_{middle}") - _get_landmark(clip, f"{side}_{upper}")
+        below = _get_landmark(clip, f"{side}_{lower}") - _get_landmark(clip, f"{side}_{middle}")
         assert np.degrees(rotation.angle(rotation.between(above, below))).max() < 1.0  # the bent rest is put right
         if middle == "knee":
             np.testing.assert_allclose(np.linalg.norm([above, below], axis=-1), 0.41, atol=0.002)
@@ -140,9 +140,9 @@ def test_landmarks_turn_with_their_bones(tmp_path: Path) -> None:
     nod = rotation.exp([0.5, 0.0, 0.0])  # about the left: the nose goes down
     write_bvh(_motion(DAZ, {"head": nod}), take)
     (clip,) = ROTATION_DATASETS["cmu_daz"].read_clips(tmp_path)
-    middle = (_at(clip, "left_ear") + _at(clip, "right_ear")) / 2
+    middle = (_get_landmark(clip, "left_ear") + _get_landmark(clip, "right_ear")) / 2
     expected = rotation.rotate(rotation.mul(TURN, nod), [0.0, -0.12, -0.02])
-    np.testing.assert_allclose(_at(clip, "nose") - middle, np.tile(expected, (len(middle), 1)), atol=1e-6)
+    np.testing.assert_allclose(_get_landmark(clip, "nose") - middle, np.tile(expected, (len(middle), 1)), atol=1e-6)
     assert expected[2] < -0.05
 
 
@@ -207,9 +207,9 @@ def test_exponential_maps_of_row_vectors_become_a_person(tmp_path: Path) -> None
     )
     assert clip.action == "walking"
     _assert_a_person_facing(clip.landmarks, TURN)
-    leg = _at(clip, "left_ankle") - _at(clip, "left_hip")
+    leg = _get_landmark(clip, "left_ankle") - _get_landmark(clip, "left_hip")
     np.testing.assert_allclose(leg, np.tile([0.0, 0.0, -14.8 * 0.056444], (len(leg), 1)), atol=1e-4)
-    thumbwards = _at(clip, "left_index") - _at(clip, "left_pinky")
+    thumbwards = _get_landmark(clip, "left_index") - _get_landmark(clip, "left_pinky")
     assert (rotation.rotate(rotation.inv(TURN), thumbwards)[:, 1] < -0.05).all()  # in the T-pose, thumbs forward
 
 
@@ -244,7 +244,7 @@ NEO = replace(
 )
 
 
-def _scrambled(motion: Motion) -> Motion:
+def _scramble_axes(motion: Motion) -> Motion:
     """The same movement from a rest pose in which every joint's axes lie anyhow."""
     joints = len(motion.skeleton.parents)
     q_rest = rotation.normalise(np.random.default_rng(3).normal(size=(joints, 4)))
@@ -259,7 +259,7 @@ def _scrambled(motion: Motion) -> Motion:
 def test_a_figure_of_unknown_rest_is_read_by_how_it_moves(tmp_path: Path) -> None:
     bend = np.linspace(0.2, 1.8, FRAMES)[:, None] * [0.0, 0.0, 1.0]
     motion = _motion(NEO, {"Neo_LeftForeArm": rotation.exp(-bend), "Neo_RightForeArm": rotation.exp(bend)}, fps=30.0)
-    scrambled = _scrambled(motion)
+    scrambled = _scramble_axes(motion)
     np.testing.assert_allclose(scrambled.positions(), motion.positions(), atol=1e-9)
     write_bvh(scrambled, tmp_path / "cmu_85_03.bvh")
     (clip,) = ROTATION_DATASETS["cmu_85_131_135"].read_clips(tmp_path)
@@ -269,7 +269,9 @@ def test_a_figure_of_unknown_rest_is_read_by_how_it_moves(tmp_path: Path) -> Non
         name = f"Neo_{side.capitalize()}Hand"
         _, q_world_joint = forward_kinematics(NEO, motion.t_world_root, motion.q_parent_joint)
         index = rotation.rotate(q_world_joint[:, NEO.index(name)], [sign * 0.085, -0.028, 0.0])
-        np.testing.assert_allclose(_at(clip, f"{side}_index") - _at(clip, f"{side}_wrist"), index, atol=0.002)
+        np.testing.assert_allclose(
+            _get_landmark(clip, f"{side}_index") - _get_landmark(clip, f"{side}_wrist"), index, atol=0.002
+        )
 
 
 def test_subject_131_has_its_own_skeleton_in_its_own_unit(tmp_path: Path) -> None:
@@ -300,7 +302,7 @@ def test_subject_131_has_its_own_skeleton_in_its_own_unit(tmp_path: Path) -> Non
     (clip,) = ROTATION_DATASETS["cmu_85_131_135"].read_clips(tmp_path)
     assert (clip.name, clip.subject, len(clip.landmarks)) == ("131_02", "cmu_131", FRAMES - 1)
     _assert_a_person_facing(clip.landmarks, TURN)
-    forearm = np.linalg.norm(_at(clip, "left_elbow") - _at(clip, "left_wrist"), axis=-1)
+    forearm = np.linalg.norm(_get_landmark(clip, "left_elbow") - _get_landmark(clip, "left_wrist"), axis=-1)
     np.testing.assert_allclose(forearm, 0.19 + 1.3 * 0.0254 / 0.45, atol=1e-4)  # the lost bone is back
 
 
@@ -349,7 +351,7 @@ def _markers() -> dict[str, np.ndarray]:
 def test_joint_centres_lie_under_the_markers_within_a_centimetre() -> None:
     landmarks = estimate_joint_centres(_markers(), head_pitch=np.arctan(0.2))
     for name, centre in _body().items():
-        assert np.linalg.norm(_at(landmarks, name) - centre, axis=-1).max() < 0.01, name
+        assert np.linalg.norm(_get_landmark(landmarks, name) - centre, axis=-1).max() < 0.01, name
     _assert_a_person_facing(landmarks[:5], rotation.IDENTITY)
 
 
@@ -364,7 +366,10 @@ def test_a_wide_soft_pelvis_does_not_carry_the_hips_apart() -> None:
     for name, x in (("LASI", 0.1), ("RASI", -0.1)):
         markers[name] = markers[name] + [x, -0.1, 0.0]
     landmarks = estimate_joint_centres(markers)
-    assert np.linalg.norm(_at(landmarks, "left_hip") - _at(landmarks, "right_hip"), axis=-1).max() < 0.2
+    assert (
+        np.linalg.norm(_get_landmark(landmarks, "left_hip") - _get_landmark(landmarks, "right_hip"), axis=-1).max()
+        < 0.2
+    )
 
 
 def _write_prmd(folder: Path, lost: tuple[str, slice] | None = None) -> Path:

@@ -22,7 +22,7 @@ from tests import synthetic
 CAMERA = synthetic.look_at_camera(eye=(1.0, -4.0, 1.4))
 
 
-def mended(motion: Motion) -> Motion:
+def correct_motion(motion: Motion) -> Motion:
     """The left arm lifted by half a radian, the whole body moved a little."""
     q = motion.q_parent_joint.copy()
     arm = motion.skeleton.index("left_upper_arm")
@@ -38,7 +38,7 @@ def capture(motion: Motion, seen: Motion | None = None, start_s: float = 1.5) ->
     return replace(motion, start_s=start_s, landmark_names=BODY27.names, landmarks=landmarks, camera=CAMERA)
 
 
-def saved(folder: Path, made: Motion, corrected: Motion | None = None) -> Path:
+def save_pair(folder: Path, made: Motion, corrected: Motion | None = None) -> Path:
     folder.mkdir(parents=True)
     save_motion(made, folder / "capture.npz")
     if corrected is not None:
@@ -46,7 +46,7 @@ def saved(folder: Path, made: Motion, corrected: Motion | None = None) -> Path:
     return folder
 
 
-def prepared(folder: Path, out: Path) -> Shards:
+def prepare_shards(folder: Path, out: Path) -> Shards:
     corrections.prepare_corrections(folder, out / "captured", lambda event: None)
     (source,) = open_shards(out, check=True)
     return source
@@ -58,13 +58,13 @@ def truth(motion: Motion) -> np.ndarray:
 
 def test_2d_is_the_captures_and_3d_the_corrections(tmp_path: Path) -> None:
     motion = synthetic.walk(seconds=2.0)
-    made = capture(motion, mended(motion))
-    saved(tmp_path / "c" / "walk", made, replace(mended(made), landmarks=made.landmarks))
-    source = prepared(tmp_path / "c", tmp_path / "out")
+    made = capture(motion, correct_motion(motion))
+    save_pair(tmp_path / "c" / "walk", made, replace(correct_motion(made), landmarks=made.landmarks))
+    source = prepare_shards(tmp_path / "c", tmp_path / "out")
     (row,) = source.clips
     assert (source.source, source.layout, source.kind) == ("captured", "body27", "views")
     assert (row.name, row.subject, row.fps, row.frames, row.image_size) == ("walk", "walk", 30.0, 60, (1280, 720))
-    np.testing.assert_allclose(source.joints, truth(mended(motion)), atol=1e-4)
+    np.testing.assert_allclose(source.joints, truth(correct_motion(motion)), atol=1e-4)
     np.testing.assert_allclose(source.keypoints, made.landmarks["landmarks_2d"], atol=1e-3)
     np.testing.assert_allclose(np.reshape(row.K, (3, 3)), CAMERA.K)
     assert source.valid.all() and source.notes == (
@@ -79,16 +79,16 @@ def test_what_is_no_joint_stands_where_it_was_surely_seen(tmp_path: Path) -> Non
     for frames, score, shift in ((slice(0, 20), 0.1, 0.5), (slice(20, 22), 0.9, 0.5)):
         made.landmarks["landmarks_3d"][frames, toe] += shift
         made.landmarks["landmark_scores"][frames, toe] = score
-    saved(tmp_path / "c" / "walk", made, made)
-    np.testing.assert_allclose(prepared(tmp_path / "c", tmp_path / "out").joints, truth(motion), atol=1e-4)
+    save_pair(tmp_path / "c" / "walk", made, made)
+    np.testing.assert_allclose(prepare_shards(tmp_path / "c", tmp_path / "out").joints, truth(motion), atol=1e-4)
 
 
 def test_frames_are_brought_together_by_time(tmp_path: Path) -> None:
     motion = synthetic.walk(seconds=2.0)
     kept = ("t_world_root", "q_parent_joint", "contacts", "scores")
     late = replace(motion, start_s=1.5 + 10 / 30, **{name: getattr(motion, name)[10:40] for name in kept})
-    saved(tmp_path / "c" / "walk", capture(motion), late)
-    source = prepared(tmp_path / "c", tmp_path / "out")
+    save_pair(tmp_path / "c" / "walk", capture(motion), late)
+    source = prepare_shards(tmp_path / "c", tmp_path / "out")
     assert list(np.flatnonzero(source.valid)) == list(range(10, 40))
     np.testing.assert_allclose(source.joints[10:40], truth(motion)[10:40], atol=1e-4)
     assert "30 of 60 frames are used; dropped 30 without a correction." in source.notes[0]
@@ -100,8 +100,8 @@ def test_unseen_and_misaligned_frames_are_dropped_and_told(tmp_path: Path) -> No
     made.landmarks["landmark_scores"][5:10] = 0.1
     corrected = replace(motion, start_s=1.5, t_world_root=motion.t_world_root.copy())
     corrected.t_world_root[20:32, 0] += 0.4
-    saved(tmp_path / "c" / "walk", made, corrected)
-    source = prepared(tmp_path / "c", tmp_path / "out")
+    save_pair(tmp_path / "c" / "walk", made, corrected)
+    source = prepare_shards(tmp_path / "c", tmp_path / "out")
     assert list(np.flatnonzero(~source.valid)) == [*range(5, 10), *range(20, 32)]
     assert "dropped 5 hardly seen, 12 whose correction lies beside the picture" in source.notes[0]
 
@@ -109,12 +109,12 @@ def test_unseen_and_misaligned_frames_are_dropped_and_told(tmp_path: Path) -> No
 def test_what_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> None:
     motion = synthetic.walk(seconds=2.0)
     made, folder = capture(motion), tmp_path / "c"
-    saved(folder / "good", made, motion_at(made))
-    saved(folder / "alone", made)
-    saved(folder / "away", made, replace(motion_at(made), t_world_root=motion.t_world_root + [1.0, 0.0, 0.0]))
-    saved(folder / "bare", motion, motion)
-    (saved(folder / "torn", made) / "corrected.npz").write_bytes(b"half a file")
-    notes = prepared(folder, tmp_path / "out").notes
+    save_pair(folder / "good", made, motion_at(made))
+    save_pair(folder / "alone", made)
+    save_pair(folder / "away", made, replace(motion_at(made), t_world_root=motion.t_world_root + [1.0, 0.0, 0.0]))
+    save_pair(folder / "bare", motion, motion)
+    (save_pair(folder / "torn", made) / "corrected.npz").write_bytes(b"half a file")
+    notes = prepare_shards(folder, tmp_path / "out").notes
     assert [note.split(":")[0] for note in notes] == [
         *("Left out alone", "Left out away", "Left out bare", "good", "Left out torn"),
     ]
@@ -132,9 +132,9 @@ def motion_at(made: Motion) -> Motion:
 
 def test_a_new_correction_is_added_and_the_old_is_not_read_again(tmp_path: Path, monkeypatch) -> None:
     made = capture(synthetic.walk(seconds=1.0))
-    saved(tmp_path / "c" / "a", made, motion_at(made))
-    assert len(prepared(tmp_path / "c", tmp_path / "out").clips) == 1
-    saved(tmp_path / "c" / "b", made, motion_at(made))
+    save_pair(tmp_path / "c" / "a", made, motion_at(made))
+    assert len(prepare_shards(tmp_path / "c", tmp_path / "out").clips) == 1
+    save_pair(tmp_path / "c" / "b", made, motion_at(made))
     read, names = corrections._read_take, []
     monkeypatch.setattr(
         corrections, "_read_take", lambda folder, config: names.append(folder.name) or read(folder, config)
@@ -159,36 +159,36 @@ def optical(folder: Path, motion: Motion, start_s: float, told_s: float | None) 
     return folder
 
 
-def turning(fps: float) -> Motion:
+def make_turning_walk(fps: float) -> Motion:
     return synthetic.walk(fps=fps, seconds=4.0, turn_deg_per_s=40.0)
 
 
 def test_a_recording_beside_the_video_is_laid_on_the_picture(tmp_path: Path) -> None:
-    made = capture(turning(30.0))
+    made = capture(make_turning_walk(30.0))
     noise = np.random.default_rng(0).normal(0.0, 0.02, (len(made.t_world_root), 27, 3))
     drift = np.linspace(0.0, 0.3, len(noise))[:, None, None] * [0.0, 1.0, 0.0]
     made.landmarks["landmarks_3d"] += noise + drift  # the capture's own 3D is not to be trusted
-    optical(saved(tmp_path / "c" / "walk", made), turning(60.0), 1.5, 1.5)
-    source = prepared(tmp_path / "c", tmp_path / "out")
+    optical(save_pair(tmp_path / "c" / "walk", made), make_turning_walk(60.0), 1.5, 1.5)
+    source = prepare_shards(tmp_path / "c", tmp_path / "out")
     joints = [
         BODY27.index(f"{s}_{n}") for s in ("left", "right") for n in ("hip", "knee", "ankle", "shoulder", "wrist")
     ]
-    away = np.linalg.norm(source.joints - truth(turning(30.0)), axis=-1)
+    away = np.linalg.norm(source.joints - truth(make_turning_walk(30.0)), axis=-1)
     assert source.valid[:-1].all() and away[:-1, joints].max() < 0.01 and away[:-1].max() < 0.05
     assert len(source.notes) == 1
 
 
 def test_a_recording_told_to_start_at_the_wrong_time_says_when_it_would_fit(tmp_path: Path) -> None:
-    made = capture(turning(30.0))
-    optical(saved(tmp_path / "c" / "walk", made), turning(60.0), 1.5, 1.2)
-    notes = prepared(tmp_path / "c", tmp_path / "out").notes
+    made = capture(make_turning_walk(30.0))
+    optical(save_pair(tmp_path / "c" / "walk", made), make_turning_walk(60.0), 1.5, 1.2)
+    notes = prepare_shards(tmp_path / "c", tmp_path / "out").notes
     assert "fits better if it starts at 1.50 s" in notes[0]
 
 
 @pytest.mark.parametrize(("told", "message"), [(None, "share no time"), ("text", "is not understood")])
 def test_a_recording_without_a_common_time_is_named(tmp_path: Path, told: str | None, message: str) -> None:
-    made = capture(turning(30.0), start_s=30.0)
-    folder = optical(saved(tmp_path / "c" / "walk", made), turning(60.0), 30.0, None)
+    made = capture(make_turning_walk(30.0), start_s=30.0)
+    folder = optical(save_pair(tmp_path / "c" / "walk", made), make_turning_walk(60.0), 30.0, None)
     if told:
         (folder / "sync.json").write_text(told)
     with pytest.raises(UserError, match=message):

@@ -38,7 +38,7 @@ def person(seed: int) -> np.ndarray:
     return joints.astype(np.float32)
 
 
-def seen(world: np.ndarray, subject: str, camera: int) -> tuple[np.ndarray, np.ndarray]:
+def project_joints(world: np.ndarray, subject: str, camera: int) -> tuple[np.ndarray, np.ndarray]:
     """Joints (T, 17, 3) in camera axes, and their pixels through an unbent lens."""
     place, lens = np.array(h36m.EXTRINSICS[subject][camera]), h36m.CAMERAS[camera]
     axes = (world[:, list(h36m.JOINTS_17)] - place[4:] / 1000.0) @ matrix(place[:4])
@@ -50,7 +50,7 @@ def files(folder: Path, name: str = "gt", subjects: tuple[str, ...] = ("S1", "S9
     extra = np.zeros((2, 17, 2))  # videos run on a little longer
     found: dict = {
         s: {
-            a: [np.concatenate([seen(truth[s][a], s, c)[1], extra]).astype(np.float32) for c in range(4)]
+            a: [np.concatenate([project_joints(truth[s][a], s, c)[1], extra]).astype(np.float32) for c in range(4)]
             for a in ACTIONS
         }
         for s in subjects
@@ -61,14 +61,14 @@ def files(folder: Path, name: str = "gt", subjects: tuple[str, ...] = ("S1", "S9
     return folder
 
 
-def written(plan: DatasetPlan, folder: Path) -> Shards:
+def write_plan(plan: DatasetPlan, folder: Path) -> Shards:
     write_shards(folder / plan.info.source, plan.info, plan.list_takes())
     return next(source for source in open_shards(folder, check=True) if source.source == plan.info.source)
 
 
 def test_every_camera_sees_every_action_of_every_person(tmp_path: Path) -> None:
     (plan,) = h36m.plan_h36m(files(tmp_path))
-    source = written(plan, tmp_path / "out")
+    source = write_plan(plan, tmp_path / "out")
     assert (source.source, source.layout, source.kind) == ("h36m_gt", "h36m17", "views")
     assert "academic" in source.licence and len(source.clips) == 2 * 2 * 4
     assert {(row.subject, row.action, row.camera) for row in source.clips} == {
@@ -77,7 +77,7 @@ def test_every_camera_sees_every_action_of_every_person(tmp_path: Path) -> None:
     for row in source.clips:
         camera = [lens.name for lens in h36m.CAMERAS].index(row.camera)
         world = person(len(row.subject + row.name.removeprefix(row.subject + " ").removesuffix(" " + row.camera)))
-        joints, keypoints = seen(world, row.subject, camera)
+        joints, keypoints = project_joints(world, row.subject, camera)
         part = slice(row.start, row.start + row.frames)
         np.testing.assert_allclose(source.joints[part], joints, atol=2e-6)
         np.testing.assert_allclose(source.keypoints[part], keypoints, atol=1e-3)
@@ -121,7 +121,7 @@ def test_what_only_one_file_holds_is_told(tmp_path: Path) -> None:
     files(tmp_path)
     truth = {"S1": {"Walking 1": person(len("S1Walking 1")), "Eating": person(3)}}
     np.savez_compressed(tmp_path / "data_3d_h36m.npz", positions_3d=truth)
-    source = written(h36m.plan_h36m(tmp_path)[0], tmp_path / "out")
+    source = write_plan(h36m.plan_h36m(tmp_path)[0], tmp_path / "out")
     assert len(source.clips) == 4
     assert "S1: Directions, Eating lacks its 2D or its 3D and is left out." in source.notes
     assert "S5 is in neither file." in source.notes
@@ -135,7 +135,7 @@ def test_files_in_another_form_are_named(tmp_path: Path) -> None:
             h36m.plan_h36m(tmp_path)
     files(tmp_path)
     world = person(len("S1Walking 1"))
-    good = [seen(world, "S1", camera)[1] for camera in range(4)]
+    good = [project_joints(world, "S1", camera)[1] for camera in range(4)]
     for cameras, message in (
         (good[:3], "has 3 cameras"),
         ([values[:4] for values in good], r"shape \(4, 17, 2\)"),

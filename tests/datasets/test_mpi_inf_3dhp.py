@@ -67,7 +67,7 @@ def annotations(folder: Path) -> Path:
     return folder
 
 
-def written(plan: DatasetPlan, folder: Path) -> Shards:
+def write_plan(plan: DatasetPlan, folder: Path) -> Shards:
     write_shards(folder / plan.info.source, plan.info, plan.list_takes())
     return next(source for source in open_shards(folder, check=True) if source.source == plan.info.source)
 
@@ -91,7 +91,7 @@ def _assert_it_stands(joints: np.ndarray) -> None:
 
 def test_training_sequences_by_camera(tmp_path: Path) -> None:
     (plan,) = mpi_inf_3dhp.plan_mpi_inf_3dhp(train_file(tmp_path))
-    source = written(plan, tmp_path / "out")
+    source = write_plan(plan, tmp_path / "out")
     assert (source.source, source.layout, source.kind) == ("mpi_inf_3dhp_train", "h36m17", "views")
     rows = [(row.subject, row.action, row.camera, row.fps, row.image_size) for row in source.clips]
     assert rows == [
@@ -109,7 +109,7 @@ def test_training_sequences_by_camera(tmp_path: Path) -> None:
 @pytest.mark.parametrize("made", [held_out_file, annotations])
 def test_the_test_set_in_both_forms(tmp_path: Path, made) -> None:
     (plan,) = mpi_inf_3dhp.plan_mpi_inf_3dhp(made(tmp_path))
-    source = written(plan, tmp_path / "out")
+    source = write_plan(plan, tmp_path / "out")
     assert [(r.subject, r.image_size) for r in source.clips] == [("TS1", (2048, 2048)), ("TS5", (1920, 1080))]
     _assert_it_stands(np.asarray(source.joints))
     np.testing.assert_array_equal(source.valid, [False, True, True, False, True, True, False, True] * 2)

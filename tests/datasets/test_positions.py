@@ -33,12 +33,12 @@ FIGURES: dict[str, JointFigure] = {
 }
 
 
-def _at(clip: LandmarkClip, name: str) -> np.ndarray:
+def _get_landmark(clip: LandmarkClip, name: str) -> np.ndarray:
     return clip.landmarks[:, BODY27.index(name)].astype(float)
 
 
 def _middle(clip: LandmarkClip, name: str) -> np.ndarray:
-    return (_at(clip, f"left_{name}") + _at(clip, f"right_{name}")) / 2
+    return (_get_landmark(clip, f"left_{name}") + _get_landmark(clip, f"right_{name}")) / 2
 
 
 def _write(path: Path, clips: list[tuple[str, str, Points]], fps: float = FPS) -> Path:
@@ -102,7 +102,7 @@ def _skeleton(figure: JointFigure, height: float = 0.0, frames: int = FRAMES) ->
     return {name: place * one + [0.0, 0.0, height] for name, place in at.items()}
 
 
-def _turned(places: Points, q: np.ndarray = TURN) -> Points:
+def _rotate_points(places: Points, q: np.ndarray = TURN) -> Points:
     return {name: rotation.rotate(q, values) for name, values in places.items()}
 
 
@@ -118,9 +118,11 @@ def _subject(name: str) -> tuple[str, str]:
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_skeleton_becomes_a_person_on_the_floor_who_faces_as_it_does(tmp_path: Path, name: str) -> None:
     subject, clip_name = _subject(name)
-    path = _write(tmp_path / f"{name}.npz", [(clip_name, subject, _turned(_skeleton(FIGURES[name], height=0.3)))])
+    path = _write(
+        tmp_path / f"{name}.npz", [(clip_name, subject, _rotate_points(_skeleton(FIGURES[name], height=0.3)))]
+    )
     (clip,) = POSITION_DATASETS[name].read_clips(path)
-    body = rotation.rotate(rotation.inv(TURN), clip.landmarks - _at(clip, "pelvis")[:, None])
+    body = rotation.rotate(rotation.inv(TURN), clip.landmarks - _get_landmark(clip, "pelvis")[:, None])
     at = {landmark: body[:, i] for i, landmark in enumerate(BODY27.names)}
     for landmark in ("hip", "knee", "ankle", "heel", "toe", "shoulder", "elbow", "wrist", "index", "pinky", "ear"):
         assert (at[f"left_{landmark}"][:, 0] > 0.03).all() and (at[f"right_{landmark}"][:, 0] < -0.03).all(), landmark
@@ -142,9 +144,11 @@ def test_a_skeleton_becomes_a_person_on_the_floor_who_faces_as_it_does(tmp_path:
 def test_what_a_skeleton_has_stays_where_it_is(tmp_path: Path) -> None:
     places = _skeleton(position_skeletons._BIPED)
     (clip,) = POSITION_DATASETS["rocketbox"].read_clips(_write(tmp_path / "a.npz", [("f_a", "rocketbox_f", places)]))
-    rise = _at(clip, "pelvis") - (places["Bip01 L Thigh"] + places["Bip01 R Thigh"]) / 2
+    rise = _get_landmark(clip, "pelvis") - (places["Bip01 L Thigh"] + places["Bip01 R Thigh"]) / 2
     for landmark, joint in (("knee", "Calf"), ("ankle", "Foot"), ("wrist", "Hand"), ("index", "Finger1")):
-        np.testing.assert_allclose(_at(clip, f"left_{landmark}"), places[f"Bip01 L {joint}"] + rise, atol=0.001)
+        np.testing.assert_allclose(
+            _get_landmark(clip, f"left_{landmark}"), places[f"Bip01 L {joint}"] + rise, atol=0.001
+        )
 
 
 def test_a_head_with_eyes_turns_with_them(tmp_path: Path) -> None:
@@ -153,7 +157,7 @@ def test_a_head_with_eyes_turns_with_them(tmp_path: Path) -> None:
     for eye in ("leftEye", "rightEye"):
         places[eye] = places["head"] + rotation.rotate(glance, places[eye] - places["head"])
     (clip,) = POSITION_DATASETS["cmu_dance_martial"].read_clips(_write(tmp_path / "a.npz", [("a", "cmu_94", places)]))
-    sight = _at(clip, "nose") - _middle(clip, "ear")
+    sight = _get_landmark(clip, "nose") - _middle(clip, "ear")
     expected = rotation.rotate(glance, [0.0, -0.12, -0.02])
     np.testing.assert_allclose(sight, expected, atol=0.005)
 
@@ -231,25 +235,25 @@ def _markers(at: Points, waist_low: float = 0.0, high_knee: float = 0.0) -> Poin
     for mark, side, x in (("L", "left", 1.0), ("R", "right", -1.0)):
         shin, forearm = at[f"{side}_q_shin"], at[f"{side}_q_forearm"]
 
-        def on(joint: str, q: np.ndarray, offset: tuple[float, float, float]) -> np.ndarray:
+        def attach(joint: str, q: np.ndarray, offset: tuple[float, float, float]) -> np.ndarray:
             return at[joint] + rotation.rotate(q, np.array(offset))
 
         high = high_knee if side == "left" else 0.0
         places = {
             "FWT": np.tile([0.13 * x, -0.13, 1.04 - waist_low], (frames, 1)),
             "BWT": np.tile([0.1 * x, 0.08, 1.04 - waist_low], (frames, 1)),
-            "KNE": on(f"{side}_knee", shin, (0.055 * x, 0.0, high)),
-            "SHN": on(f"{side}_knee", shin, (0.04 * x, -0.05, -0.2)),
-            "ANK": on(f"{side}_ankle", shin, (0.043 * x, 0.0, 0.0)),
-            "HEE": on(f"{side}_ankle", shin, (0.0, 0.06, -0.03)),
-            "TOE": on(f"{side}_ankle", shin, (0.0, -0.18, -0.04)),
-            "MT5": on(f"{side}_ankle", shin, (0.05 * x, -0.12, -0.04)),
+            "KNE": attach(f"{side}_knee", shin, (0.055 * x, 0.0, high)),
+            "SHN": attach(f"{side}_knee", shin, (0.04 * x, -0.05, -0.2)),
+            "ANK": attach(f"{side}_ankle", shin, (0.043 * x, 0.0, 0.0)),
+            "HEE": attach(f"{side}_ankle", shin, (0.0, 0.06, -0.03)),
+            "TOE": attach(f"{side}_ankle", shin, (0.0, -0.18, -0.04)),
+            "MT5": attach(f"{side}_ankle", shin, (0.05 * x, -0.12, -0.04)),
             "SHO": at[f"{side}_shoulder"] + [0.012 * x, 0.0, 0.045],
-            "ELB": on(f"{side}_elbow", forearm, (0.041 * x, 0.0, 0.0)),
-            "FRM": on(f"{side}_elbow", forearm, (0.04 * x, 0.03, -0.12)),
-            "WRA": on(f"{side}_wrist", forearm, (-0.005 * x, -0.05, 0.0)),
-            "WRB": on(f"{side}_wrist", forearm, (0.005 * x, 0.05, 0.0)),
-            "FIN": on(f"{side}_wrist", forearm, (0.02 * x, 0.0, -0.08)),
+            "ELB": attach(f"{side}_elbow", forearm, (0.041 * x, 0.0, 0.0)),
+            "FRM": attach(f"{side}_elbow", forearm, (0.04 * x, 0.03, -0.12)),
+            "WRA": attach(f"{side}_wrist", forearm, (-0.005 * x, -0.05, 0.0)),
+            "WRB": attach(f"{side}_wrist", forearm, (0.005 * x, 0.05, 0.0)),
+            "FIN": attach(f"{side}_wrist", forearm, (0.02 * x, 0.0, -0.08)),
             "FHD": np.tile([0.07 * x, -0.08, 1.716], (frames, 1)),
             "BHD": np.tile([0.07 * x, 0.08, 1.684], (frames, 1)),
         }
@@ -266,9 +270,13 @@ def _person(tmp_path: Path, markers: Points) -> list[LandmarkClip]:
 
 def _errors(clip: LandmarkClip, truth: Points) -> dict[str, float]:
     """The greatest distance by joint, metres, after the floor is put where the truth has it."""
-    rise = np.median(_at(clip, "thorax") - (truth["left_shoulder"] + truth["right_shoulder"]) / 2, axis=0) * [0, 0, 1]
+    rise = np.median(_get_landmark(clip, "thorax") - (truth["left_shoulder"] + truth["right_shoulder"]) / 2, axis=0) * [
+        0,
+        0,
+        1,
+    ]
     joints = [name for name in truth if "_q_" not in name]
-    return {name: np.linalg.norm(_at(clip, name) - rise - truth[name], axis=-1).max() for name in joints}
+    return {name: np.linalg.norm(_get_landmark(clip, name) - rise - truth[name], axis=-1).max() for name in joints}
 
 
 @pytest.mark.parametrize("waist_low", [0.0, 0.06])
@@ -284,12 +292,12 @@ def test_a_knee_marker_too_high_on_one_side_is_moved_down(tmp_path: Path) -> Non
     truth = _mover()
     (clip,) = _person(tmp_path, _markers(truth, high_knee=0.04))
     thighs = [
-        np.median(np.linalg.norm(_at(clip, f"{side}_knee") - _at(clip, f"{side}_hip"), axis=-1))
+        np.median(np.linalg.norm(_get_landmark(clip, f"{side}_knee") - _get_landmark(clip, f"{side}_hip"), axis=-1))
         for side in ("left", "right")
     ]
     assert abs(thighs[0] - thighs[1]) < 0.01
     shins = [
-        np.median(np.linalg.norm(_at(clip, f"{side}_knee") - _at(clip, f"{side}_ankle"), axis=-1))
+        np.median(np.linalg.norm(_get_landmark(clip, f"{side}_knee") - _get_landmark(clip, f"{side}_ankle"), axis=-1))
         for side in ("left", "right")
     ]
     assert abs(shins[0] - shins[1]) < 0.01
@@ -302,7 +310,8 @@ def test_limbs_that_never_look_straight_are_straightened(tmp_path: Path) -> None
     (clip,) = _person(tmp_path, markers)
     for side in ("left", "right"):
         upper, lower = (
-            _at(clip, f"{side}_{b}") - _at(clip, f"{side}_{a}") for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
+            _get_landmark(clip, f"{side}_{b}") - _get_landmark(clip, f"{side}_{a}")
+            for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
         )
         cosine = (rotation.normalise(upper) * rotation.normalise(lower)).sum(-1)
         assert np.degrees(np.arccos(cosine.max())) < 8.0  # 16 as the markers say

@@ -60,7 +60,7 @@ def test_all_kinds_lie_side_by_side(tmp_path: Path) -> None:
     test_h36m.files(tmp_path / "h36m", subjects=("S1", "S11"))
     test_mpi_inf_3dhp.train_file(tmp_path / "mpi")
     made = test_corrections.capture(synthetic.walk(seconds=1.0))
-    test_corrections.saved(tmp_path / "c" / "walk", made, test_corrections.motion_at(made))
+    test_corrections.save_pair(tmp_path / "c" / "walk", made, test_corrections.motion_at(made))
     config = PrepareConfig(
         tmp_path / "out",
         bones=(bones_folder(tmp_path / "mine"),),

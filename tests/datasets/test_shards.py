@@ -41,7 +41,7 @@ def view(name: str, frames: int = 4) -> ShardClip:
     )
 
 
-def reading(log: list[str], *clips: ShardClip) -> list[Take]:
+def log_takes(log: list[str], *clips: ShardClip) -> list[Take]:
     """Takes that note which of them were read."""
 
     def take(one: ShardClip) -> Take:
@@ -80,39 +80,39 @@ def test_views_read_back_with_their_cameras(tmp_path: Path) -> None:
 
 def test_what_is_there_is_left_and_what_changed_is_read_again(tmp_path: Path) -> None:
     log: list[str] = []
-    write_shards(tmp_path / "made", BODIES, reading(log, clip("a"), clip("b")))
-    write_shards(tmp_path / "made", BODIES, reading(log, clip("a"), clip("b")))
+    write_shards(tmp_path / "made", BODIES, log_takes(log, clip("a"), clip("b")))
+    write_shards(tmp_path / "made", BODIES, log_takes(log, clip("a"), clip("b")))
     assert log == ["a", "b"]
-    write_shards(tmp_path / "made", BODIES, reading(log, clip("b"), clip("a", 7), clip("c")))
+    write_shards(tmp_path / "made", BODIES, log_takes(log, clip("b"), clip("a", 7), clip("c")))
     assert log == ["a", "b", "a", "c"]
     (source,) = open_shards(tmp_path, check=True)
     assert [(row.name, row.start, row.frames) for row in source.clips] == [("b", 0, 5), ("a", 5, 7), ("c", 12, 5)]
     np.testing.assert_array_equal(source.joints[:5], clip("b").joints)
     assert source.notes == ("b is fine.", "a is fine.", "c is fine.")
-    write_shards(tmp_path / "made", replace(BODIES, settings={"fps": 25.0}), reading(log, clip("a")))
+    write_shards(tmp_path / "made", replace(BODIES, settings={"fps": 25.0}), log_takes(log, clip("a")))
     assert log[4:] == ["a"] and len(open_shards(tmp_path)[0].joints) == 5
 
 
 def test_damaged_bytes_are_not_carried_over(tmp_path: Path) -> None:
     log: list[str] = []
-    write_shards(tmp_path / "made", BODIES, reading(log, clip("a"), clip("b"), clip("c")))
+    write_shards(tmp_path / "made", BODIES, log_takes(log, clip("a"), clip("b"), clip("c")))
     joints = tmp_path / "made" / "joints.f32"
     data = bytearray(joints.read_bytes())
     data[len(data) // 2] ^= 1
     joints.write_bytes(data)
-    write_shards(tmp_path / "made", BODIES, reading(log, *(clip(name) for name in "abcd")))
+    write_shards(tmp_path / "made", BODIES, log_takes(log, *(clip(name) for name in "abcd")))
     assert log == ["a", "b", "c", "b", "c", "d"]
     (source,) = open_shards(tmp_path, check=True)
     np.testing.assert_array_equal(source.joints.reshape(4, 5, 27, 3), np.tile(clip("a").joints, (4, 1, 1, 1)))
 
 
-def stopped(tmp_path: Path, log: list[str]) -> None:
+def stop_at_third_take(tmp_path: Path, log: list[str]) -> None:
     """Writing broke off at the third of three takes."""
 
-    def broken() -> TakeClips:
+    def raise_interrupt() -> TakeClips:
         raise KeyboardInterrupt
 
-    takes = [*reading(log, clip("a"), clip("b", 3)), Take("c", broken, "5")]
+    takes = [*log_takes(log, clip("a"), clip("b", 3)), Take("c", raise_interrupt, "5")]
     with pytest.raises(KeyboardInterrupt):
         write_shards(tmp_path / "made", BODIES, takes)
 
@@ -120,12 +120,12 @@ def stopped(tmp_path: Path, log: list[str]) -> None:
 def test_after_an_interruption_it_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     clips = (clip("a"), clip("b", 3), clip("c"))
     log: list[str] = []
-    stopped(tmp_path, log)
+    stop_at_third_take(tmp_path, log)
     with pytest.raises(UserError, match="no prepared data"):
         open_shards(tmp_path)
-    write_shards(tmp_path / "made", BODIES, reading(log, *clips))
+    write_shards(tmp_path / "made", BODIES, log_takes(log, *clips))
     assert log == ["a", "b", "c"]
-    write_shards(tmp_path / "other" / "made", BODIES, reading(log, *clips))
+    write_shards(tmp_path / "other" / "made", BODIES, log_takes(log, *clips))
     for name in ("index.json", "joints.f32", "valid.u8"):
         assert (tmp_path / "made" / name).read_bytes() == (tmp_path / "other" / "made" / name).read_bytes()
     assert [path.name for path in tmp_path.iterdir()] in (["made", "other"], ["other", "made"])
@@ -134,7 +134,7 @@ def test_after_an_interruption_it_goes_on_to_the_same_bytes(tmp_path: Path) -> N
 @pytest.mark.parametrize("harm", ["short", "long", "flipped", "line", "newer settings"])
 def test_half_written_bytes_are_never_taken_for_a_result(tmp_path: Path, harm: str) -> None:
     log: list[str] = []
-    stopped(tmp_path, log)
+    stop_at_third_take(tmp_path, log)
     partial, info = tmp_path / "made.partial", BODIES
     data = (partial / "joints.f32").read_bytes()
     if harm == "short":
@@ -148,7 +148,7 @@ def test_half_written_bytes_are_never_taken_for_a_result(tmp_path: Path, harm: s
         (partial / "journal.jsonl").write_text(text[:-9])
     else:
         info = replace(BODIES, settings={})
-    write_shards(tmp_path / "made", info, reading(log, clip("a"), clip("b", 3), clip("c")))
+    write_shards(tmp_path / "made", info, log_takes(log, clip("a"), clip("b", 3), clip("c")))
     (source,) = open_shards(tmp_path, check=True)
     np.testing.assert_array_equal(
         source.joints, np.concatenate([clip("a").joints, clip("b", 3).joints, clip("c").joints])
@@ -161,7 +161,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from tests.datasets.test_shards import BODIES, clip, reading
+from tests.datasets.test_shards import BODIES, clip, log_takes
 from stc_core.datasets.dataset_plan import Take
 from stc_core.datasets.shard_writer import write_shards
 def slowly(take):
@@ -169,7 +169,7 @@ def slowly(take):
         time.sleep(0.02)
         return take.read()
     return Take(take.name, read, take.stamp)
-write_shards(Path({out!r}) / "made", BODIES, [slowly(t) for t in reading([], *(clip(str(i)) for i in range(200)))])
+write_shards(Path({out!r}) / "made", BODIES, [slowly(t) for t in log_takes([], *(clip(str(i)) for i in range(200)))])
 """
 
 
@@ -183,7 +183,7 @@ def test_killed_in_the_middle_it_goes_on(tmp_path: Path) -> None:
     process.kill()
     assert process.wait() == (-signal.SIGKILL if os.name == "posix" else 1)
     log: list[str] = []
-    write_shards(tmp_path / "made", BODIES, reading(log, *(clip(str(i)) for i in range(200))))
+    write_shards(tmp_path / "made", BODIES, log_takes(log, *(clip(str(i)) for i in range(200))))
     assert 0 < len(log) < 196
     (source,) = open_shards(tmp_path, check=True)
     np.testing.assert_array_equal(source.joints.reshape(200, 5, 27, 3), np.tile(clip("x").joints, (200, 1, 1, 1)))
@@ -191,7 +191,7 @@ def test_killed_in_the_middle_it_goes_on(tmp_path: Path) -> None:
 
 def test_progress_and_notes_are_told(tmp_path: Path) -> None:
     told: list[Event] = []
-    write_shards(tmp_path / "made", BODIES, reading([], clip("a"), clip("b")), told.append)
+    write_shards(tmp_path / "made", BODIES, log_takes([], clip("a"), clip("b")), told.append)
     assert told == [
         *(Progress("made", 0, 2), Note("a is fine."), Progress("made", 1, 2), Note("b is fine.")),
         Progress("made", 2, 2),
@@ -199,15 +199,15 @@ def test_progress_and_notes_are_told(tmp_path: Path) -> None:
 
 
 def test_a_take_that_cannot_be_read_is_left_out_where_that_is_asked(tmp_path: Path) -> None:
-    def damaged() -> TakeClips:
+    def read_damaged() -> TakeClips:
         raise UserError("x.bvh is cut short.", "Export it again.")
 
-    take = Take("x", damaged)
+    take = Take("x", read_damaged)
     with pytest.raises(UserError, match="cut short"):
         write_shards(tmp_path / "a", BODIES, [take])
     with pytest.raises(UserError, match=r"nothing in it can be used\. Left out x: x\.bvh is cut short"):
         write_shards(tmp_path / "b", BODIES, [dataset_plan.skip_damaged(take)])
-    write_shards(tmp_path / "c", BODIES, [dataset_plan.skip_damaged(take), *reading([], clip("a"))])
+    write_shards(tmp_path / "c", BODIES, [dataset_plan.skip_damaged(take), *log_takes([], clip("a"))])
     assert open_shards(tmp_path)[0].notes[0] == "Left out x: x.bvh is cut short. Export it again."
 
 
@@ -236,14 +236,14 @@ def test_damage_is_found_and_named(tmp_path: Path) -> None:
 
 def test_damage_is_found_where_training_opens_the_data_and_mended_by_preparing_again(tmp_path: Path) -> None:
     log: list[str] = []
-    write_shards(tmp_path / "made", BODIES, reading(log, clip("a"), clip("b")))
+    write_shards(tmp_path / "made", BODIES, log_takes(log, clip("a"), clip("b")))
     joints = tmp_path / "made" / "joints.f32"
     data = bytearray(joints.read_bytes())
     data[-3] ^= 0x40
     joints.write_bytes(data)
     with pytest.raises(UserError, match=r"joints\.f32 is damaged: its checksum"):
         load_motions(tmp_path, (), held_out=False)
-    write_shards(tmp_path / "made", BODIES, reading(log, clip("a"), clip("b")))
+    write_shards(tmp_path / "made", BODIES, log_takes(log, clip("a"), clip("b")))
     assert log == ["a", "b", "b"] and len(open_shards(tmp_path)) == 1
 
 

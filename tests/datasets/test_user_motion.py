@@ -31,7 +31,7 @@ MIXAMO = {
 }
 
 
-def acting() -> Motion:
+def make_acted_walk() -> Motion:
     """A walk with arms that lift and bend, and a head that turns."""
     motion = synthetic.walk(seconds=2.0, heading_deg=30.0)
     q = motion.q_parent_joint.copy()
@@ -46,7 +46,7 @@ def acting() -> Motion:
     return replace(motion, q_parent_joint=q)
 
 
-def named(motion: Motion, prefix: str) -> Motion:
+def rename_joints(motion: Motion, prefix: str) -> Motion:
     names = []
     for name in motion.skeleton.joint_names:
         side, _, part = name.partition("_")
@@ -54,7 +54,7 @@ def named(motion: Motion, prefix: str) -> Motion:
     return replace(motion, skeleton=replace(motion.skeleton, joint_names=tuple(names)))
 
 
-def at_rest(motion: Motion, turns: dict[str, np.ndarray]) -> Motion:
+def change_rest_pose(motion: Motion, turns: dict[str, np.ndarray]) -> Motion:
     """The same movement by a skeleton whose zero pose has the named joints, and what hangs on them, turned."""
     skeleton = motion.skeleton
     worlds = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)[1]
@@ -93,21 +93,21 @@ def _assert_same_body(landmarks: np.ndarray, motion: Motion, loose_m: float = 0.
 @pytest.mark.parametrize("prefix", ["", "mixamorig:"])
 @pytest.mark.parametrize("unit_m", [1.0, 0.01, 0.0254, 0.0254 / 0.45])
 def test_names_and_units_do_not_matter(tmp_path: Path, prefix: str, unit_m: float) -> None:
-    motion = acting()
-    write_bvh(user_motion._scale_motion(named(motion, prefix), 0.01 / unit_m), tmp_path / "a.bvh")
+    motion = make_acted_walk()
+    write_bvh(user_motion._scale_motion(rename_joints(motion, prefix), 0.01 / unit_m), tmp_path / "a.bvh")
     _assert_same_body(user_motion.motion_to_landmarks(user_motion.read_motion(tmp_path / "a.bvh"), tmp_path), motion)
 
 
 @pytest.mark.parametrize("turns", [HANGING, TWISTED], ids=["hanging arms", "no figure at all"])
 def test_rest_poses_do_not_matter(turns: dict[str, np.ndarray]) -> None:
-    motion = acting()
+    motion = make_acted_walk()
     loose = 0.035 if turns is HANGING else 0.12  # unknown: a hand's roll and a foot's pitch come from one frame
-    _assert_same_body(user_motion.motion_to_landmarks(at_rest(motion, turns), Path("a.bvh")), motion, loose)
+    _assert_same_body(user_motion.motion_to_landmarks(change_rest_pose(motion, turns), Path("a.bvh")), motion, loose)
 
 
 @pytest.mark.parametrize("axis", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 def test_a_file_whose_own_z_is_up_is_stood_up(axis: list[float]) -> None:
-    motion = acting()
+    motion = make_acted_walk()
     lying = rotation.from_axis_angle(axis, np.pi / 2)
     skeleton = motion.skeleton
     offsets, tips = rotation.rotate(lying, skeleton.offsets), rotation.rotate(lying, skeleton.tips)
@@ -126,7 +126,7 @@ def test_a_file_whose_own_z_is_up_is_stood_up(axis: list[float]) -> None:
 
 
 def test_somebody_who_lies_down_is_left_lying() -> None:
-    motion = acting()
+    motion = make_acted_walk()
     lying = rotation.from_axis_angle([1.0, 0.0, 0.0], np.pi / 2)
     q = motion.q_parent_joint.copy()
     q[:, 0] = rotation.mul(lying, q[:, 0])
@@ -135,7 +135,7 @@ def test_somebody_who_lies_down_is_left_lying() -> None:
 
 
 def test_our_own_motion_files_are_read(tmp_path: Path) -> None:
-    motion = acting()
+    motion = make_acted_walk()
     save_motion(motion, tmp_path / "motion.npz")
     (clip,) = user_motion.read_clips(tmp_path / "motion.npz", tmp_path)
     assert (clip.name, clip.subject, clip.fps) == ("motion", tmp_path.name, motion.fps)
@@ -145,7 +145,7 @@ def test_our_own_motion_files_are_read(tmp_path: Path) -> None:
 def test_files_are_found_in_folders_named_by_who_moved(tmp_path: Path) -> None:
     for path in (tmp_path / "anna" / "walk.bvh", tmp_path / "ben" / "a" / "walk.BVH"):
         path.parent.mkdir(parents=True)
-        write_bvh(acting(), path)
+        write_bvh(make_acted_walk(), path)
     assert [path.name for path in user_motion.list_motion_files(tmp_path)] == ["walk.bvh", "walk.BVH"]
     subjects = [
         next(user_motion.read_clips(path, tmp_path)).subject for path in user_motion.list_motion_files(tmp_path)
@@ -156,7 +156,7 @@ def test_files_are_found_in_folders_named_by_who_moved(tmp_path: Path) -> None:
 
 
 def test_a_bone_map_beside_the_files_is_used(tmp_path: Path) -> None:
-    motion = acting()
+    motion = make_acted_walk()
     strange = {name: f"bone {i * 7 % 22:02d}" for i, name in enumerate(motion.skeleton.joint_names)}
     skeleton = replace(motion.skeleton, joint_names=tuple(strange.values()))
     write_bvh(replace(motion, skeleton=skeleton), tmp_path / "a.bvh")
@@ -177,7 +177,7 @@ def test_a_bone_map_beside_the_files_is_used(tmp_path: Path) -> None:
 
 
 def test_a_skeleton_without_hands_is_named_with_what_it_lacks(tmp_path: Path) -> None:
-    motion = acting()
+    motion = make_acted_walk()
     kept = [i for i, name in enumerate(motion.skeleton.joint_names) if not name.endswith("hand")]
     old = motion.skeleton
     skeleton = replace(
@@ -238,7 +238,7 @@ def acclaim(motion: Motion, unit: float) -> tuple[str, str]:
 
 def test_acclaims_files_turn_joints_in_their_own_axes(tmp_path: Path) -> None:
     unit = 0.0254 / 0.45
-    motion = acting()
+    motion = make_acted_walk()
     asf, amc = acclaim(motion, unit)
     (tmp_path / "07.asf").write_text(asf)
     (tmp_path / "07_01.amc").write_text(amc)
@@ -273,7 +273,7 @@ def test_acclaims_files_turn_joints_in_their_own_axes(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_acclaim_files_are_named(tmp_path: Path, asf: str | None, amc: str, message: str) -> None:
-    whole = acclaim(acting(), 0.01)
+    whole = acclaim(make_acted_walk(), 0.01)
     if asf:
         (tmp_path / "a.asf").write_text(whole[0] if asf == "whole" else asf)
     (tmp_path / "a.amc").write_text(whole[1][:-400] if amc == "cut" else amc)

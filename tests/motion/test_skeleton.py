@@ -14,7 +14,7 @@ def random_turns(frames: int) -> Array:
     return rotation.normalise(RNG.normal(size=(frames, len(HUMANOID.joint_names), 4)))
 
 
-def by_matrices(skeleton: Skeleton, root: Array, turns: Array) -> Array:
+def multiply_matrices(skeleton: Skeleton, root: Array, turns: Array) -> Array:
     """One frame's 4x4 matrices (J, 4, 4), joint by joint, as a textbook does it."""
     world: list[Array] = []
     for joint, parent in enumerate(skeleton.parents):
@@ -29,7 +29,7 @@ def test_forward_kinematics_is_the_product_of_matrices() -> None:
     root, turns = RNG.normal(size=(5, 3)), random_turns(5)
     positions, q_world_joint = forward_kinematics(HUMANOID, root, turns)
     for frame in range(5):
-        truth = by_matrices(HUMANOID, root[frame], turns[frame])
+        truth = multiply_matrices(HUMANOID, root[frame], turns[frame])
         assert positions[frame] == pytest.approx(truth[:, :3, 3])
         assert rotation.to_matrix(q_world_joint[frame]) == pytest.approx(truth[:, :3, :3])
 
