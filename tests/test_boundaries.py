@@ -47,7 +47,7 @@ def imports_of(tree: ast.Module, module: str, is_package: bool = False) -> set[s
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, module, is_package)
             found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
+        elif isinstance(node, ast.Call) and _callee_name(node) in ("import_module", "__import__"):
             found |= {
                 arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
             }
@@ -61,7 +61,7 @@ def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
     return ".".join([*above, node.module] if node.module else above)
 
 
-def _called(node: ast.Call) -> str:
+def _callee_name(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
@@ -187,7 +187,7 @@ def test_law_5_mediapipe_is_known_in_detection_only(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EVERYWHERE)
 def test_law_5_videos_are_decoded_in_one_place_only(path: Path) -> None:
-    decodes = within(imports(path), *DECODERS) or [call for call in calls(path) if _called(call) == "VideoCapture"]
+    decodes = within(imports(path), *DECODERS) or [call for call in calls(path) if _callee_name(call) == "VideoCapture"]
     assert not decodes or path == ROOT / "stc_core/capture/video_codec.py"
 
 

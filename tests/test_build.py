@@ -21,7 +21,7 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHON
 FILES = ("build.py", "pyproject.toml", "README.md", "LICENSE", "constraints.txt")
 
 
-def copied(root: Path, place: Path) -> Path:
+def copy_sources(root: Path, place: Path) -> Path:
     """The sources elsewhere, with other times of change: a checkout may be at work while its tests run."""
     for name in SOURCES:
         shutil.copytree(root / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -38,7 +38,7 @@ def build(root: Path, dist: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copied(ROOT, tmp_path_factory.mktemp("sources"))
+    return copy_sources(ROOT, tmp_path_factory.mktemp("sources"))
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +138,6 @@ def test_the_wheel_says_its_licences_and_holds_them(dist: Path) -> None:
 def test_the_same_sources_make_the_same_bytes_elsewhere_and_later(
     sources: Path, dist: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    again = build(copied(sources, tmp_path_factory.mktemp("elsewhere")), tmp_path_factory.mktemp("later"))
+    again = build(copy_sources(sources, tmp_path_factory.mktemp("elsewhere")), tmp_path_factory.mktemp("later"))
     digests = [{path.name: sha256(path.read_bytes()).hexdigest() for path in d.iterdir()} for d in (dist, again)]
     assert digests[0] == digests[1]

@@ -12,7 +12,7 @@ from stc_core.errors import UserError
 ODD = ["two words", 'it\'s "quoted"', "動きの記録", "x" * 200, "-dash", "[brackets]*", "50%{n}", "a.b.c"]
 
 
-def touched(*paths: Path) -> None:
+def touch_files(*paths: Path) -> None:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -30,14 +30,14 @@ def names(*args: object, results: tuple[Path, ...] = ()) -> list[str]:
 
 def test_a_folder_gives_videos_and_motions_with_their_folders_as_names(tmp_path: Path) -> None:
     good = ["b.MP4", "a.mov", "in/a.mp4", "in/deep/motion.npz"]
-    touched(*(tmp_path / name for name in [*good, "notes.txt", "in/sound.wav", ".hidden/c.mp4", ".d.mp4"]))
+    touch_files(*(tmp_path / name for name in [*good, "notes.txt", "in/sound.wav", ".hidden/c.mp4", ".d.mp4"]))
     assert names(tmp_path) == ["a", "b", "in/a", "in/deep/motion"]
     (motion,) = [entry for entry in find(tmp_path) if entry.is_motion]
     assert motion.source == tmp_path / "in" / "deep" / "motion.npz"
 
 
 def test_files_patterns_and_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    touched(*(tmp_path / name for name in ["odd.raw", "one/a.mp4", "one/b.mkv", "two/a.mp4", "two/deep/c.webm"]))
+    touch_files(*(tmp_path / name for name in ["odd.raw", "one/a.mp4", "one/b.mkv", "two/a.mp4", "two/deep/c.webm"]))
     listing = tmp_path / "shots.txt"
     listing.write_text("\ufeff# the day's takes\n\none/a.mp4\n two/**/*.webm \n", encoding="utf-8")
     assert names(tmp_path / "odd.raw", tmp_path / "one" / "*.mp4", tmp_path / "two" / "deep") == ["odd", "a", "c"]
@@ -50,7 +50,7 @@ def test_files_patterns_and_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("name", ODD)
 def test_names_of_any_kind(tmp_path: Path, name: str) -> None:
-    touched(tmp_path / "in" / f"{name}.mp4")
+    touch_files(tmp_path / "in" / f"{name}.mp4")
     assert names(tmp_path / "in") == names(tmp_path / "in" / f"{name}.mp4") == [name]
     listing = tmp_path / "list.txt"
     listing.write_text(f"in/{name}.mp4\n", encoding="utf-8")
@@ -58,7 +58,7 @@ def test_names_of_any_kind(tmp_path: Path, name: str) -> None:
 
 
 def test_earlier_results_are_not_found_again_but_may_be_named(tmp_path: Path) -> None:
-    touched(tmp_path / "a.mp4", tmp_path / "a.npz", tmp_path / "b.npz")
+    touch_files(tmp_path / "a.mp4", tmp_path / "a.npz", tmp_path / "b.npz")
     assert names(tmp_path, results=(tmp_path / "a.npz",)) == ["a", "b"]
     assert names(tmp_path / "*", results=(tmp_path / "a.npz",)) == ["a", "b"]
     assert find(tmp_path / "a.npz", results=(tmp_path / "a.npz",))[0].is_motion
@@ -72,7 +72,7 @@ def sentence(*args: object) -> str:
 
 def test_bad_input_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    touched(tmp_path / "nothing.txt", tmp_path / "text" / "notes.md")
+    touch_files(tmp_path / "nothing.txt", tmp_path / "text" / "notes.md")
     (tmp_path / "loop.txt").write_text("nothing.txt\n")
     (tmp_path / "lost.txt").write_text("# takes\nlost.mp4\n")
     (tmp_path / "latin.txt").write_bytes("Müller.mp4".encode("latin-1"))
@@ -97,13 +97,13 @@ def test_bad_input_is_a_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_two_inputs_of_one_name_are_told_before_the_work(tmp_path: Path, one: str, other: str) -> None:
-    touched(tmp_path / one, tmp_path / other)
+    touch_files(tmp_path / one, tmp_path / other)
     told = sentence(tmp_path / one, tmp_path / other)
     assert str(tmp_path / one) in told and str(tmp_path / other) in told and "would both become" in told
 
 
 def test_one_file_named_twice_is_one(tmp_path: Path) -> None:
-    touched(tmp_path / "walk.mp4")
+    touch_files(tmp_path / "walk.mp4")
     os.symlink(tmp_path / "walk.mp4", tmp_path / "link.mp4")
     assert names(tmp_path / "walk.mp4", tmp_path, tmp_path / "walk.mp4") == ["walk"]
 
@@ -131,7 +131,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 def test_a_folder_within_that_cannot_be_read_is_named_and_the_rest_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arg: str
 ) -> None:
-    touched(tmp_path / "in" / "open" / "x.mp4", tmp_path / "in" / "closed" / "y.mp4")
+    touch_files(tmp_path / "in" / "open" / "x.mp4", tmp_path / "in" / "closed" / "y.mp4")
     (tmp_path / "list.txt").write_text("in\n")
     forbid(monkeypatch, tmp_path / "in" / "closed")
     found = find_inputs([str(tmp_path / arg)])
@@ -140,6 +140,6 @@ def test_a_folder_within_that_cannot_be_read_is_named_and_the_rest_is_found(
 
 
 def test_an_input_folder_that_cannot_be_read_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    touched(tmp_path / "in" / "x.mp4")
+    touch_files(tmp_path / "in" / "x.mp4")
     forbid(monkeypatch, tmp_path / "in")
     assert f"The folder {tmp_path / 'in'} cannot be read (Permission denied)" in sentence(tmp_path / "in")

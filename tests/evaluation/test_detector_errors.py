@@ -60,7 +60,7 @@ def known_errors() -> DetectorErrors:
 
 
 @pytest.fixture(scope="module")
-def refitted(known_errors: DetectorErrors) -> tuple[list[observed_clip.ObservedClip], DetectorErrors]:
+def refit_result(known_errors: DetectorErrors) -> tuple[list[observed_clip.ObservedClip], DetectorErrors]:
     drawn = [
         c for turn in range(6) for c in detector_error_check.draw_errors(bare(float(turn)), known_errors, 3, seed=turn)
     ]
@@ -68,9 +68,9 @@ def refitted(known_errors: DetectorErrors) -> tuple[list[observed_clip.ObservedC
 
 
 def test_the_constant_part_is_found(
-    known_errors: DetectorErrors, refitted: tuple[list[observed_clip.ObservedClip], DetectorErrors]
+    known_errors: DetectorErrors, refit_result: tuple[list[observed_clip.ObservedClip], DetectorErrors]
 ) -> None:
-    clips, found = refitted
+    clips, found = refit_result
     along = body_directions(clips[0].joints)
     shifts = [(e.bias[..., None] * along).sum(-2)[:, [ANKLE, TWIN]] for e in (found, known_errors)]
     assert (shifts[0] - shifts[1]).norm(dim=-1).mean() < 0.01
@@ -78,9 +78,9 @@ def test_the_constant_part_is_found(
 
 
 def test_sizes_and_how_long_they_last_are_found(
-    refitted: tuple[list[observed_clip.ObservedClip], DetectorErrors],
+    refit_result: tuple[list[observed_clip.ObservedClip], DetectorErrors],
 ) -> None:
-    found = refitted[1]
+    found = refit_result[1]
     assert found.spread[VISIBLE, ANKLE, -1] == pytest.approx(0.02, rel=0.2)
     assert found.burst[ANKLE, -1] < 0.3 and found.level < 0.1 and found.growth_s < 0.03
     for seconds in (0.1, 0.5):
@@ -89,8 +89,8 @@ def test_sizes_and_how_long_they_last_are_found(
     assert found.times_s[-1] == CONSTANT_S
 
 
-def test_what_is_found_draws_alike(refitted: tuple[list[observed_clip.ObservedClip], DetectorErrors]) -> None:
-    clips, found = refitted
+def test_what_is_found_draws_alike(refit_result: tuple[list[observed_clip.ObservedClip], DetectorErrors]) -> None:
+    clips, found = refit_result
     true, made = detector_error_check.compare(clips[::3], found, times=3)
     assert made["tail"][:4] == pytest.approx(true["tail"][:4], rel=0.12)
     assert made["median"][ANKLE] == pytest.approx(true["median"][ANKLE], rel=0.15)

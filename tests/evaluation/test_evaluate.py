@@ -42,7 +42,7 @@ RAY = STCFormerConfig(
 
 
 @pytest.fixture
-def published(tmp_path: Path) -> Path:
+def weights_path(tmp_path: Path) -> Path:
     """A state dict as published: the network's shape must be read off it."""
     torch.manual_seed(3)
     model = STCFormer(STCFormerConfig(width=32, blocks=1))
@@ -82,7 +82,7 @@ def test_windows_are_the_public_codes(tmp_path: Path, apart: int) -> None:
     np.testing.assert_allclose(torch.cat(model.fed).numpy(), windows, atol=1e-6)
 
 
-def in_room(seed: int, frames: int) -> np.ndarray:
+def simulate_joints(seed: int, frames: int) -> np.ndarray:
     """17 joints (T, 17, 3) of somebody who moves smoothly about the middle of the room, world metres."""
     random = np.random.default_rng(seed)
     shape = random.uniform(-0.4, 0.4, (17, 3)) + [0.0, 0.0, 0.9]
@@ -97,7 +97,7 @@ def h36m_files(folder: Path) -> None:
     """data_3d_h36m.npz and data_2d_h36m_gt.npz as everyone has them, of three people."""
     truth, seen = {}, {}
     for number, subject in enumerate(("S1", "S9", "S11")):
-        truth[subject] = {action: in_room(10 * number + n, n) for action, n in FRAMES.items()}
+        truth[subject] = {action: simulate_joints(10 * number + n, n) for action, n in FRAMES.items()}
         seen[subject] = {}
         for action, world in truth[subject].items():
             places = np.array(h36m.EXTRINSICS[subject])
@@ -108,7 +108,7 @@ def h36m_files(folder: Path) -> None:
     np.savez(folder / "data_2d_h36m_gt.npz", positions_2d=np.array(seen, object))
 
 
-def as_published(
+def compute_protocol_errors(
     model: STCFormer, clip: shards.ClipEntry, source: shards.Shards, window: int, apart: int
 ) -> np.ndarray:
     """(T, 2) P1 and P2 in mm, frame by frame and step by step as the paper's protocol says; P2 by scipy's Kabsch."""
@@ -132,19 +132,19 @@ def as_published(
     return np.array(rows)
 
 
-def test_human36m_from_its_files_to_the_papers_rows(tmp_path: Path, published: Path, monkeypatch, capsys) -> None:
+def test_human36m_from_its_files_to_the_papers_rows(tmp_path: Path, weights_path: Path, monkeypatch, capsys) -> None:
     h36m_files(tmp_path)
     plan = h36m.plan_h36m(tmp_path)[0]
     shard_writer.write_shards(tmp_path / "data" / plan.info.source, plan.info, plan.list_takes())
-    flags = f"--weights {published} --data {tmp_path / 'data'} --out {tmp_path / 'out'} --ask.frames 9 --ask.batch 5"
+    flags = f"--weights {weights_path} --data {tmp_path / 'data'} --out {tmp_path / 'out'} --ask.frames 9 --ask.batch 5"
     monkeypatch.setattr("sys.argv", ["evaluate", *flags.split(), "--ask.device", "cpu"])
     evaluate.main()
     report = json.loads((tmp_path / "out" / "report.json").read_text())["sources"]["h36m_gt"]
-    (source,), model = shards.open_shards(tmp_path / "data"), load_checkpoint(published)
+    (source,), model = shards.open_shards(tmp_path / "data"), load_checkpoint(weights_path)
     expected: dict[str, list[np.ndarray]] = {"Walking": [], "Eating": []}
     for row in source.clips:
         if row.subject in ("S9", "S11"):
-            expected[row.action].append(as_published(model, row, source, 9, 3))
+            expected[row.action].append(compute_protocol_errors(model, row, source, 9, 3))
     means = {action: np.concatenate(rows).mean(0) for action, rows in expected.items()}
     for action, mean in means.items():
         found = report["actions"][action]
@@ -158,20 +158,20 @@ def test_human36m_from_its_files_to_the_papers_rows(tmp_path: Path, published: P
     assert {p.name for p in (tmp_path / "out").iterdir()} == pictures | {"report.json", "report.md"}
 
 
-def test_mpi_inf_3dhp_counts_valid_frames_and_fourteen_joints(tmp_path: Path, published: Path) -> None:
+def test_mpi_inf_3dhp_counts_valid_frames_and_fourteen_joints(tmp_path: Path, weights_path: Path) -> None:
     parts = {}
     for number, name in enumerate(("TS1", "TS5")):
-        joints = (in_room(number, 8 + number) @ [[1.0, 0, 0], [0, 0, 1], [0, -1, 0]] + [0.0, 0.9, 4.0]) * 1000.0
+        joints = (simulate_joints(number, 8 + number) @ [[1.0, 0, 0], [0, 0, 1], [0, -1, 0]] + [0.0, 0.9, 4.0]) * 1000.0
         pixels = joints[..., :2] / joints[..., 2:] * 1500.0 + 1000.0
         parts[name] = {"data_3d": joints, "data_2d": pixels, "valid": np.arange(len(joints)) % 4 > 0}
     np.savez(tmp_path / "data_test_3dhp.npz", data=np.array(parts, object))
     (plan,) = mpi_inf_3dhp.plan_mpi_inf_3dhp(tmp_path)
     shard_writer.write_shards(tmp_path / "data" / plan.info.source, plan.info, plan.list_takes())
     ask = PredictConfig(9, 25.0, device="cpu")
-    config = EvaluateConfig(tmp_path / "out", published, tmp_path / "data", ask=ask, plots=False)
+    config = EvaluateConfig(tmp_path / "out", weights_path, tmp_path / "data", ask=ask, plots=False)
     report = evaluate.evaluate(config, ignore)["sources"]["mpi_inf_3dhp_test"]
-    (source,), model = shards.open_shards(tmp_path / "data"), load_checkpoint(published)
-    rows = [as_published(model, row, source, 9, 1)[source.valid[row.start : row.start + row.frames]]
+    (source,), model = shards.open_shards(tmp_path / "data"), load_checkpoint(weights_path)
+    rows = [compute_protocol_errors(model, row, source, 9, 1)[source.valid[row.start : row.start + row.frames]]
             for row in source.clips]  # fmt: skip
     assert report["mean"]["frames"] == 6 + 6 == len(np.concatenate(rows))
     assert report["mean"]["p1_mm"] == pytest.approx(np.concatenate(rows).mean(0)[0], abs=0.01)
@@ -179,14 +179,16 @@ def test_mpi_inf_3dhp_counts_valid_frames_and_fourteen_joints(tmp_path: Path, pu
     assert len(counted) == 14 and not {"pelvis", "spine", "nose"} & set(counted)
 
 
-def made(action: str, count: int, error_m: float, first: int = 0) -> tuple[ClipInfo, np.ndarray, np.ndarray]:
-    truth = in_room(1, count).astype(float)
+def make_clip(action: str, count: int, error_m: float, first: int = 0) -> tuple[ClipInfo, np.ndarray, np.ndarray]:
+    truth = simulate_joints(1, count).astype(float)
     truth -= truth[:, :1]
     estimate = truth + [error_m, 0.0, 0.0]
     return ClipInfo(f"clip{first} 27", "s", action, 50.0), estimate, truth
 
 
-def asked(*parts: tuple[ClipInfo, np.ndarray, np.ndarray], frames: list[np.ndarray] | None = None) -> Predictions:
+def make_predictions(
+    *parts: tuple[ClipInfo, np.ndarray, np.ndarray], frames: list[np.ndarray] | None = None
+) -> Predictions:
     estimate, truth = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
     clip = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
     frame = np.concatenate(frames or [np.arange(len(part[1])) for part in parts])
@@ -197,13 +199,15 @@ def asked(*parts: tuple[ClipInfo, np.ndarray, np.ndarray], frames: list[np.ndarr
 
 
 def test_clips_are_told_apart_only_where_nothing_else_tells_them_apart() -> None:
-    alike = aggregate.group_errors(asked(made("", 30, 0.011), made("", 10, 0.033, first=1)), False)
+    alike = aggregate.group_errors(make_predictions(make_clip("", 30, 0.011), make_clip("", 10, 0.033, first=1)), False)
     assert {name: round(row["p1_mm"]) for name, row in alike["clips"].items()} == {"clip0": 11, "clip1": 33}
-    assert not aggregate.group_errors(asked(made("a", 30, 0.011), made("b", 10, 0.033)), False)["clips"]
+    assert not aggregate.group_errors(make_predictions(make_clip("a", 30, 0.011), make_clip("b", 10, 0.033)), False)[
+        "clips"
+    ]
 
 
 def test_an_action_is_as_heavy_as_another_and_a_frame_as_another() -> None:
-    mixed = asked(made("a", 30, 0.011), made("b", 10, 0.033))
+    mixed = make_predictions(make_clip("a", 30, 0.011), make_clip("b", 10, 0.033))
     of_actions, of_frames = (aggregate.group_errors(mixed, flag) for flag in (True, False))
     assert of_actions["mean"]["p1_mm"] == pytest.approx(22.0) and of_frames["mean"]["p1_mm"] == pytest.approx(16.5)
     assert of_actions["frames"] == of_frames["frames"] and of_actions["actions"]["b"]["p1_mm"] == pytest.approx(33.0)
@@ -218,7 +222,9 @@ def test_an_action_is_as_heavy_as_another_and_a_frame_as_another() -> None:
 
 
 def test_no_speed_is_measured_from_one_clip_to_the_next_nor_across_frames_not_scored() -> None:
-    jumping = asked(made("a", 6, 0.0), made("a", 6, 0.5, first=1), frames=[np.arange(6), np.array([0, 1, 2, 5, 6, 7])])
+    jumping = make_predictions(
+        make_clip("a", 6, 0.0), make_clip("a", 6, 0.5, first=1), frames=[np.arange(6), np.array([0, 1, 2, 5, 6, 7])]
+    )
     found = aggregate.measure_frame_errors(jumping)
     assert np.isnan(found.velocity[[0, 6, 9]]).all() and np.isnan(found.acceleration[[0, 1, 6, 7, 9, 10]]).all()
     assert np.isfinite(found.velocity).sum() == 9 and np.nanmax(found.velocity) == pytest.approx(0.0, abs=1e-9)
@@ -320,8 +326,8 @@ def test_the_whole_way_is_judged_in_each_ones_own_camera() -> None:
         assert aggregate.group_errors(found[name], False)["mean"]["p1_mm"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_what_cannot_be_judged_is_one_line(tmp_path: Path, walkers: Path, published: Path, monkeypatch) -> None:
-    config = EvaluateConfig(tmp_path / "out", published, walkers)
+def test_what_cannot_be_judged_is_one_line(tmp_path: Path, walkers: Path, weights_path: Path, monkeypatch) -> None:
+    config = EvaluateConfig(tmp_path / "out", weights_path, walkers)
     with pytest.raises(UserError, match="nothing to judge"):
         evaluate.evaluate(replace(config, data=None), ignore)
     with pytest.raises(UserError, match="bodies of body27"):

@@ -21,7 +21,7 @@ def clip():
     return noise.normal(size=(40, 17, 3)) + np.cumsum(noise.normal(size=(40, 1, 3)), 0)
 
 
-def turned(points, axis_angle, scale=1.0, shift=(0.0, 0.0, 0.0)):
+def transform_points(points, axis_angle, scale=1.0, shift=(0.0, 0.0, 0.0)):
     return scale * rotation.rotate(rotation.exp(np.array(axis_angle)), points) + np.array(shift)
 
 
@@ -57,22 +57,22 @@ def test_mpjpe_is_the_mean_distance(clip):
 
 
 def test_align_finds_the_similarity_it_was_made_with(clip):
-    moved = turned(clip, (0.3, -1.0, 2.0), 1.7, (1, 2, 3))
+    moved = transform_points(clip, (0.3, -1.0, 2.0), 1.7, (1, 2, 3))
     found = alignment.align(clip[3], moved[3])
     assert found.scale == pytest.approx(1.7)
     np.testing.assert_allclose(found.apply(clip[3]), moved[3], atol=1e-9)
 
 
 def test_p_mpjpe_forgives_a_similarity_of_each_frame_but_not_a_mirror_image(clip):
-    each = np.stack([turned(pose, (0, 0, 0.1 * i), 1 + i / 40, (i, 0, 0)) for i, pose in enumerate(clip)])
+    each = np.stack([transform_points(pose, (0, 0, 0.1 * i), 1 + i / 40, (i, 0, 0)) for i, pose in enumerate(clip)])
     assert metrics.p_mpjpe(each, clip) < 1e-9
     assert metrics.p_mpjpe(clip * [-1, 1, 1], clip) > 0.3
 
 
 def test_clip_error_forgives_one_turn_and_any_path_but_not_a_turn_that_changes(clip):
     path = np.linspace(0, 5, len(clip))[:, None, None] * np.array([1.0, 0.5, 0.0])
-    assert metrics.clip_mpjpe(turned(clip, (0.2, 0.3, 0.4), 0.8) + path, clip) < 1e-9
-    spinning = np.stack([turned(pose, (0, 0, 0.05 * i)) for i, pose in enumerate(clip)])
+    assert metrics.clip_mpjpe(transform_points(clip, (0.2, 0.3, 0.4), 0.8) + path, clip) < 1e-9
+    spinning = np.stack([transform_points(pose, (0, 0, 0.05 * i)) for i, pose in enumerate(clip)])
     assert metrics.clip_mpjpe(spinning, clip) > 0.3
 
 
@@ -81,13 +81,15 @@ def test_joint_angle_is_the_bend_and_its_error_needs_no_alignment(clip):
     assert metrics.joint_angles(square, [(0, 1, 2)]) == pytest.approx(90.0)
     bent = square.copy()
     bent[2] = [2 * np.cos(np.radians(80)), 2 * np.sin(np.radians(80)), 0]
-    assert metrics.angle_error(turned(bent, (1, 2, 3), 4.0), square, [(0, 1, 2)]) == pytest.approx(10.0)
+    assert metrics.angle_error(transform_points(bent, (1, 2, 3), 4.0), square, [(0, 1, 2)]) == pytest.approx(10.0)
 
 
 def test_path_error_forgives_a_rigid_transform_but_not_a_scale():
     path = np.zeros((101, 3))
     path[:, 0] = np.linspace(0.0, 4.0, 101)
-    assert metrics.path_error_percent(turned(path, (0, 0, 1.0), 1.0, (5, 5, 0)), path) == pytest.approx(0.0, abs=1e-9)
+    assert metrics.path_error_percent(transform_points(path, (0, 0, 1.0), 1.0, (5, 5, 0)), path) == pytest.approx(
+        0.0, abs=1e-9
+    )
     # 10 % too long: off by 10 % of the distance to the middle, whose mean is a quarter of the length
     assert metrics.path_error_percent(path * 1.1, path) == pytest.approx(2.5, rel=0.03)
 
@@ -98,16 +100,16 @@ def test_path_error_of_a_person_who_stands_is_finite():
 
 def test_tilt_is_the_lean_of_the_whole_clip_and_not_its_heading(clip):
     up = np.array([0.0, 0.0, 1.0])
-    assert metrics.tilt(turned(clip, (0, 0, 2.0)), clip, up, up) == pytest.approx(0.0, abs=1e-6)
-    assert metrics.tilt(turned(clip, (np.radians(12), 0, 0)), clip, up, up) == pytest.approx(12.0)
-    camera_axes = turned(clip, (np.radians(90), 0, 0))  # z up becomes y down
+    assert metrics.tilt(transform_points(clip, (0, 0, 2.0)), clip, up, up) == pytest.approx(0.0, abs=1e-6)
+    assert metrics.tilt(transform_points(clip, (np.radians(12), 0, 0)), clip, up, up) == pytest.approx(12.0)
+    camera_axes = transform_points(clip, (np.radians(90), 0, 0))  # z up becomes y down
     assert metrics.tilt(camera_axes, clip, np.array([0.0, -1.0, 0.0]), up) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_n_mpjpe_forgives_a_scale_of_each_frame_and_nothing_else(clip):
     rooted = clip - clip[:, :1]
     assert metrics.n_mpjpe_each(rooted * np.linspace(0.5, 2.0, len(clip))[:, None, None], rooted).max() < 1e-9
-    assert metrics.n_mpjpe_each(turned(rooted, (0, 0, 0.5)), rooted).min() > 0.1
+    assert metrics.n_mpjpe_each(transform_points(rooted, (0, 0, 0.5)), rooted).min() > 0.1
 
 
 def test_velocity_and_acceleration_errors_are_of_what_moves_otherwise(clip):
@@ -136,5 +138,5 @@ def test_the_side_the_camera_sees_is_the_bodys_own(axis_angle, azimuth, elevatio
     """Pelvis, left and right hip and shoulder, facing a camera that looks along z with y down; then turned so that its
     left side comes forward, away from the camera, or so that it bows to the camera."""
     facing = np.array([[0.0, 0, 0], [0.1, 0, 0], [0.2, -0.5, 0], [-0.1, 0, 0], [-0.2, -0.5, 0]])
-    found = metrics.view_angles(turned(facing, axis_angle), np.array([0.0, 0.0, 3.0]), (1, 2), (3, 4), 0)
+    found = metrics.view_angles(transform_points(facing, axis_angle), np.array([0.0, 0.0, 3.0]), (1, 2), (3, 4), 0)
     assert abs((found[0] - azimuth + 180) % 360 - 180) < 0.1 and found[1] == pytest.approx(elevation, abs=0.1)

@@ -68,7 +68,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[Task], Page]]:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[Task], Page]]:
     out, clips = shown.folder(tmp_path_factory.mktemp("shown"))
     with LocalStore(out).lock():
         path = write_report(LocalStore(out), clips, {})
@@ -80,29 +80,29 @@ def rows(out: Path, tasks: Sequence[Task], errors: Mapping[str, str] | None = No
     return list_rows(LocalStore(out), tasks, errors or {})
 
 
-def test_every_clip_has_a_row_worst_first(written: tuple[Path, list[Task], Page]) -> None:
-    assert written[2].all("tbody", "data-name") == shown.ORDER
+def test_every_clip_has_a_row_worst_first(report: tuple[Path, list[Task], Page]) -> None:
+    assert report[2].all("tbody", "data-name") == shown.ORDER
 
 
-def test_failed_and_waiting_clips_say_why(written: tuple[Path, list[Task], Page]) -> None:
-    bad, later, *others = written[2].rows
+def test_failed_and_waiting_clips_say_why(report: tuple[Path, list[Task], Page]) -> None:
+    bad, later, *others = report[2].rows
     assert "failed" in bad and "bad.mp4 shows <nobody>. Choose another." in bad
     assert "Not done yet" in later and not any("Not done yet" in text for text in others)
 
 
 def test_warnings_are_all_kinds_but_guesses_and_unknown_kinds_are_shown_as_they_are(
-    written: tuple[Path, list[Task], Page],
+    report: tuple[Path, list[Task], Page],
 ) -> None:
-    texts = dict(zip(shown.ORDER, written[2].rows, strict=True))
+    texts = dict(zip(shown.ORDER, report[2].rows, strict=True))
     assert "left and right swapped × 2" in texts["shaky"] and "moon & stars" in texts[shown.ODD]
     assert shown.GUESS.message in texts["fine"]
-    kinds = dict(zip(shown.ORDER, written[2].all("tbody", "data-kinds"), strict=True))
+    kinds = dict(zip(shown.ORDER, report[2].all("tbody", "data-kinds"), strict=True))
     assert kinds["fine"] == kinds["slides"] == "{}"
     assert json.loads(kinds[shown.ODD]) == {"moon & stars": 1, "swap": 1}
 
 
-def test_links_lead_to_the_results_whatever_their_names(written: tuple[Path, list[Task], Page]) -> None:
-    out, clips, html = written
+def test_links_lead_to_the_results_whatever_their_names(report: tuple[Path, list[Task], Page]) -> None:
+    out, clips, html = report
     links = html.all("a", "href")
     inputs = [link for link in links if link.startswith("file:")]
     assert {url2pathname(urlsplit(link).path) for link in inputs} >= {task.source for task in clips}
@@ -114,18 +114,18 @@ def test_links_lead_to_the_results_whatever_their_names(written: tuple[Path, lis
     assert all(re.fullmatch(r"[A-Za-z0-9_.~%/-]+", link) for link in links if not link.startswith(("file:", "#")))
 
 
-def test_nothing_comes_from_elsewhere(written: tuple[Path, list[Task], Page]) -> None:
-    html = written[2]
+def test_nothing_comes_from_elsewhere(report: tuple[Path, list[Task], Page]) -> None:
+    html = report[2]
     assert all(source.startswith("data:image/webp;base64,") for source in html.all("img", "src"))
     assert not html.all("script", "src") and html.all("link", "href") == ["data:,"]
-    text = (written[0] / "report.html").read_text(encoding="utf-8")
+    text = (report[0] / "report.html").read_text(encoding="utf-8")
     outside = set(re.findall(r"https?://[^\s\"'<]+", text))
     assert outside <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}  # names, not addresses
     assert "url(" not in text.replace("url(#", "") and "@import" not in text
 
 
-def test_names_and_notes_are_text_and_not_markup(written: tuple[Path, list[Task], Page]) -> None:
-    html = written[2]
+def test_names_and_notes_are_text_and_not_markup(report: tuple[Path, list[Task], Page]) -> None:
+    html = report[2]
     tags = [tag for tag, _ in html.elements]
     assert "i" not in tags and tags.count("script") == 1 and html.all("b", "onload") == []
     assert any(shown.ODD in text for text in html.rows)
@@ -133,9 +133,9 @@ def test_names_and_notes_are_text_and_not_markup(written: tuple[Path, list[Task]
 
 
 def test_takes_have_pictures_figures_and_links_each_and_the_clip_the_worst(
-    written: tuple[Path, list[Task], Page],
+    report: tuple[Path, list[Task], Page],
 ) -> None:
-    (cuts,) = [row for row in rows(*written[:2]) if row.name == "cuts"]
+    (cuts,) = [row for row in rows(*report[:2]) if row.name == "cuts"]
     assert [take.name for take in cuts.takes] == ["take 1", "take 2"] and cuts.summary is not None
     assert [links for take in cuts.takes for links in take.links] == [
         ("npz", "cuts_take1.npz"),
@@ -149,7 +149,7 @@ def test_takes_have_pictures_figures_and_links_each_and_the_clip_the_worst(
         9.0,
         70.0,
     )
-    text = written[2].rows[shown.ORDER.index("cuts")]
+    text = report[2].rows[shown.ORDER.index("cuts")]
     assert "take 1" in text and "24 of 30 frames with a person" in text and "54 of 60" in text
 
 

@@ -45,7 +45,7 @@ GREY = 2.0
 """levels brighter a second, so that a picture says its time"""
 
 
-def observed(seconds: float, **changes: object) -> Motion:
+def make_observed_motion(seconds: float, **changes: object) -> Motion:
     """A walk on the spot as a video of SIZE shows it; the person fills the middle."""
     still = synthetic.stand(fps=FPS, seconds=seconds)
     camera = synthetic.look_at_camera(size=SIZE)
@@ -72,7 +72,7 @@ def minute(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield video(tmp_path_factory.mktemp("videos") / "minute.avi", 90.0)
 
 
-def decoded(text: str) -> Image.Image:
+def decode_image(text: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(text)))
 
 
@@ -96,7 +96,7 @@ def test_figures_are_those_of_the_motion() -> None:
 
 def test_a_motion_alone_is_drawn_as_the_figure() -> None:
     summary = summarize(synthetic.walk(seconds=2.0), None, None, ignore)
-    strip, loop = decoded(summary.strip), decoded(summary.loop)
+    strip, loop = decode_image(summary.strip), decode_image(summary.loop)
     assert strip.size == (6 * 160, 120) and loop.size == (180, 180)
     assert loop.n_frames == 24 and loop.info["loop"] == 0  # type: ignore[attr-defined]
     assert np.asarray(strip.convert("RGB"))[:, 400:560].std() > 10.0  # somebody is in it
@@ -104,8 +104,8 @@ def test_a_motion_alone_is_drawn_as_the_figure() -> None:
 
 def test_pictures_show_their_own_moments_in_a_long_video(minute: Path) -> None:
     told: list[Event] = []
-    summary = summarize(observed(88.0, start_s=1.0), minute, VideoConfig(start_s=1.0), told.append)
-    strip = np.asarray(decoded(summary.strip).convert("RGB"))
+    summary = summarize(make_observed_motion(88.0, start_s=1.0), minute, VideoConfig(start_s=1.0), told.append)
+    strip = np.asarray(decode_image(summary.strip).convert("RGB"))
     times = [seconds_of(strip[:, 160 * part : 160 * (part + 1)]) for part in range(thumbnails.MOMENTS)]
     expected = 1.0 + 88.0 * (np.arange(6) + 0.5) / 6
     np.testing.assert_allclose(times, expected, atol=1.5)
@@ -114,8 +114,8 @@ def test_pictures_show_their_own_moments_in_a_long_video(minute: Path) -> None:
 
 
 def test_slow_motion_is_in_the_files_own_time(minute: Path) -> None:
-    summary = summarize(observed(22.0), minute, VideoConfig(slow_motion=4.0), ignore)
-    strip = np.asarray(decoded(summary.strip).convert("RGB"))
+    summary = summarize(make_observed_motion(22.0), minute, VideoConfig(slow_motion=4.0), ignore)
+    strip = np.asarray(decode_image(summary.strip).convert("RGB"))
     assert seconds_of(strip[:, 800:960]) == pytest.approx(4 * 22.0 * 5.5 / 6, abs=2.0)
 
 
@@ -129,7 +129,7 @@ def test_the_loop_shows_the_liveliest_seconds() -> None:
 
 
 def test_the_person_is_looked_at_closer_and_drawn_where_it_is() -> None:
-    motion = observed(1.0)
+    motion = make_observed_motion(1.0)
     assert motion.camera is not None
     left, top, width, height = thumbnails.find_person_window(motion)
     x, y = motion.landmarks["landmarks_2d"].reshape(-1, 2).T
@@ -152,7 +152,7 @@ def test_a_window_that_reaches_beyond_the_picture_is_dark_there(window: thumbnai
 
 
 def test_a_tall_video_and_one_without_anybody_are_seen_whole() -> None:
-    motion = observed(1.0)
+    motion = make_observed_motion(1.0)
     nobody = replace(motion, landmarks=motion.landmarks | {"landmark_scores": np.zeros((10, 27))})
     assert thumbnails.find_person_window(nobody) == (0, 0, 160, 120)
     assert nobody.camera is not None
@@ -169,7 +169,7 @@ def test_a_busy_picture_is_packed_small() -> None:
 def test_what_cannot_be_drawn_is_told_and_the_figures_stay(tmp_path: Path) -> None:
     (tmp_path / "walk.mp4").write_text("no video")
     notes: list[Event] = []
-    summary = summarize(observed(1.0), tmp_path / "walk.mp4", None, notes.append)
+    summary = summarize(make_observed_motion(1.0), tmp_path / "walk.mp4", None, notes.append)
     (note,) = notes
     assert isinstance(note, Note) and note.kind == "pictures" and "cannot be read as a video" in note.message
     assert summary.strip == summary.loop == "" and summary.frames == 10 and summary.timeline is not None
@@ -207,7 +207,7 @@ def test_a_summary_survives_its_file(tmp_path: Path) -> None:
 
 
 def test_a_clip_makes_its_summary_of_video_or_motion(tmp_path: Path) -> None:
-    save_motion(observed(2.0), tmp_path / "walk.npz")
+    save_motion(make_observed_motion(2.0), tmp_path / "walk.npz")
     video(tmp_path / "walk.avi", 2.0)
     settings = to_plain(CaptureConfig())
     for source, width in ((tmp_path / "walk.npz", 180), (tmp_path / "walk.avi", 180 + 240)):
@@ -217,8 +217,8 @@ def test_a_clip_makes_its_summary_of_video_or_motion(tmp_path: Path) -> None:
         summary = load_summary(made[SUMMARY])
         assert (
             summary is not None
-            and abs(decoded(summary.loop).width - width) <= 1
-            and decoded(summary.loop).height == 180
+            and abs(decode_image(summary.loop).width - width) <= 1
+            and decode_image(summary.loop).height == 180
         )
 
 
