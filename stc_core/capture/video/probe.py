@@ -19,26 +19,33 @@ from .video import open_video
 
 _MAX_MEMORY_BYTES = 8 << 30  # of addresses; chosen: the largest frames that are read take a tenth of it
 _MAX_S = 120.0  # chosen: the packets of an hour are read in some seconds
+_MAX_SAID_CHARACTERS = 200  # of what it said last; chosen
 _REMEDY = "Play it elsewhere to check it, and convert it to MP4 (H.264)."
 
 
 def start_probe(path: Path) -> subprocess.Popen[bytes]:
     """Begin to look at a video; `finish_probe` tells how it went."""
     command = [sys.executable, "-m", __spec__.name, str(path)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def finish_probe(probe: subprocess.Popen[bytes], path: Path, max_s: float = _MAX_S) -> None:
-    """Wait for a probe. Raises UserError where it died or took too long; what it merely disliked is told by others."""
+    """Wait for a probe. Raises UserError where it died, with what it said last, or where it took too long.
+
+    What the probe merely disliked is told by others.
+    """
     try:
-        code = probe.wait(max_s)
+        said = probe.communicate(timeout=max_s)[1] or b""
     except subprocess.TimeoutExpired:
         raise UserError(f"{path} could not be opened within {max_s:.0f} s.", _REMEDY) from None
     finally:
         probe.kill()
         probe.wait()
-    if code:
+    if code := probe.returncode:
         how = f"signal {signal.Signals(-code).name}" if -code in set(signal.Signals) else f"code {code}"
+        lines = "".join(c if c.isprintable() else "\n" for c in said.decode(errors="replace")).split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        how += f": {last[:_MAX_SAID_CHARACTERS]}" if last else ""
         raise UserError(f"The decoder fails on {path} ({how}): it is damaged, or made to do harm.", _REMEDY)
 
 
@@ -47,7 +54,9 @@ def main() -> None:
     if importlib.util.find_spec("resource"):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, resource.RLIM_INFINITY))
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)  # the user's own: they can be lowered, not raised
+        limits = [limit for limit in (soft, hard, _MAX_MEMORY_BYTES) if limit != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
     try:
         next(iter(open_video(Path(sys.argv[1]), VideoConfig())), None)
     except UserError:
