@@ -151,11 +151,11 @@ def leave_deaf_child(out: Path) -> None:
 def obey(out: Path) -> None:
     """As the real engine when asked to end: says so, exits with 130."""
 
-    def ended(*_: object) -> None:
+    def end(*_: object) -> None:
         print_line('{"event": "failed", "message": "Cancelled; what was not yet finished was not written."}')
         sys.exit(130)
 
-    signal.signal(signal.SIGTERM, ended)
+    signal.signal(signal.SIGTERM, end)
     hang(out)
 
 
@@ -178,7 +178,7 @@ def torn(out: Path) -> None:
     time.sleep(600)
 
 
-def nothing(out: Path) -> None:
+def do_nothing(out: Path) -> None:
     """Exits with 0 and has done nothing."""
 
 
@@ -238,7 +238,7 @@ MODES: dict[str, Callable[[Path], None]] = {
         obey,
         garbage,
         torn,
-        nothing,
+        do_nothing,
         lie,
         crash_at_exit,
     )

@@ -128,7 +128,7 @@ def turned_and_moved() -> bpy.types.Object:
     return obj
 
 
-def parented() -> bpy.types.Object:
+def create_parented() -> bpy.types.Object:
     obj, parent = create_humanoid(), bpy.data.objects.new("parent", None)
     bpy.context.scene.collection.objects.link(parent)
     obj.parent, parent.location, parent.scale = parent, (1.0, 2.0, 0.4), (2.5, 2.5, 2.5)
@@ -172,7 +172,7 @@ def seven_spines() -> bpy.types.Object:
     return edit_bones(create_humanoid(), split)
 
 
-def relaxed() -> bpy.types.Object:
+def create_relaxed() -> bpy.types.Object:
     """Resting with lowered arms and bent elbows and knees."""
     obj = create_humanoid()
     for side, sign in (("L", 1.0), ("R", -1.0)):
@@ -213,7 +213,7 @@ def connected_hips() -> bpy.types.Object:
     return edit_bones(create_humanoid(), root)
 
 
-def crowded() -> bpy.types.Object:
+def create_crowded() -> bpy.types.Object:
     """With a prefix, numbers that an importer appended, and 140 bones of hair and skirt."""
     obj = create_humanoid()
     for bone in obj.data.bones:
@@ -282,11 +282,11 @@ RIGS: dict[str, Callable[[], bpy.types.Object]] = {
     "giant": lambda: _scale(create_humanoid(), 1.0, 8.5),
     "y_up": y_up,
     "turned_and_moved": turned_and_moved,
-    "parented": parented,
+    "parented": create_parented,
     "some_missing": some_missing,
     "seven_spines": seven_spines,
-    "relaxed": relaxed,
+    "relaxed": create_relaxed,
     "no_inheritance": no_inheritance,
     "connected_hips": connected_hips,
-    "crowded": crowded,
+    "crowded": create_crowded,
 }

@@ -115,7 +115,7 @@ def test_an_error_is_the_engines_own_sentence(capture: Callable[..., Job]) -> No
         ("crash", ["exit code 1", "IndexError: index 7 is out of bounds"]),
         ("die", ["signal 9 (SIGKILL)", "memory was full", "shorter range", "before the end"]),
         ("crash_natively", ["signal 11 (SIGSEGV)", "Press Check"]),
-        ("nothing", ["without a result", "exit code 0", "Press Check"]),
+        ("do_nothing", ["without a result", "exit code 0", "Press Check"]),
         ("lie", ["lie.npz is not in the job's folder"]),
         ("full", ["disk is full"]),
     ],
