@@ -25,7 +25,7 @@ _SIDE |= {"index": (0.36, 0.82), "ear": (0.08, 1.6)}
 _FORWARD = {"toe": 0.15, "heel": -0.06, "nose": 0.11, "knee": 0.02, "index": 0.04}
 
 
-def standing() -> Tensor:
+def make_standing_body() -> Tensor:
     """A body (27, 3) that stands and faces -y, metres, z up."""
     points = []
     for name in BODY27.names:
@@ -35,10 +35,10 @@ def standing() -> Tensor:
     return torch.tensor(points)
 
 
-def before_camera(turn_deg: float = 0.0, distance: float = 4.0) -> Tensor:
+def place_before_camera(turn_deg: float = 0.0, distance: float = 4.0) -> Tensor:
     """The standing body (27, 3) turned about z, in the axes of a camera that looks along +y."""
     c, s = math.cos(math.radians(turn_deg)), math.sin(math.radians(turn_deg))
-    turned = standing() @ torch.tensor([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
+    turned = make_standing_body() @ torch.tensor([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
     return torch.stack([turned[:, 0], 1.0 - turned[:, 2], turned[:, 1] + distance], -1)
 
 
@@ -61,7 +61,7 @@ def quiet(**changes: Any) -> DetectorErrors:
     return replace(shipped, **(nothing | changes))
 
 
-def lasting(*shares: float) -> dict[str, Tensor]:
+def set_time_fractions(*shares: float) -> dict[str, Tensor]:
     """All landmarks last alike: shares of one frame's, 0.3 s and constant errors."""
     times = torch.tensor([0.0, 0.3, CONSTANT_S])
     return {
@@ -82,7 +82,7 @@ def test_the_constant_error_is_the_bias_fixed_to_the_body() -> None:
     bias = torch.zeros(27, 5)
     wrist = BODY27.index("left_wrist")
     bias[wrist] = torch.tensor([0.1, 0.0, 0.05, 0.0, 0.0])
-    front, side = (before_camera(turn).expand(1, 3, -1, -1) for turn in (0.0, 90.0))
+    front, side = (place_before_camera(turn).expand(1, 3, -1, -1) for turn in (0.0, 90.0))
     from_front, from_side = (offsets(joints, quiet(bias=bias))[0, 0, wrist] for joints in (front, side))
     assert torch.allclose(from_front, torch.tensor([0.1, -0.05]), atol=2e-3)
     assert torch.allclose(from_side, torch.tensor([0.0, -0.05]), atol=8e-3)  # its left points along the view
@@ -93,7 +93,9 @@ def test_errors_are_as_large_as_their_state_and_landmark_ask(state: int) -> None
     torch.manual_seed(0)
     spread = (torch.rand(3, 27, 1) + 0.5).expand(-1, -1, 7) / 10.0
     drawn = offsets(
-        before_camera().expand(4000, 2, -1, -1), quiet(spread=spread, **lasting(0.6, 0.4, 0.0)), state=state
+        place_before_camera().expand(4000, 2, -1, -1),
+        quiet(spread=spread, **set_time_fractions(0.6, 0.4, 0.0)),
+        state=state,
     )
     assert torch.allclose(drawn[:, 0, FREE].std((0, 2)), spread[state, FREE, 0], rtol=0.06)
 
@@ -109,9 +111,9 @@ def test_errors_grow_as_visibility_falls() -> None:
 @pytest.mark.parametrize("rate_hz", [10.0, 20.0, 60.0])
 def test_errors_last_as_many_seconds_at_any_rate(rate_hz: float) -> None:
     torch.manual_seed(1)
-    errors = quiet(spread=torch.full((3, 27, 7), 0.02), **lasting(0.2, 0.5, 0.3))
+    errors = quiet(spread=torch.full((3, 27, 7), 0.02), **set_time_fractions(0.2, 0.5, 0.3))
     frames = round(0.6 * rate_hz) + 1
-    drawn = offsets(before_camera().expand(3000, frames, -1, -1), errors, rate_hz)[:, :, FREE]
+    drawn = offsets(place_before_camera().expand(3000, frames, -1, -1), errors, rate_hz)[:, :, FREE]
     for seconds in (0.1, 0.3, 0.6):
         lag = round(seconds * rate_hz)
         found = (drawn[:, 0] * drawn[:, lag]).mean() / (drawn[:, 0] ** 2).mean()
@@ -123,24 +125,24 @@ def test_the_lag_is_in_seconds() -> None:
     lag = quiet(lag_s=torch.full((27,), 0.02))
     for rate_hz in (20.0, 60.0):
         steps = torch.arange(9) / rate_hz
-        moving = before_camera() + torch.stack([steps, 0 * steps, 0 * steps], -1)[:, None]
+        moving = place_before_camera() + torch.stack([steps, 0 * steps, 0 * steps], -1)[:, None]
         drawn = offsets(moving[None], lag, rate_hz)[0, 4] * torso_length(moving[4])
         assert torch.allclose(drawn[FREE], torch.tensor([-0.02, 0.0]).expand(len(FREE), 2), atol=1e-4)
 
 
 def test_errors_grow_with_speed_at_any_rate() -> None:
-    errors = quiet(spread=torch.full((3, 27, 7), 0.01), growth_s=torch.tensor(0.5), **lasting(0.6, 0.4, 0.0))
+    errors = quiet(spread=torch.full((3, 27, 7), 0.01), growth_s=torch.tensor(0.5), **set_time_fractions(0.6, 0.4, 0.0))
     for rate_hz in (20.0, 60.0):
         torch.manual_seed(9)
         steps = torch.arange(3) / rate_hz
-        moving = before_camera() + torch.stack([steps, 0 * steps, 0 * steps], -1)[:, None]
+        moving = place_before_camera() + torch.stack([steps, 0 * steps, 0 * steps], -1)[:, None]
         drawn = offsets(moving.expand(4000, -1, -1, -1), errors, rate_hz)[:, 1, FREE].std((0, 2))
         assert torch.allclose(drawn, 0.01 * (1.0 + 0.5 / torso_length(moving[1])).expand(len(FREE)), rtol=0.06)
 
 
 def test_what_is_not_visible_is_drawn_to_its_twin() -> None:
     errors = quiet(contralateral_bias=torch.full((27,), 0.5), visibility=torch.full((3, 27, 11), 0.2))
-    joints = before_camera().expand(1, 2, -1, -1)
+    joints = place_before_camera().expand(1, 2, -1, -1)
     found, visibility = noise.apply_errors(joints, torch.zeros(1, 2, 27, dtype=torch.long), errors, 20.0)
     wrist, twin = (BODY27.index(f"{side}_wrist") for side in ("left", "right"))
     exact = joints[0, 0, :, :2] / joints[0, 0, :, 2:]
@@ -151,9 +153,9 @@ def test_what_is_not_visible_is_drawn_to_its_twin() -> None:
 def test_visibilities_have_their_states_quantiles() -> None:
     torch.manual_seed(2)
     table = torch.rand(3, 27, 11).sort(-1).values
-    errors = quiet(visibility=table, **lasting(0.3, 0.3, 0.4))
+    errors = quiet(visibility=table, **set_time_fractions(0.3, 0.3, 0.4))
     states = torch.randint(3, (20000, 2, 27))
-    visibility = noise.apply_errors(before_camera().expand(20000, 2, -1, -1), states, errors, 20.0)[1][:, 0]
+    visibility = noise.apply_errors(place_before_camera().expand(20000, 2, -1, -1), states, errors, 20.0)[1][:, 0]
     for state in (VISIBLE, HIDDEN, OUTSIDE):
         for k in FREE:
             drawn = visibility[states[:, 0, k] == state, k].quantile(torch.linspace(0, 1, 11))
@@ -169,7 +171,10 @@ def test_limbs_are_exchanged_as_often_and_as_long_as_told(rate_hz: float) -> Non
     errors = quiet(swaps=dict.fromkeys(noise.LIMBS, (0.0, 0.1)) | {"legs": (0.05, 0.4)})
     frames = round(3.0 * rate_hz)
     found = noise.apply_errors(
-        before_camera().expand(8000, frames, -1, -1), torch.zeros(8000, frames, 27, dtype=torch.long), errors, rate_hz
+        place_before_camera().expand(8000, frames, -1, -1),
+        torch.zeros(8000, frames, 27, dtype=torch.long),
+        errors,
+        rate_hz,
     )[0]
     exchanged = found[..., BODY27.index("left_ankle"), 0] < 0.0
     assert exchanged.float().mean() == pytest.approx(0.05 * 0.4, rel=0.2)
@@ -179,25 +184,25 @@ def test_limbs_are_exchanged_as_often_and_as_long_as_told(rate_hz: float) -> Non
 def test_nobody_is_found_as_often_as_told() -> None:
     torch.manual_seed(10)
     errors = quiet(gaps=(0.1, 0.3))
-    joints = before_camera().expand(4000, 60, -1, -1)
+    joints = place_before_camera().expand(4000, 60, -1, -1)
     scores = simulate_detector(joints, torch.ones(4000, 2), NoiseConfig(hide=0.0, gap=0.0), errors)[1]
     assert (scores == 0).all(-1).float().mean() == pytest.approx(0.1 * 0.3, rel=0.2)
 
 
 @pytest.mark.parametrize("model", ["measured", "guessed"])
 def test_scale_zero_is_exact(model: Literal["measured", "guessed"]) -> None:
-    bodies = standing().expand(8, 5, -1, -1)
+    bodies = make_standing_body().expand(8, 5, -1, -1)
     torch.manual_seed(4)
     views = project(bodies, CameraConfig(), NoiseConfig(scale=0.0, model=model))
     assert views.scores.min() >= 0.0 and torch.isfinite(views.keypoints).all()
-    joints, half = before_camera().expand(8, 5, -1, -1), torch.ones(8, 2)
+    joints, half = place_before_camera().expand(8, 5, -1, -1), torch.ones(8, 2)
     keypoints, _ = simulate_detector(joints, half, NoiseConfig(scale=0.0, model=model))
     exact = joints[..., :2] / joints[..., 2:]
     assert (keypoints - exact)[:, :, FREE].abs().max() < 1e-6
 
 
 def test_half_the_scale_is_half_the_error() -> None:
-    joints, half = before_camera().expand(64, 9, -1, -1), torch.ones(64, 2)
+    joints, half = place_before_camera().expand(64, 9, -1, -1), torch.ones(64, 2)
     exact = joints[..., :2] / joints[..., 2:]
     errors = replace(noise.load_errors(torch.device("cpu")), swaps={}, contralateral_bias=torch.zeros(27))
     sizes = []
@@ -209,7 +214,7 @@ def test_half_the_scale_is_half_the_error() -> None:
 
 
 def test_a_seed_draws_the_same_again() -> None:
-    bodies = standing().expand(6, 9, -1, -1)
+    bodies = make_standing_body().expand(6, 9, -1, -1)
     drawn = []
     for seed in (6, 6, 7):
         torch.manual_seed(seed)
@@ -220,19 +225,19 @@ def test_a_seed_draws_the_same_again() -> None:
 
 @pytest.mark.parametrize(("batch", "frames"), [(1, 1), (3, 1), (2, 27), (2, 243)])
 def test_any_batch_and_length(batch: int, frames: int) -> None:
-    views = project(standing().expand(batch, frames, -1, -1), CameraConfig(), NoiseConfig(model="measured"))
+    views = project(make_standing_body().expand(batch, frames, -1, -1), CameraConfig(), NoiseConfig(model="measured"))
     assert views.keypoints.shape == (batch, frames, 27, 2) and views.scores.shape == (batch, frames, 27)
     assert torch.isfinite(views.keypoints).all() and ((views.scores >= 0) & (views.scores <= 1)).all()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_it_stays_on_the_device() -> None:
-    views = project(standing().expand(4, 9, -1, -1).cuda(), CameraConfig(), NoiseConfig(model="measured"))
+    views = project(make_standing_body().expand(4, 9, -1, -1).cuda(), CameraConfig(), NoiseConfig(model="measured"))
     assert views.keypoints.is_cuda and views.scores.is_cuda
 
 
 def test_directions_and_hiding_are_mirrored_with_the_body() -> None:
-    joints = torch.stack([before_camera(turn) for turn in range(0, 360, 15)])
+    joints = torch.stack([place_before_camera(turn) for turn in range(0, 360, 15)])
     mirrored = joints[:, MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
     turned = body_directions(joints)[:, MIRROR] * torch.tensor([-1.0, 1.0, 1.0])
     turned[:, :, 0] *= -1.0
@@ -241,13 +246,13 @@ def test_directions_and_hiding_are_mirrored_with_the_body() -> None:
 
 
 def test_the_body_hides_what_is_behind_it() -> None:
-    front, left = find_self_occlusion(before_camera(0.0)), find_self_occlusion(before_camera(-90.0))
+    front, left = find_self_occlusion(place_before_camera(0.0)), find_self_occlusion(place_before_camera(-90.0))
     assert not front[[BODY27.index(n) for n in ("nose", "left_wrist", "right_knee", "left_shoulder", "pelvis")]].any()
     side = {name: bool(left[BODY27.index(name)]) for name in BODY27.names}
     assert all(side[f"right_{name}"] for name in ("elbow", "knee", "hip", "ear", "shoulder"))
     assert not any(side[f"left_{name}"] for name in ("elbow", "knee", "wrist", "ankle", "ear", "shoulder"))
     assert side["left_hip"]  # the hand that hangs down covers it
-    behind = find_self_occlusion(before_camera(180.0))
+    behind = find_self_occlusion(place_before_camera(180.0))
     assert behind[BODY27.index("nose")] and not behind[BODY27.index("left_elbow")]
 
 
@@ -266,7 +271,7 @@ def test_the_shipped_figures_are_whole_and_the_same_on_both_sides() -> None:
 
 def test_errors_are_larger_where_hidden_and_scores_tell() -> None:
     torch.manual_seed(8)
-    joints = before_camera(-90.0).expand(400, 5, -1, -1)
+    joints = place_before_camera(-90.0).expand(400, 5, -1, -1)
     keypoints, scores = simulate_detector(joints, torch.ones(400, 2), NoiseConfig(model="measured", hide=0.0, gap=0.0))
     error = (keypoints - joints[..., :2] / joints[..., 2:]).norm(dim=-1).mean((0, 1))
     near, far = BODY27.index("left_wrist"), BODY27.index("right_elbow")

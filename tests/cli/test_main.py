@@ -30,13 +30,15 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def captured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def capture_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("out") / "new" / "folder"
     return out, run("capture", SAMPLE, "--out", out, "--events", "--preview", "--raw", "--end", "2", "--height", "1.8")
 
 
-def test_one_command_leaves_motion_bvh_raw_and_preview(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    out, process = captured
+def test_one_command_leaves_motion_bvh_raw_and_preview(
+    capture_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    out, process = capture_run
     assert process.returncode == 0, process.stderr
     names = {path.name for path in out.iterdir()}
     assert names == {"sample.npz", "sample.bvh", "sample_raw.npz", "sample_preview.mp4", "sample_preview.png"}
@@ -47,8 +49,8 @@ def test_one_command_leaves_motion_bvh_raw_and_preview(captured: tuple[Path, sub
     assert np.abs(motion.positions() - bvh.positions()[:, order]).max() < 1e-4
 
 
-def test_the_raw_motion_is_the_same_one_unsmoothed(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    smooth, raw = load_motion(captured[0] / "sample.npz"), load_motion(captured[0] / "sample_raw.npz")
+def test_the_raw_motion_is_the_same_one_unsmoothed(capture_run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    smooth, raw = load_motion(capture_run[0] / "sample.npz"), load_motion(capture_run[0] / "sample_raw.npz")
     assert raw.settings["smooth"]["strength"] == 0.0 and raw.settings["ground"] == smooth.settings["ground"]
     assert raw.q_parent_joint.shape == smooth.q_parent_joint.shape and raw.start_s == smooth.start_s
     shaking = [np.abs(np.diff(motion.positions(), n=3, axis=0)).mean() for motion in (raw, smooth)]
@@ -57,9 +59,9 @@ def test_the_raw_motion_is_the_same_one_unsmoothed(captured: tuple[Path, subproc
 
 
 def test_the_motion_file_has_what_the_readme_promises(
-    captured: tuple[Path, subprocess.CompletedProcess[str]],
+    capture_run: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
-    with np.load(captured[0] / "sample.npz", allow_pickle=False) as file:
+    with np.load(capture_run[0] / "sample.npz", allow_pickle=False) as file:
         shapes = {key: file[key].shape for key in file.files}
     frames, joints, landmarks = 60, shapes["parents"][0], 27
     expected = {
@@ -80,8 +82,8 @@ def test_the_motion_file_has_what_the_readme_promises(
     assert {key: shapes[key] for key in expected} == expected
 
 
-def test_standard_output_is_events_and_nothing_else(captured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    events = [from_line(line) for line in captured[1].stdout.splitlines()]
+def test_standard_output_is_events_and_nothing_else(capture_run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    events = [from_line(line) for line in capture_run[1].stdout.splitlines()]
     assert None not in events
     stages = [event.stage for event in events if isinstance(event, Progress)]
     assert list(dict.fromkeys(stages)) == ["detect", "lift", "smooth", "ground", "solve", "preview"]
@@ -254,17 +256,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def converted(folder: Path) -> subprocess.CompletedProcess[str]:
+def convert_run(folder: Path) -> subprocess.CompletedProcess[str]:
     return run("convert", folder, "--to", "bvh", "--out", folder, "--end", "0.2", "--workers", "1")
 
 
 def test_a_folder_becomes_bvh_and_each_failure_is_listed(
-    folder: Path, converted: subprocess.CompletedProcess[str]
+    folder: Path, convert_run: subprocess.CompletedProcess[str]
 ) -> None:
-    assert converted.returncode == 1 and "Traceback" not in converted.stderr
-    assert "1 converted, 0 done before, 5 failed" in converted.stdout
-    assert converted.stdout.splitlines()[-1] == f"report: {folder / 'report.html'}"
-    failed = [line for line in converted.stderr.splitlines() if line.startswith("failed: ")]
+    assert convert_run.returncode == 1 and "Traceback" not in convert_run.stderr
+    assert "1 converted, 0 done before, 5 failed" in convert_run.stdout
+    assert convert_run.stdout.splitlines()[-1] == f"report: {folder / 'report.html'}"
+    failed = [line for line in convert_run.stderr.splitlines() if line.startswith("failed: ")]
     why = {line.split(": ")[1]: line for line in failed}
     assert set(why) == {"dark", "none", "notes", "short", "zero"}
     assert "nobody was found" in why["dark"] or "beyond the end" in why["dark"], why
@@ -275,7 +277,7 @@ def test_a_folder_becomes_bvh_and_each_failure_is_listed(
 
 
 def test_the_report_shows_all_clips_with_pictures_of_the_good_one(
-    folder: Path, converted: subprocess.CompletedProcess[str]
+    folder: Path, convert_run: subprocess.CompletedProcess[str]
 ) -> None:
     text = (folder / "report.html").read_text(encoding="utf-8")
     assert text.count("<tbody") == 6 and text.count('data-state="failed"') == 5
@@ -291,7 +293,7 @@ def test_without_a_report_nothing_is_drawn(tmp_path: Path) -> None:
 
 
 def test_convert_makes_the_bytes_that_capture_makes_and_the_next_run_skips_them(
-    folder: Path, converted: subprocess.CompletedProcess[str], tmp_path: Path
+    folder: Path, convert_run: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:
     (video,) = [path for path in folder.glob("*.mp4") if path.stem == ODD]
     assert run("capture", video, "--out", tmp_path, "--end", "0.2").returncode == 0

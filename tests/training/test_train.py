@@ -263,7 +263,7 @@ def test_phases_follow_one_another(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recordings_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two people of 17 joints seen by one camera, in the form that `prepare` writes of Human3.6M."""
     folder = tmp_path_factory.mktemp("recorded")
     generator = np.random.default_rng(0)
@@ -284,9 +284,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_recorded_windows_are_as_published(recorded: Path) -> None:
+def test_recorded_windows_are_as_published(recordings_folder: Path) -> None:
     """Frames 3 apart at 50 Hz, the ends repeated, x/w·2-1 and y·2/w-h/w, the root at 0."""
-    recordings = load_recordings(recorded, "h36m17", ("S9",), False)
+    recordings = load_recordings(recordings_folder, "h36m17", ("S9",), False)
     assert recordings is not None
     config = PRESETS["paper-27"][1].network
     x, y = cut_windows(recordings, torch.tensor([0, 30]), 5, config, torch.tensor([False, True]))
@@ -299,9 +299,9 @@ def test_recorded_windows_are_as_published(recorded: Path) -> None:
     assert torch.allclose(x[1], mirrored_input, atol=1e-5)
 
 
-def test_an_epoch_shows_every_recorded_frame_once(recorded: Path) -> None:
+def test_an_epoch_shows_every_recorded_frame_once(recordings_folder: Path) -> None:
     config = PRESETS["paper-27"][1]
-    source = RecordedSource(RecordedSourceConfig(), config.network, recorded, CPU, 1)
+    source = RecordedSource(RecordedSourceConfig(), config.network, recordings_folder, CPU, 1)
     assert source.size == 60
     shown = torch.cat([source._frames(0, torch.arange(30)), source._frames(0, torch.arange(30, 60))])
     assert sorted(shown.tolist()) == list(range(60)) and shown.tolist() != list(range(60))
@@ -309,15 +309,15 @@ def test_an_epoch_shows_every_recorded_frame_once(recorded: Path) -> None:
     assert x.shape == (40, 5, 17, 2)
 
 
-def test_the_paper_s_recipe_runs_from_end_to_end(recorded: Path, tmp_path: Path) -> None:
+def test_the_paper_s_recipe_runs_from_end_to_end(recordings_folder: Path, tmp_path: Path) -> None:
     paper = PRESETS["paper-27"][1]
     assert (paper.learning_rate, paper.learning_rate_decay, paper.phases) == (1e-3, 0.96, ((27, 128, 20),))
     small = replace(paper.network, width=16, blocks=1)
-    config = replace(paper, data=recorded, out=tmp_path, network=small, phases=((27, 20, 2),), threads=1)
+    config = replace(paper, data=recordings_folder, out=tmp_path, network=small, phases=((27, 20, 2),), threads=1)
     train(config)
     model = load_checkpoint(tmp_path / "weights.safetensors")
     assert model.config.channels == 2 and read_metadata(tmp_path / "weights.safetensors")["steps"] == 6
-    phases = config.resolve_phases(RecordedSource(RecordedSourceConfig(), small, recorded, CPU, 1).size)
+    phases = config.resolve_phases(RecordedSource(RecordedSourceConfig(), small, recordings_folder, CPU, 1).size)
     rates = [learning_rate(config, step, phases) for step in range(6)]
     assert np.allclose(rates, [1e-3] * 3 + [0.96e-3] * 3)
 

@@ -39,7 +39,7 @@ CUDA = {"lift": {"device": "cuda"}}
 
 
 @contextlib.contextmanager
-def started(*words: str, path: str = str(ROOT)) -> Iterator[subprocess.Popen[bytes]]:
+def start_dask(*words: str, path: str = str(ROOT)) -> Iterator[subprocess.Popen[bytes]]:
     """A `dask` command of a user, in a process group that ends with the test."""
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     command, quiet = [sys.executable, "-m", "dask", *words], subprocess.DEVNULL
@@ -56,7 +56,7 @@ def scheduler(folder: Path) -> Iterator[tuple[str, int]]:
     """Its address and process."""
     file = folder / "scheduler.json"
     words = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-    with started("scheduler", *words) as process:
+    with start_dask("scheduler", *words) as process:
         assert wait_for(file.exists) and wait_for(lambda: bool(file.read_text()))
         yield json.loads(file.read_text())["address"], process.pid
 
@@ -67,8 +67,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     how = ["--nthreads", "2", "--no-dashboard", "--local-directory", str(tmp_path_factory.mktemp("dask"))]
     with (
         scheduler(tmp_path_factory.mktemp("scheduler")) as (where, _),
-        started("worker", where, "--nworkers", "2", *how),
-        started("worker", where, "--resources", "GPU=1", *how),
+        start_dask("worker", where, "--nworkers", "2", *how),
+        start_dask("worker", where, "--resources", "GPU=1", *how),
     ):
         with connect_client(RunConfig(scheduler=where)) as client:
             client.wait_for_workers(3, timeout=60)
@@ -208,7 +208,7 @@ def test_a_worker_that_hangs_is_replaced_and_its_clip_tried_once_more(address: s
 def test_a_worker_without_a_nanny_that_hangs_is_let_go(tmp_path: Path) -> None:
     folder, told = folder_of(tmp_path / "in", a="well", b="well", once="hang once"), Told()
     bare = ["--no-nanny", "--no-dashboard"]
-    with scheduler(tmp_path) as (where, _), started("worker", where, *bare), started("worker", where, *bare):
+    with scheduler(tmp_path) as (where, _), start_dask("worker", where, *bare), start_dask("worker", where, *bare):
         with connect_client(RunConfig(scheduler=where)) as client:
             client.wait_for_workers(2, timeout=60)
         summary = convert(folder, tmp_path / "out", RunConfig(scheduler=where, stall_s=1.0), told)
@@ -275,7 +275,7 @@ def test_a_worker_of_another_version_is_left_out_and_the_others_do_the_work(addr
     folder, told = folder_of(tmp_path / "in", **{name: "well" for name in "abcdefgh"}), Told()
     (tmp_path / "sitecustomize.py").write_text("import stc_core\nstc_core.__version__ = '0.0'\n")
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    with started("worker", address, "--nthreads", "1", "--no-dashboard", path=path):
+    with start_dask("worker", address, "--nthreads", "1", "--no-dashboard", path=path):
         with connect_client(RunConfig(scheduler=address)) as client:
             client.wait_for_workers(4, timeout=60)
         summary = convert(folder, tmp_path / "out", RunConfig(scheduler=address), told)
@@ -334,11 +334,11 @@ def test_a_cluster_over_tls(tmp_path: Path) -> None:
     file = tmp_path / "scheduler.json"
     place = ["--host", "tls://127.0.0.1", "--port", "0", "--scheduler-file", str(file)]
     folder = folder_of(tmp_path / "in", a="well")
-    with started("scheduler", *place, *flags):
+    with start_dask("scheduler", *place, *flags):
         assert wait_for(file.exists) and wait_for(lambda: bool(file.read_text()))
         where = json.loads(file.read_text())["address"]
         assert where.startswith("tls://")
-        with started("worker", where, *flags):
+        with start_dask("worker", where, *flags):
             config = RunConfig(scheduler=where, tls_ca=cert, tls_cert=cert, tls_key=key)
             assert convert(folder, tmp_path / "out", config).converted == 1
         with pytest.raises(UserError, match="Name certificates by --tls-ca"):
@@ -353,13 +353,13 @@ def test_a_cluster_without_workers_is_waited_for_and_a_scheduler_that_goes_is_sa
 
     with scheduler(tmp_path) as (where, pid):
 
-        def told(worker: int, clip: str, event: Event) -> None:
+        def kill_on_note(worker: int, clip: str, event: Event) -> None:
             if isinstance(event, Note):
                 notes.append(event.message)
                 kill(pid)
 
         with pytest.raises(UserError, match=f"The Dask scheduler {where} is gone"):
-            convert(folder, tmp_path / "out", RunConfig(scheduler=where), told)
+            convert(folder, tmp_path / "out", RunConfig(scheduler=where), kill_on_note)
     assert notes == ["The cluster has no worker; the clips wait for one."]
 
 

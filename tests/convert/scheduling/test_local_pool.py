@@ -139,7 +139,7 @@ def kill(pid: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+def undisturbed_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
     base = tmp_path_factory.mktemp("undisturbed")
     folder = folder_of(base / "in", **{f"clip{number}": f"text {number}" * number for number in range(8)})
     summary = convert(folder, base / "out", RunConfig(workers=1))
@@ -149,9 +149,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[st
 
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_killed_at_any_moment_the_next_run_ends_with_the_same_bytes(
-    undisturbed: tuple[Path, dict[str, bytes]], tmp_path: Path, seed: int
+    undisturbed_run: tuple[Path, dict[str, bytes]], tmp_path: Path, seed: int
 ) -> None:
-    folder, expected = undisturbed
+    folder, expected = undisturbed_run
     rng, out = random.Random(seed), tmp_path / "out"
     with start(folder, out) as process:
         assert process.stdout is not None and process.stdout.readline()
