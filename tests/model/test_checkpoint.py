@@ -156,11 +156,21 @@ def test_a_text_is_no_state_dict(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "a.pth")
 
 
+_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+FUZZ = settings(
+    max_examples=_EXAMPLES or 60,
+    derandomize=not _EXAMPLES,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+"""As many examples as FUZZ_EXAMPLES says, and others each time; where it is not set, so many, always the same."""
+
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 _VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@FUZZ
 @given(changes=st.dictionaries(st.sampled_from(sorted(GOOD)) | st.text(max_size=5), _VALUES, max_size=3))
 def test_fuzz_whatever_the_header_says_it_loads_or_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     path = write_weights(tmp_path / "a.safetensors", GOOD | changes)
@@ -171,7 +181,7 @@ def test_fuzz_whatever_the_header_says_it_loads_or_is_refused(tmp_path: Path, ch
     assert model(torch.zeros(1, 3, 17, 3)).isfinite().all()
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@FUZZ
 @given(at=st.floats(0.0, 1.0), byte=st.integers(0, 255), cut=st.booleans())
 def test_fuzz_whatever_bytes_are_damaged_it_loads_or_is_refused(
     tmp_path: Path, at: float, byte: int, cut: bool
