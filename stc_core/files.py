@@ -6,11 +6,13 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import UserError
 
+_LEAST_FREE_BYTES = 32 * 2**20  # chosen: the files of a clip, whole and half done
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -66,6 +68,16 @@ def check_writable(path: Path) -> None:
         with contextlib.suppress(OSError):
             probe.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
+    check_space(path.parent)
+
+
+def check_space(folder: Path) -> None:
+    """Raises UserError where the disk of a folder has hardly any room left."""
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE_BYTES:
+        raise UserError(
+            f"Only {free / 1e6:.0f} MB are free on the disk of {folder}.", "Make room, or choose another place."
+        )
 
 
 def sync_file(path: Path) -> None:

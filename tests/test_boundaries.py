@@ -17,7 +17,13 @@ UNPICKLERS = {"cPickle", "dill", "joblib", "shelve", "marshal"}
 UNPICKLER = ROOT / "stc_core/datasets/safe_unpickle.py"  # Human3.6M and MPI-INF-3DHP are published pickled only
 CAPTURE = ROOT / "stc_core/capture"
 DETECTORS = set(CAPTURE.glob("detect/*.py"))
-SHARED = ("errors", "events", "files", "plain_values")  # beside the rooms: standard library only, for all of them
+SHARED = (
+    "errors",
+    "events",
+    "files",
+    "limits",
+    "plain_values",
+)  # beside the rooms: standard library only, for all of them
 NOT_STAGES = {"config", "frame_size", "layout", "pose", "progress", "quicktime", "video_codec", "pipeline"}
 CIRCLES_TO_BE_UNTIED: set[frozenset[str]] = set()  # of law 7, likewise
 

@@ -1,12 +1,13 @@
 """A file appears whole or not at all, and what stood there stays until then."""
 
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
 
 from stc_core.errors import UserError
-from stc_core.files import atomic_write, write_bytes, write_text
+from stc_core.files import atomic_write, check_space, check_writable, write_bytes, write_text
 
 
 def test_a_file_is_replaced_at_the_end_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -43,3 +44,13 @@ def test_a_missing_folder_is_a_sentence_and_another_files_error_stays_itself(tmp
         write_bytes(tmp_path / "lost" / "x", b"")
     with pytest.raises(FileNotFoundError, match="other"), atomic_write(tmp_path / "x"):
         (tmp_path / "other").read_text()
+
+
+def test_a_nearly_full_disk_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    check_space(tmp_path)
+    monkeypatch.setattr("stc_core.files.shutil.disk_usage", lambda _: usage._replace(free=5_000_000))
+    for check, place in ((check_space, tmp_path), (check_writable, tmp_path / "x.npz")):
+        with pytest.raises(UserError, match=r"Only 5 MB are free on the disk of .*Make room"):
+            check(place)
+    assert not list(tmp_path.iterdir())

@@ -22,6 +22,7 @@ from ..capture.video.probe import finish_probe, start_probe
 from ..capture.video.video import open_video
 from ..errors import UserError
 from ..events import Done, Event, Note, Report, to_line
+from ..files import check_space
 from ..motion.bvh import write_bvh
 from ..motion.motion import Motion, save_motion
 from ..progress_bars import ProgressBars
@@ -125,6 +126,7 @@ def _prepare_output(video: Path, out: Path) -> tuple[Path, str]:
         raise UserError(f"The folder {folder} cannot be made ({error.strerror}).", "Choose another --out.") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} cannot be written to.", "Choose another --out.")
+    check_space(folder)
     _check_input_is_no_output(video, folder, stem)
     return folder, stem
 

@@ -93,14 +93,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory", type=float, nargs=2, default=(10.0, 300.0), metavar=("SHORT_S", "LONG_S"))
     asked = parser.parse_args()
+    if asked.memory[1]:  # first: a child's peak is never below what its parent held when it was started
+        memory(asked.video, *asked.memory)
     capture(asked.video, CaptureConfig())  # libraries loaded, files in memory
     alone = alone_s(asked.video)
     width, height = open_video(asked.video, VideoConfig()).image_size
     print(f"{asked.video.name}: {width}x{height}, {asked.threads} thread(s); full model alone {alone:.2f} s")
     for quality in QUALITIES:
         stages(asked.video, asked.threads, quality, alone)
-    if asked.memory[1]:
-        memory(asked.video, *asked.memory)
 
 
 if __name__ == "__main__":

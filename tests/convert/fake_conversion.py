@@ -66,6 +66,8 @@ def _have_mishap(text: str, task: Task, report: Report) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "clip.npz")
     elif text == "die when done":
         threading.Thread(target=_die_when_done, args=(task,), daemon=True).start()
+    elif text == "gorge":
+        bytearray(20 << 30)  # asked for, never touched: without a limit it is had, and costs nothing
     elif text == "bad":
         raise UserError("It shows nobody.", "Choose another.")
     elif text == "grow" and not again:

@@ -22,7 +22,8 @@ from ..layout import Array
 from ..pose import CameraIntrinsics, Pose2D, Pose3D
 from .config import LiftConfig
 
-_CPU_BATCH, _GPU_BATCH = 4, 64  # windows; measured: more of them on a processor take memory and save no time
+# of windows at a time; measured: more of them on a processor take memory and save no time
+_CPU_BATCH_FRAMES, _GPU_BATCH = 108, 64  # frames, and windows
 # "auto" may take half precision where that is fast, if joints move by less than 0.2 mm in the mean. Measured by
 # `tests.benchmarks.network_speed` on the sample: bfloat16 moves them by 1.9 mm, float16 by 0.19, so it takes neither.
 _PRECISIONS = {
@@ -116,7 +117,9 @@ def _lift_windows(
     weight = np.zeros((frames, 1, 1))
     report(Progress("lift", 0, frames))
     is_cpu = next(model.parameters()).device.type == "cpu"
-    for batch in _split_batches(firsts, config.batch or (_CPU_BATCH if is_cpu else _GPU_BATCH)):
+    for batch in _split_batches(
+        firsts, config.batch or (max(1, _CPU_BATCH_FRAMES // window) if is_cpu else _GPU_BATCH)
+    ):
         index = np.array(batch)[:, None] + np.arange(window)
         prediction = _predict(model, keypoints[index], scores[index], intrinsics, config.flip)
         for first, joints in zip(batch, prediction, strict=True):

@@ -7,17 +7,17 @@ of its speed. Workers of a batch need no probe: their pool outlives them.
 
 from __future__ import annotations
 
-import importlib.util
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from ...errors import UserError
+from ...limits import limit_memory
 from .config import VideoConfig
 from .video import open_video
 
-_MAX_MEMORY_BYTES = 8 << 30  # of addresses; chosen: the largest frames that are read take a tenth of it
+_MAX_MEMORY_BYTES = 8 << 30  # chosen: the largest frames that are read take a tenth of it
 _MAX_S = 120.0  # chosen: the packets of an hour are read in some seconds
 _MAX_SAID_CHARACTERS = 200  # of what it said last; chosen
 _REMEDY = "Play it elsewhere to check it, and convert it to MP4 (H.264)."
@@ -51,12 +51,7 @@ def finish_probe(probe: subprocess.Popen[bytes], path: Path, max_s: float = _MAX
 
 def main() -> None:
     """Look at the video of sys.argv: 0 where it opens or a sentence says why not; dies where the decoder does."""
-    if importlib.util.find_spec("resource"):
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_AS)  # the user's own: they can be lowered, not raised
-        limits = [limit for limit in (soft, hard, _MAX_MEMORY_BYTES) if limit != resource.RLIM_INFINITY]
-        resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
+    limit_memory(_MAX_MEMORY_BYTES)
     try:
         next(iter(open_video(Path(sys.argv[1]), VideoConfig())), None)
     except UserError:

@@ -16,14 +16,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ...events import Done, Event, Failed, to_line
+from ...limits import limit_memory
 from ...plain_values import from_plain
 from ..store.open_store import store_of
 from ..store.record import Make, Task
+
+_MAX_MEMORY_BYTES = 16 * 2**30  # chosen: twenty times what a capture takes, less than most machines have
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia")  # CUDA maps far more memory than it uses, which a limit would forbid
 
 
 def serve(wire: Connection, make: Make, log: str) -> None:
     """Convert task after task until there are no more."""
     _detach(Path(log))
+    if not _NVIDIA_DRIVER.exists():
+        limit_memory(_MAX_MEMORY_BYTES)
 
     def send(event: Event) -> None:
         try:

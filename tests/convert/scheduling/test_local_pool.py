@@ -92,6 +92,15 @@ def test_the_next_run_finishes_what_the_machine_was_at_fault_for(
     assert {name for name, _ in again.failed} == {"crash", "exit", "ours"} and again.done_before == 7
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on data is Linux's")
+@pytest.mark.skipif(Path("/proc/driver/nvidia").exists(), reason="CUDA's workers are not limited")
+def test_a_clip_that_takes_all_memory_fails_alone(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", gorge="gorge", well="well")
+    summary = convert(folder, tmp_path / "out", RunConfig(workers=1))
+    ((name, why),) = summary.failed
+    assert name == "gorge" and "memory" in why.lower() and summary.converted == 1
+
+
 def test_a_hanging_worker_is_killed_twice_and_no_more(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "in", hang="hang", well="well")
     summary = convert(folder, tmp_path / "out", RunConfig(workers=1, stall_s=0.5))
