@@ -79,7 +79,13 @@ def main() -> None:
     new = flags.out / "style.safetensors"
     finetune(
         FinetuneConfig(
-            flags.out / "shown", new, flags.start, flags.data, steps=flags.steps, threads=flags.threads, held_out=0.1
+            flags.out / "shown",
+            new,
+            flags.start,
+            flags.data,
+            steps=flags.steps,
+            threads=flags.threads,
+            held_out_fraction=0.1,
         ),
         say,
     )

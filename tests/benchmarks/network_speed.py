@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from stc_core.capture.layout import BODY27
 from stc_core.capture.lift.config import LiftConfig
 from stc_core.capture.lift.lift import lift
-from stc_core.capture.pose import Pose2D
+from stc_core.capture.pose import CameraIntrinsics, Pose2D
 from stc_core.datasets import dataset_plan, shard_writer
 from stc_core.datasets.ground_truth import read_ground_truth
 from stc_core.model.checkpoint import load_checkpoint
@@ -51,16 +51,19 @@ class PublicAttention(CrissCross):
             over_landmarks + self.convolve(self.sep2_s, spatial[..., 2]) + self.part_scale[0] * table,
             over_frames + self.convolve(self.sep2_t, temporal[..., 2]) + self.part_scale[1] * table,
         ]
-        return self.proj(torch.cat(branches, -1).flatten(3))
+        output: Tensor = self.proj(torch.cat(branches, -1).flatten(3))
+        return output
 
     def mix(self, qkv: Tensor) -> Tensor:
         """(3, B, outer, head, L, d) to (B, outer, head, L, d)."""
         q, k, v = qkv
-        return (q * (HEADS * q.shape[-1]) ** -0.5 @ k.mT).softmax(-1).to(v.dtype) @ v
+        values: Tensor = (q * (HEADS * q.shape[-1]) ** -0.5 @ k.mT).softmax(-1).to(v.dtype) @ v
+        return values
 
     @staticmethod
     def convolve(convolution: nn.Conv2d, v: Tensor) -> Tensor:
-        return convolution(v.flatten(3).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).reshape(v.shape)
+        maps: Tensor = convolution(v.flatten(3).permute(0, 3, 1, 2))
+        return maps.permute(0, 2, 3, 1).reshape(v.shape)
 
 
 class FormerAttention(PublicAttention):
@@ -71,8 +74,9 @@ class FormerAttention(PublicAttention):
             return super().mix(qkv)
         q, k, v = qkv.flatten(1, 2)
         scale = (HEADS * q.shape[-1]) ** -0.5
-        mixed = nn.functional.scaled_dot_product_attention(q, k, v, scale=scale)
-        return mixed.unflatten(0, qkv.shape[1:3])
+        mixed: Tensor = nn.functional.scaled_dot_product_attention(q, k, v, scale=scale)
+        values: Tensor = mixed.unflatten(0, qkv.shape[1:3])
+        return values
 
 
 KINDS: dict[str, type[CrissCross]] = {"public style": PublicAttention, "before": FormerAttention, "now": CrissCross}
@@ -131,10 +135,18 @@ def measure_precision() -> None:
     pixels = known.camera.project(known.landmarks)
     keypoints, scores = pixels + random.normal(0.0, 3.0, pixels.shape), random.uniform(0.3, 1.0, pixels.shape[:2])
     width, height = (int(side) for side in known.camera.image_size)
-    pose = Pose2D(BODY27, keypoints, scores, np.arange(len(pixels)) / known.fps, (width, height), known.fps)
-    model, focal_px = load_checkpoint(WEIGHTS), float(known.camera.K[0, 0])
+    pose = Pose2D(
+        layout=BODY27,
+        keypoints=keypoints,
+        scores=scores,
+        timestamps=np.arange(len(pixels)) / known.fps,
+        image_size=(width, height),
+        fps=known.fps,
+    )
+    model = load_checkpoint(WEIGHTS)
+    intrinsics = CameraIntrinsics(focal_px=float(known.camera.K[0, 0]), image_size=(width, height))
     joints = {
-        precision: lift(pose, copy.deepcopy(model), focal_px, LiftConfig(device="cpu", precision=precision)).joints
+        precision: lift(pose, copy.deepcopy(model), intrinsics, LiftConfig(device="cpu", precision=precision)).joints
         for precision in ("float32", "bfloat16", "float16")
     }
     print("joints of the sample, moved from where float32 has them")

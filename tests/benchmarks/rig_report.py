@@ -14,6 +14,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
+from numpy.typing import NDArray
 
 from blender_addon.rig.apply import ApplyOptions, ApplyResult, apply_motion
 from stc_core.geometry import rotation
@@ -23,6 +24,7 @@ from stc_core.motion.skeleton import forward_kinematics
 
 from ..blender_addon import play_rigs, sample_rigs
 
+Picture = NDArray[np.float32]
 SHOTS = 5
 PIXELS = (440, 460)
 ASIDE = 0.45  # metres, at the motion's size: the rig to the left of the picture's middle, the skeleton to the right
@@ -114,7 +116,8 @@ def _joint_ends(motion: Motion, frame: int, scale: float, over: Array) -> Array:
 
 def _sticks(ends: Array, radius: float, colour: tuple[float, float, float]) -> list[bpy.types.Object]:
     """One mesh of a thin four-sided spindle for each pair of ends (N, 2, 3)."""
-    points, faces = [], []
+    points: list[Array] = []
+    faces: list[tuple[int, ...]] = []
     for head, tail in ends:
         turn = rotation.between(np.array([0.0, 0.0, 1.0]), tail - head)
         ring = rotation.rotate(turn, radius * np.array([[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0.0]]))
@@ -159,7 +162,7 @@ def _stage(scene: bpy.types.Scene) -> None:
     scene.camera = camera
 
 
-def _shot(scene: bpy.types.Scene, middle: Array, scale: float, bearing_deg: float, path: Path) -> Array:
+def _shot(scene: bpy.types.Scene, middle: Array, scale: float, bearing_deg: float, path: Path) -> Picture:
     """The picture (H, W, 4) from a bearing about the middle; 0 is from -y."""
     camera, turn = scene.camera, Matrix.Rotation(np.radians(bearing_deg), 3, "Z")
     centre = Vector((middle[0], middle[1], 0.86 * scale))
@@ -175,7 +178,7 @@ def _shot(scene: bpy.types.Scene, middle: Array, scale: float, bearing_deg: floa
     return pixels.reshape(PIXELS[1], PIXELS[0], 4)
 
 
-def _save(picture: Array, path: Path) -> None:
+def _save(picture: Picture, path: Path) -> None:
     """Write a picture (H, W, 4), its lowest row first."""
     image = bpy.data.images.new("sheet", picture.shape[1], picture.shape[0])
     image.pixels.foreach_set(np.ascontiguousarray(picture, np.float32).ravel())

@@ -21,8 +21,9 @@ from stc_core.capture.layout import BODY27
 from stc_core.model.checkpoint import load_checkpoint
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
 from stc_core.training.batches import BODY_NETWORK, BodySource, BodySourceConfig, Pair, measure
+from stc_core.training.config import TrainConfig
 from stc_core.training.recordings import cut_windows, load_recordings
-from stc_core.training.train import TrainConfig, train
+from stc_core.training.train import train
 
 FULL = BodySourceConfig()
 
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
     flags = parser.parse_args()
     torch.set_num_threads(1)
-    shape = {} if flags.start else {"width": 64, "blocks": 3}
+    shape: dict[str, Any] = {} if flags.start else {"width": 64, "blocks": 3}
     for number, name in enumerate(flags.arms):
         arm = ARMS[name]
         network = replace(BODY_NETWORK, **shape, **dict(arm.network))

@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from stc_core.capture.config import CaptureConfig
 from stc_core.capture.video.config import VideoConfig
@@ -94,7 +95,7 @@ def _skeletons(axes: Axes, failure: Failure, across: int) -> None:
     axes.set_aspect("equal", adjustable="datalim")
 
 
-def _crop(failure: Failure) -> Array:
+def _crop(failure: Failure) -> NDArray[np.uint8]:
     """The person in the picture, with a margin."""
     clip = failure.clip
     _, frame = next(islice(open_video(clip.video, VideoConfig()), failure.frame, None))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from stc_core.capture.layout import BODY27, H36M17
 from stc_core.datasets import dataset_plan, h36m, mpi_inf_3dhp, shard_writer, shards
@@ -18,13 +20,15 @@ from stc_core.evaluation import aggregate, evaluate, predict
 from stc_core.evaluation.end_to_end import CapturedClip
 from stc_core.evaluation.evaluate import EvaluateConfig
 from stc_core.evaluation.predict import ClipInfo, PredictConfig, Predictions
-from stc_core.events import ignore
+from stc_core.events import Event, ignore
 from stc_core.geometry.rotation import from_axis_angle, to_matrix
 from stc_core.model.checkpoint import load_checkpoint, save_checkpoint
 from stc_core.model.stcformer import H36M_MIRROR, STCFormer, STCFormerConfig
 from stc_core.motion.motion import Motion
 from stc_core.motion.skeleton import HUMANOID
 from tests import synthetic
+
+Floats = NDArray[np.floating[Any]]
 
 PARITY = Path(__file__).parents[3] / "shared" / "parity" / "windows_metrics.npz"
 RAY = STCFormerConfig(
@@ -53,7 +57,9 @@ def weights_path(tmp_path: Path) -> Path:
 class Recorder(STCFormer):
     """Keeps what it is fed."""
 
-    def forward(self, x):
+    fed: list[torch.Tensor]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.fed = [*getattr(self, "fed", []), x]
         return super().forward(x)
 
@@ -65,10 +71,10 @@ def views(
     return next(found for found in shards.open_shards(folder) if found.source == source)
 
 
-def view(keypoints: np.ndarray, size: tuple[int, int] = (2, 2), **about) -> dataset_plan.ShardClip:
+def view(keypoints: Floats, size: tuple[int, int] = (2, 2), **about: Any) -> dataset_plan.ShardClip:
     joints = np.random.default_rng(5).normal(0, 0.3, (*keypoints.shape[:2], 3)) + [0, 0, 4]
-    about = {"name": "a", "subject": "s", "fps": 50.0, "joints": joints, "K": np.eye(3)} | about
-    return dataset_plan.ShardClip(keypoints=keypoints, scores=np.ones(keypoints.shape[:2]), image_size=size, **about)
+    fields: dict[str, Any] = {"name": "a", "subject": "s", "fps": 50.0, "joints": joints, "K": np.eye(3)} | about
+    return dataset_plan.ShardClip(keypoints=keypoints, scores=np.ones(keypoints.shape[:2]), image_size=size, **fields)
 
 
 @pytest.mark.skipif(not PARITY.exists(), reason="the public code's windows are not here")
@@ -82,12 +88,13 @@ def test_windows_are_the_public_codes(tmp_path: Path, apart: int) -> None:
     np.testing.assert_allclose(torch.cat(model.fed).numpy(), windows, atol=1e-6)
 
 
-def simulate_joints(seed: int, frames: int) -> np.ndarray:
+def simulate_joints(seed: int, frames: int) -> Floats:
     """17 joints (T, 17, 3) of somebody who moves smoothly about the middle of the room, world metres."""
     random = np.random.default_rng(seed)
     shape = random.uniform(-0.4, 0.4, (17, 3)) + [0.0, 0.0, 0.9]
     sway = random.normal(0, 0.1, (17, 3)) * np.sin(np.arange(frames) * 0.3 + random.uniform(0, 6))[:, None, None]
-    return (shape + sway).astype(np.float32)
+    joints: Floats = (shape + sway).astype(np.float32)
+    return joints
 
 
 FRAMES = {"Walking 1": 9, "Walking": 5, "Eating": 7}
@@ -95,7 +102,8 @@ FRAMES = {"Walking 1": 9, "Walking": 5, "Eating": 7}
 
 def h36m_files(folder: Path) -> None:
     """data_3d_h36m.npz and data_2d_h36m_gt.npz as everyone has them, of three people."""
-    truth, seen = {}, {}
+    truth: dict[str, dict[str, Floats]] = {}
+    seen: dict[str, dict[str, list[Floats]]] = {}
     for number, subject in enumerate(("S1", "S9", "S11")):
         truth[subject] = {action: simulate_joints(10 * number + n, n) for action, n in FRAMES.items()}
         seen[subject] = {}
@@ -110,9 +118,10 @@ def h36m_files(folder: Path) -> None:
 
 def compute_protocol_errors(
     model: STCFormer, clip: shards.ClipEntry, source: shards.Shards, window: int, apart: int
-) -> np.ndarray:
+) -> Floats:
     """(T, 2) P1 and P2 in mm, frame by frame and step by step as the paper's protocol says; P2 by scipy's Kabsch."""
     rotations = pytest.importorskip("scipy.spatial.transform").Rotation
+    assert clip.image_size is not None and source.keypoints is not None
     span, (width, height) = slice(clip.start, clip.start + clip.frames), clip.image_size
     points, joints = np.array(source.keypoints[span], float), np.array(source.joints[span], float)
     points = points / width * 2 - [1, height / width]
@@ -132,7 +141,9 @@ def compute_protocol_errors(
     return np.array(rows)
 
 
-def test_human36m_from_its_files_to_the_papers_rows(tmp_path: Path, weights_path: Path, monkeypatch, capsys) -> None:
+def test_human36m_from_its_files_to_the_papers_rows(
+    tmp_path: Path, weights_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     h36m_files(tmp_path)
     plan = h36m.plan_h36m(tmp_path)[0]
     shard_writer.write_shards(tmp_path / "data" / plan.info.source, plan.info, plan.list_takes())
@@ -141,7 +152,7 @@ def test_human36m_from_its_files_to_the_papers_rows(tmp_path: Path, weights_path
     evaluate.main()
     report = json.loads((tmp_path / "out" / "report.json").read_text())["sources"]["h36m_gt"]
     (source,), model = shards.open_shards(tmp_path / "data"), load_checkpoint(weights_path)
-    expected: dict[str, list[np.ndarray]] = {"Walking": [], "Eating": []}
+    expected: dict[str, list[Floats]] = {"Walking": [], "Eating": []}
     for row in source.clips:
         if row.subject in ("S9", "S11"):
             expected[row.action].append(compute_protocol_errors(model, row, source, 9, 3))
@@ -179,7 +190,7 @@ def test_mpi_inf_3dhp_counts_valid_frames_and_fourteen_joints(tmp_path: Path, we
     assert len(counted) == 14 and not {"pelvis", "spine", "nose"} & set(counted)
 
 
-def make_clip(action: str, count: int, error_m: float, first: int = 0) -> tuple[ClipInfo, np.ndarray, np.ndarray]:
+def make_clip(action: str, count: int, error_m: float, first: int = 0) -> tuple[ClipInfo, Floats, Floats]:
     truth = simulate_joints(1, count).astype(float)
     truth -= truth[:, :1]
     estimate = truth + [error_m, 0.0, 0.0]
@@ -187,7 +198,7 @@ def make_clip(action: str, count: int, error_m: float, first: int = 0) -> tuple[
 
 
 def make_predictions(
-    *parts: tuple[ClipInfo, np.ndarray, np.ndarray], frames: list[np.ndarray] | None = None
+    *parts: tuple[ClipInfo, Floats, Floats], frames: list[NDArray[np.int64]] | None = None
 ) -> Predictions:
     estimate, truth = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
     clip = np.repeat(np.arange(len(parts)), [len(part[1]) for part in parts])
@@ -326,7 +337,9 @@ def test_the_whole_way_is_judged_in_each_ones_own_camera() -> None:
         assert aggregate.group_errors(found[name], False)["mean"]["p1_mm"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_what_cannot_be_judged_is_one_line(tmp_path: Path, walkers: Path, weights_path: Path, monkeypatch) -> None:
+def test_what_cannot_be_judged_is_one_line(
+    tmp_path: Path, walkers: Path, weights_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = EvaluateConfig(tmp_path / "out", weights_path, walkers)
     with pytest.raises(UserError, match="nothing to judge"):
         evaluate.evaluate(replace(config, data=None), ignore)
@@ -340,7 +353,7 @@ def test_what_cannot_be_judged_is_one_line(tmp_path: Path, walkers: Path, weight
     ours = replace(config, weights=tmp_path / "ray.safetensors", ask=PredictConfig(windows=2, device="cpu"))
     with pytest.raises(UserError, match="nobody of S9"):
         evaluate.evaluate(replace(ours, subjects=("S9",)), ignore)
-    notes: list = []
+    notes: list[Event] = []
     views(walkers, view(np.ones((3, 17, 2)), subject="S9"), source="h36m_gt")
     assert set(evaluate.evaluate(ours, notes.append)["sources"]) == {"walkers exact", "walkers noisy"}
     assert any("h36m_gt has the landmarks" in getattr(note, "message", "") for note in notes)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.pose import Landmarks
@@ -16,6 +17,7 @@ from stc_core.evaluation.end_to_end import COMMON
 from stc_core.geometry.rotation import from_axis_angle, to_matrix
 from stc_core.motion.motion import Camera
 
+Array = NDArray[np.float64]
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.npz"
 
 
@@ -24,20 +26,20 @@ def sample() -> GroundTruthClip:
     return read_ground_truth(SAMPLE)
 
 
-def see(clip: GroundTruthClip) -> np.ndarray:
+def see(clip: GroundTruthClip) -> Array:
     """The 13 joints in camera axes, pelvis at 0."""
     joints = clip.rows(COMMON) @ clip.camera.R.T + clip.camera.t
     return joints - joints[:, :1]
 
 
-def test_the_truth_has_no_error(sample):
+def test_the_truth_has_no_error(sample: GroundTruthClip) -> None:
     errors = network_only.measure_errors(see(sample), sample)
     assert max(errors.pa_mm, errors.clip_mm, errors.distance_mm, errors.knee_deg, errors.elbow_deg) < 1e-6
     assert errors.tilt_deg < 1e-3 and abs(errors.lean_deg) < 1e-3
 
 
 @pytest.mark.parametrize("degrees", [8.0, -5.0])
-def test_a_body_that_leans_towards_the_camera_has_that_lean(sample, degrees):
+def test_a_body_that_leans_towards_the_camera_has_that_lean(sample: GroundTruthClip, degrees: float) -> None:
     level = np.cross(sample.camera.R @ [0.0, 0.0, 1.0], [0.0, 0.0, -1.0])  # about this, heads tip to the camera
     leaning = see(sample) @ to_matrix(from_axis_angle(level, np.radians(degrees))).T
     errors = network_only.measure_errors(leaning, sample)
@@ -47,7 +49,7 @@ def test_a_body_that_leans_towards_the_camera_has_that_lean(sample, degrees):
     assert errors.pa_mm < 1e-6 and errors.distance_mm > 20.0
 
 
-def test_the_body_is_set_upright_by_the_predicted_up(sample):
+def test_the_body_is_set_upright_by_the_predicted_up(sample: GroundTruthClip) -> None:
     true_up = sample.camera.R @ [0.0, 0.0, 1.0]
     rotation = to_matrix(from_axis_angle(np.cross(true_up, [0.0, 0.0, -1.0]), np.radians(8.0)))
     leaning, up = see(sample) @ rotation.T, rotation @ true_up
@@ -60,7 +62,7 @@ def test_the_body_is_set_upright_by_the_predicted_up(sample):
     assert errors.up_deg is None and errors.upright_tilt_deg is None
 
 
-def stand(frames: int, knee_deg: float) -> np.ndarray:
+def stand(frames: int, knee_deg: float) -> Array:
     """A body (frames, 13, 3) that faces -y; its knees are bent by so much, its elbows straight."""
     bend = np.radians(knee_deg)
     at = {"pelvis": (0.0, 0.0, 0.9)}
@@ -86,7 +88,7 @@ def standing_clip(knee_deg: float, camera: Camera) -> GroundTruthClip:
 
 
 @pytest.mark.parametrize(("eye_y", "from_front"), [(-4.0, True), (4.0, False)])
-def test_straight_knees_that_are_predicted_bent_are_told_by_how_much(eye_y, from_front):
+def test_straight_knees_that_are_predicted_bent_are_told_by_how_much(eye_y: float, from_front: bool) -> None:
     forward = -np.sign(eye_y)
     turn = np.array([[forward, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, forward, 0.0]])
     camera = Camera(K=np.diag([500.0, 500.0, 1.0]), R=turn, t=-turn @ [0.0, eye_y, 1.0], image_size=(640, 480))
@@ -100,7 +102,7 @@ def test_straight_knees_that_are_predicted_bent_are_told_by_how_much(eye_y, from
     assert network_only.measure_errors(estimate - estimate[:, :1], bent).straight_knee_all_deg is None
 
 
-def test_a_mean_leaves_out_clips_that_lack_the_figure(sample):
+def test_a_mean_leaves_out_clips_that_lack_the_figure(sample: GroundTruthClip) -> None:
     whole = network_only.measure_errors(see(sample), sample)
     rows = [
         network_only.NetworkErrors(**(vars(whole) | {"pa_mm": pa, "straight_knee_deg": knee}))
@@ -111,12 +113,14 @@ def test_a_mean_leaves_out_clips_that_lack_the_figure(sample):
     assert "| 20.0 |" in network_only.format_table("clip", {"mean": mean})
 
 
-def test_a_video_is_detected_once_for_each_setting_and_again_when_it_changes(tmp_path, monkeypatch):
+def test_a_video_is_detected_once_for_each_setting_and_again_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for suffix in (".npz", ".mp4"):
         shutil.copy(SAMPLE.with_suffix(suffix), tmp_path / f"clip{suffix}")
-    asked = []
+    asked: list[DetectConfig] = []
 
-    def find(clip, config):
+    def find(clip: GroundTruthClip, config: DetectConfig) -> Landmarks:
         asked.append(config)
         zeros = np.zeros((3, 33))
         points = np.full((3, 33, 2), float(len(asked)))

@@ -1,4 +1,4 @@
-"""The motion file: what is written is read. What is damaged is in test_damaged_motions.py."""
+"""The motion file: what is written is read. What is damaged: test_damaged_motions.py, test_strange_motion_files.py."""
 
 import json
 from collections.abc import Callable

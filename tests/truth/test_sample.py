@@ -11,7 +11,7 @@ import pytest
 
 from stc_core.capture.config import CaptureConfig
 from stc_core.capture.layout import BODY27
-from stc_core.datasets.ground_truth import read_ground_truth
+from stc_core.datasets.ground_truth import GroundTruthClip, read_ground_truth
 from stc_core.evaluation.end_to_end import (
     COMMON,
     FEET,
@@ -30,31 +30,32 @@ SAMPLE = Path(__file__).with_name("sample.npz")
 
 
 @pytest.fixture(scope="module")
-def sample():
+def sample() -> GroundTruthClip:
     return read_ground_truth(SAMPLE)
 
 
-def test_the_person_is_in_the_picture_all_the_time(sample):
+def test_the_person_is_in_the_picture_all_the_time(sample: GroundTruthClip) -> None:
     pixels = sample.camera.project(sample.landmarks)
     assert sample.landmark_names == BODY27.names
     assert ((pixels > 0) & (pixels < sample.camera.image_size)).all()
 
 
-def test_standing_feet_stand_still_on_the_floor(sample):
+def test_standing_feet_stand_still_on_the_floor(sample: GroundTruthClip) -> None:
     feet = sample.rows(FEET).reshape(len(sample.landmarks), 2, 3, 3)
     assert sample.contacts.mean() > 0.2
     assert foot_slide(feet, sample.contacts) < 4.0
     assert (feet[..., 1:, 2].min(-1)[sample.contacts] < 0.06).all() and sample.landmarks[..., 2].min() > -0.001
 
 
-def test_bones_keep_their_length(sample):
+def test_bones_keep_their_length(sample: GroundTruthClip) -> None:
     for side in ("left", "right"):
         a, b = np.moveaxis(sample.rows((f"{side}_hip", f"{side}_knee")), 1, 0)
         assert np.linalg.norm(a - b, axis=-1).std() < 1e-3
 
 
-def test_the_truth_has_no_error_and_a_leaning_copy_has_the_lean(sample):
+def test_the_truth_has_no_error_and_a_leaning_copy_has_the_lean(sample: GroundTruthClip) -> None:
     none = measure_errors(true_points(sample), sample)
+    assert none.path_mm is not None
     assert max(none.pa_mm, none.clip_mm, none.angle_deg, none.tilt_deg, none.path_mm) < 1e-3
     lean = rotation.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.radians(10.0))
     points = true_points(sample)
@@ -63,7 +64,7 @@ def test_the_truth_has_no_error_and_a_leaning_copy_has_the_lean(sample):
     assert len(COMMON) == 13
 
 
-def test_the_table_has_a_line_for_each_and_a_dash_where_there_is_nothing(sample):
+def test_the_table_has_a_line_for_each_and_a_dash_where_there_is_nothing(sample: GroundTruthClip) -> None:
     ours = asdict(measure_errors(true_points(sample), sample))
     rows = {"turn": {"figures": dict.fromkeys(("ours", "ours, skeleton", "truth"), ours)}}
     rows["turn"]["figures"]["MediaPipe"] = ours | {"path_mm": None, "path_percent": None}
@@ -72,7 +73,7 @@ def test_the_table_has_a_line_for_each_and_a_dash_where_there_is_nothing(sample)
     assert "| 0.0 % |" in lines[2] and "| – |" in lines[4]
 
 
-def test_planting_levels_a_sloping_floor_and_stops_creeping_feet():
+def test_planting_levels_a_sloping_floor_and_stops_creeping_feet() -> None:
     """Feet that take turns to stand, on a floor that rises 2 cm a second and creeps 5 cm a second."""
     fps, seconds = 30.0, 4.0
     t = np.arange(round(fps * seconds)) / fps
@@ -88,7 +89,7 @@ def test_planting_levels_a_sloping_floor_and_stops_creeping_feet():
     assert foot_slide(planted, middle) < 0.3 * foot_slide(feet, middle)
 
 
-def test_the_worst_frame_is_shown_beside_its_truth(tmp_path):
+def test_the_worst_frame_is_shown_beside_its_truth(tmp_path: Path) -> None:
     failure = worst_frames.find_worst_frame(read_ground_truth(SAMPLE), CaptureConfig())
     found = np.linalg.norm(failure.ours - failure.truth, axis=-1).mean() * 1000.0
     assert found == pytest.approx(failure.pa_mm) and 30.0 < failure.pa_mm < 200.0

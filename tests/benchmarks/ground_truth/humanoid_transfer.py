@@ -52,7 +52,7 @@ def solve_landmarks(landmarks: Array, fps: float) -> Motion:
     """The humanoid's motion of landmarks (T, 27, 3) in the world, metres, z up."""
     scores = np.ones(landmarks.shape[:2])
     contacts = np.zeros((len(landmarks), 2), bool)
-    nowhere = Camera(np.eye(3), np.eye(3), np.zeros(3), (1, 1))
+    nowhere = Camera(K=np.eye(3), R=np.eye(3), t=np.zeros(3), image_size=(1, 1))
     world = WorldPose(layout=BODY27, joints=landmarks, scores=scores, contacts=contacts, camera=nowhere, fps=fps)
     return solve_motion(world)
 
@@ -95,8 +95,9 @@ def pelvis_path(motion: Motion, heads: Mapping[str, Array]) -> Array:
     q_hips = motion.q_parent_joint[:, 0]
     hips = motion.t_world_root + rotation.rotate(q_hips, skeleton.offsets[skeleton.index("left_upper_leg")] * [0, 1, 1])
     below = (heads["left_thigh"] - heads["pelvis"]) * [0, 1, 1]
-    path = hips * target / source - rotation.rotate(q_hips, below)
-    return path - (path.min(0) + path.max(0)) / 2.0 * [1.0, 1.0, 0.0]
+    path: Array = hips * target / source - rotation.rotate(q_hips, below)
+    path -= (path.min(0) + path.max(0)) / 2.0 * [1.0, 1.0, 0.0]
+    return path
 
 
 def rest_on_floor(lowest: Array, fps: float) -> Array:

@@ -111,9 +111,10 @@ def root_path(motion: Motion, heads: dict[str, Array]) -> Array:
     target = pose_transfer.leg_length(heads["left_thigh"], heads["left_calf"], heads["left_foot"])
     hips = motion.t_world_root + rotation.rotate(motion.q_parent_joint[:, 0], places["lThigh"] * [0, 1, 1])
     below = (heads["left_thigh"] - heads["pelvis"]) * [0, 1, 1]
-    path = hips * target / source - rotation.rotate(motion.q_parent_joint[:, 0], below)
+    path: Array = hips * target / source - rotation.rotate(motion.q_parent_joint[:, 0], below)
     middle = (path.min(0) + path.max(0)) / 2.0
-    return path - middle * [1.0, 1.0, 0.0]
+    path -= middle * [1.0, 1.0, 0.0]
+    return path
 
 
 def _key(bone: bpy.types.PoseBone, channel: str, values: Array) -> None:

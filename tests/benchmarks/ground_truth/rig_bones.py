@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from stc_core.geometry.rotation import Array
 
@@ -66,7 +67,7 @@ def vertices(mesh: bpy.types.Mesh) -> Array:
 def skin_landmarks(rest: Array) -> dict[str, int]:
     """Vertices of the MakeHuman base mesh at rest, (V, 3) metres, facing -y, that stand for points of the skin."""
 
-    def furthest(where: Array, axis: int, sign: float) -> int:
+    def furthest(where: NDArray[np.bool_], axis: int, sign: float) -> int:
         return int(np.flatnonzero(where)[(sign * rest[where, axis]).argmax()])
 
     found = {
@@ -92,4 +93,5 @@ def stretched(points: Array, person: Person) -> Array:
     y = y * (1.0 + (person.belly - 1.0) * trunk) * (1.0 + skull)
     z = z + skull * (z - 1.4)
     z = np.where(z < WAIST_M, z * person.legs, z + WAIST_M * (person.legs - 1.0))
-    return np.stack([x * person.width, y * person.width, z], -1) * person.height
+    places: Array = np.stack([x * person.width, y * person.width, z], -1) * person.height
+    return places

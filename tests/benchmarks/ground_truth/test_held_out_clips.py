@@ -16,21 +16,21 @@ from stc_core.datasets.shards import open_shards
 from stc_core.geometry import rotation
 
 from . import humanoid_transfer
-from .clips import CLIPS
+from .clips import CLIPS, View
 from .held_out_clips import HELD_OUT_CLIPS, HELD_OUT_SUBJECTS, pitched
 
 
-def look_down_deg(view) -> float:
+def look_down_deg(view: View) -> float:
     return math.degrees(math.atan2(view.height_m - view.aim_m, view.distance_m))
 
 
-def test_old_and_new_clips_are_enough_and_told_apart_by_name():
+def test_old_and_new_clips_are_enough_and_told_apart_by_name() -> None:
     names = [clip.name for clip in (*CLIPS, *HELD_OUT_CLIPS)]
     assert len(names) >= 24 and len(set(names)) == len(names)
     assert {clip.kind for clip in HELD_OUT_CLIPS} >= {"sitting", "floor", "dance", "fighting", "phone", "gesture"}
 
 
-def test_cameras_look_steeply_down_and_up_through_near_and_wide_lenses():
+def test_cameras_look_steeply_down_and_up_through_near_and_wide_lenses() -> None:
     down = [look_down_deg(clip.view) for clip in HELD_OUT_CLIPS]
     lenses = [clip.view.fov_deg for clip in HELD_OUT_CLIPS]
     assert max(down) == pytest.approx(25.0) and min(down) == pytest.approx(-25.0)
@@ -40,7 +40,7 @@ def test_cameras_look_steeply_down_and_up_through_near_and_wide_lenses():
     assert look_down_deg(pitched(0, 3.0, 25, 60)) == pytest.approx(25.0)
 
 
-def test_a_straight_humanoid_gives_a_straight_limb_whatever_the_rigs_rest():
+def test_a_straight_humanoid_gives_a_straight_limb_whatever_the_rigs_rest() -> None:
     """A rig in an A-pose with bent elbows and knees, posed by the T-pose: its limbs point where the humanoid's do."""
     rest = {}
     for side, x in (("left", 1.0), ("right", -1.0)):
@@ -60,7 +60,7 @@ def test_a_straight_humanoid_gives_a_straight_limb_whatever_the_rigs_rest():
                 assert rotation.rotate(found[f"{side}_{a}"], bone) == pytest.approx(wanted, abs=1e-9)
 
 
-def test_a_lying_body_rests_on_the_floor_and_smoothly():
+def test_a_lying_body_rests_on_the_floor_and_smoothly() -> None:
     lowest = 0.3 + 0.1 * np.sin(np.arange(90) / 15.0)
     shift = humanoid_transfer.rest_on_floor(lowest, 30.0)
     assert not shift[:, :2].any() and abs(lowest + shift[:, 2]).max() < 0.01
@@ -68,7 +68,7 @@ def test_a_lying_body_rests_on_the_floor_and_smoothly():
     assert abs(humanoid_transfer.rest_on_floor(lowest, 30.0) - shift).max() < 0.02, "it follows a jerk of one frame"
 
 
-def test_only_subjects_that_are_held_out_are_drawn(tmp_path: Path):
+def test_only_subjects_that_are_held_out_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("bpy")
     from .render_held_out import find_take, take_landmarks
 

@@ -3,6 +3,8 @@
 One bone a line, hanging on the less indented line above. $ is the side, in lines that mean both. After the name:
 = joint: this bone must be found as that joint (several in a row: its chain); ~ joint: as its twist bone; @ joint 0.5:
 lies there, half way to the next joint, and must not be found; nothing: lies near its parent and must not be found.
+
+The file is long because it is data only: each tree is a rig's list of bones, and nothing in it can be shortened.
 """
 
 VENDORS = {
