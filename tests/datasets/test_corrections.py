@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.layout import BODY27
 from stc_core.datasets import corrections
+from stc_core.datasets.dataset_plan import TakeClips
 from stc_core.datasets.shards import Shards, open_shards
 from stc_core.errors import UserError
-from stc_core.events import Note
+from stc_core.events import Event, Note
 from stc_core.geometry import rotation
 from stc_core.motion.bvh import write_bvh
 from stc_core.motion.motion import Motion, save_motion
@@ -52,7 +55,7 @@ def prepare_shards(folder: Path, out: Path) -> Shards:
     return source
 
 
-def truth(motion: Motion) -> np.ndarray:
+def truth(motion: Motion) -> NDArray[Any]:
     return synthetic.landmarks(motion) @ CAMERA.R.T + CAMERA.t
 
 
@@ -65,6 +68,7 @@ def test_2d_is_the_captures_and_3d_the_corrections(tmp_path: Path) -> None:
     assert (source.source, source.layout, source.kind) == ("captured", "body27", "views")
     assert (row.name, row.subject, row.fps, row.frames, row.image_size) == ("walk", "walk", 30.0, 60, (1280, 720))
     np.testing.assert_allclose(source.joints, truth(correct_motion(motion)), atol=1e-4)
+    assert source.keypoints is not None and row.K is not None
     np.testing.assert_allclose(source.keypoints, made.landmarks["landmarks_2d"], atol=1e-3)
     np.testing.assert_allclose(np.reshape(row.K, (3, 3)), CAMERA.K)
     assert source.valid.all() and source.notes == (
@@ -130,16 +134,22 @@ def motion_at(made: Motion) -> Motion:
     return replace(made, landmark_names=(), landmarks={}, camera=None)
 
 
-def test_a_new_correction_is_added_and_the_old_is_not_read_again(tmp_path: Path, monkeypatch) -> None:
+def test_a_new_correction_is_added_and_the_old_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = capture(synthetic.walk(seconds=1.0))
     save_pair(tmp_path / "c" / "a", made, motion_at(made))
     assert len(prepare_shards(tmp_path / "c", tmp_path / "out").clips) == 1
     save_pair(tmp_path / "c" / "b", made, motion_at(made))
-    read, names = corrections._read_take, []
-    monkeypatch.setattr(
-        corrections, "_read_take", lambda folder, config: names.append(folder.name) or read(folder, config)
-    )
-    told: list = []
+    read = corrections._read_take
+    names: list[str] = []
+
+    def log_and_read(folder: Path, config: corrections.CorrectionsConfig) -> TakeClips:
+        names.append(folder.name)
+        return read(folder, config)
+
+    monkeypatch.setattr(corrections, "_read_take", log_and_read)
+    told: list[Event] = []
     corrections.prepare_corrections(tmp_path / "c", tmp_path / "out" / "captured", told.append)
     assert names == ["b"] and [event.message[:2] for event in told if isinstance(event, Note)] == ["b:"]
     assert [row.name for row in open_shards(tmp_path / "out", check=True)[0].clips] == ["a", "b"]

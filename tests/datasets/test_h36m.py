@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.layout import H36M17
 from stc_core.datasets import h36m
@@ -18,7 +20,7 @@ FRAMES = 6
 ACTIONS = ("Walking 1", "Directions")
 
 
-def matrix(q: np.ndarray) -> np.ndarray:
+def matrix(q: NDArray[Any]) -> NDArray[Any]:
     """A rotation matrix from (w, x, y, z), by the textbook, without the code under test."""
     w, x, y, z = np.asarray(q) / np.linalg.norm(q)
     return np.array(
@@ -30,7 +32,7 @@ def matrix(q: np.ndarray) -> np.ndarray:
     )
 
 
-def person(seed: int) -> np.ndarray:
+def person(seed: int) -> NDArray[Any]:
     """32 joints (T, 32, 3) of somebody in the middle of the room, the unused ones absurd."""
     random = np.random.default_rng(seed)
     joints = np.full((FRAMES, 32, 3), 1e3)
@@ -38,7 +40,7 @@ def person(seed: int) -> np.ndarray:
     return joints.astype(np.float32)
 
 
-def project_joints(world: np.ndarray, subject: str, camera: int) -> tuple[np.ndarray, np.ndarray]:
+def project_joints(world: NDArray[Any], subject: str, camera: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Joints (T, 17, 3) in camera axes, and their pixels through an unbent lens."""
     place, lens = np.array(h36m.EXTRINSICS[subject][camera]), h36m.CAMERAS[camera]
     axes = (world[:, list(h36m.JOINTS_17)] - place[4:] / 1000.0) @ matrix(place[:4])
@@ -46,18 +48,20 @@ def project_joints(world: np.ndarray, subject: str, camera: int) -> tuple[np.nda
 
 
 def files(folder: Path, name: str = "gt", subjects: tuple[str, ...] = ("S1", "S9")) -> Path:
-    truth: dict = {s: {a: person(len(s + a)) for a in ACTIONS} for s in subjects}
+    truth: dict[str, Any] = {s: {a: person(len(s + a)) for a in ACTIONS} for s in subjects}
     extra = np.zeros((2, 17, 2))  # videos run on a little longer
-    found: dict = {
+    found: dict[str, Any] = {
         s: {
             a: [np.concatenate([project_joints(truth[s][a], s, c)[1], extra]).astype(np.float32) for c in range(4)]
             for a in ACTIONS
         }
         for s in subjects
     }
-    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=truth)
+    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=np.array(truth, object))
     metadata = {"num_joints": 17, "keypoints_symmetry": [[4, 5, 6, 11, 12, 13], [1, 2, 3, 14, 15, 16]]}
-    np.savez_compressed(folder / f"data_2d_h36m_{name}.npz", positions_2d=found, metadata=metadata)
+    np.savez_compressed(
+        folder / f"data_2d_h36m_{name}.npz", positions_2d=np.array(found, object), metadata=np.array(metadata, object)
+    )
     return folder
 
 
@@ -74,6 +78,7 @@ def test_every_camera_sees_every_action_of_every_person(tmp_path: Path) -> None:
     assert {(row.subject, row.action, row.camera) for row in source.clips} == {
         (s, a, lens.name) for s in ("S1", "S9") for a in ("Walking", "Directions") for lens in h36m.CAMERAS
     }
+    assert source.keypoints is not None and source.scores is not None
     for row in source.clips:
         camera = [lens.name for lens in h36m.CAMERAS].index(row.camera)
         world = person(len(row.subject + row.name.removeprefix(row.subject + " ").removesuffix(" " + row.camera)))
@@ -120,7 +125,7 @@ def test_a_lens_bends_the_corners_and_leaves_the_middle() -> None:
 def test_what_only_one_file_holds_is_told(tmp_path: Path) -> None:
     files(tmp_path)
     truth = {"S1": {"Walking 1": person(len("S1Walking 1")), "Eating": person(3)}}
-    np.savez_compressed(tmp_path / "data_3d_h36m.npz", positions_3d=truth)
+    np.savez_compressed(tmp_path / "data_3d_h36m.npz", positions_3d=np.array(truth, object))
     source = write_plan(h36m.plan_h36m(tmp_path)[0], tmp_path / "out")
     assert len(source.clips) == 4
     assert "S1: Directions, Eating lacks its 2D or its 3D and is left out." in source.notes
@@ -143,14 +148,16 @@ def test_files_in_another_form_are_named(tmp_path: Path) -> None:
         (good[::-1], "pixels beside its 3D"),
         ([values / 500 - 1 for values in good], "pixels beside its 3D"),
     ):
-        np.savez_compressed(tmp_path / "data_2d_h36m_gt.npz", positions_2d={"S1": {"Walking 1": cameras}})
+        np.savez_compressed(
+            tmp_path / "data_2d_h36m_gt.npz", positions_2d=np.array({"S1": {"Walking 1": cameras}}, object)
+        )
         with pytest.raises(UserError, match=message):
             h36m.plan_h36m(tmp_path)[0].list_takes()[0].read()
     for truth, message in (
         ({"S1": 3}, "not in the form"),
         ({"S1": {"Walking 1": world[:, :20]}}, "not .frames, 32, 3."),
     ):
-        np.savez_compressed(tmp_path / "data_3d_h36m.npz", positions_3d=truth)
+        np.savez_compressed(tmp_path / "data_3d_h36m.npz", positions_3d=np.array(truth, object))
         with pytest.raises(UserError, match=message):
             h36m.plan_h36m(tmp_path)[0].list_takes()[0].read()
 
@@ -158,5 +165,6 @@ def test_files_in_another_form_are_named(tmp_path: Path) -> None:
 def test_a_clip_keeps_its_lens(tmp_path: Path) -> None:
     clip = h36m.plan_h36m(files(tmp_path))[0].list_takes()[0].read().clips[0]
     assert isinstance(clip, ShardClip) and clip.joints.shape == (FRAMES, len(H36M17.names), 3)
+    assert clip.K is not None
     np.testing.assert_allclose(np.diag(clip.K), [*h36m.CAMERAS[0].focal, 1.0])
     np.testing.assert_allclose(clip.K[:2, 2], h36m.CAMERAS[0].centre)

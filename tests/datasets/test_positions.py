@@ -5,9 +5,11 @@ from __future__ import annotations
 import lzma
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.layout import BODY27
 from stc_core.datasets import joint_figure, position_skeletons
@@ -22,7 +24,7 @@ from stc_core.geometry import rotation
 
 FRAMES, FPS = 240, 60.0
 TURN = rotation.exp([0.0, 0.0, 1.0])
-Points = dict[str, np.ndarray]
+Points = dict[str, NDArray[Any]]
 FIGURES: dict[str, JointFigure] = {
     "rocketbox": position_skeletons._BIPED,
     "cmu_dance_martial": position_skeletons._DAZ_FIGURE,
@@ -33,12 +35,13 @@ FIGURES: dict[str, JointFigure] = {
 }
 
 
-def _get_landmark(clip: LandmarkClip, name: str) -> np.ndarray:
+def _get_landmark(clip: LandmarkClip, name: str) -> NDArray[Any]:
     return clip.landmarks[:, BODY27.index(name)].astype(float)
 
 
-def _middle(clip: LandmarkClip, name: str) -> np.ndarray:
-    return (_get_landmark(clip, f"left_{name}") + _get_landmark(clip, f"right_{name}")) / 2
+def _middle(clip: LandmarkClip, name: str) -> NDArray[Any]:
+    middle: NDArray[Any] = (_get_landmark(clip, f"left_{name}") + _get_landmark(clip, f"right_{name}")) / 2
+    return middle
 
 
 def _write(path: Path, clips: list[tuple[str, str, Points]], fps: float = FPS) -> Path:
@@ -102,7 +105,7 @@ def _skeleton(figure: JointFigure, height: float = 0.0, frames: int = FRAMES) ->
     return {name: place * one + [0.0, 0.0, height] for name, place in at.items()}
 
 
-def _rotate_points(places: Points, q: np.ndarray = TURN) -> Points:
+def _rotate_points(places: Points, q: NDArray[Any] = TURN) -> Points:
     return {name: rotation.rotate(q, values) for name, values in places.items()}
 
 
@@ -235,7 +238,7 @@ def _markers(at: Points, waist_low: float = 0.0, high_knee: float = 0.0) -> Poin
     for mark, side, x in (("L", "left", 1.0), ("R", "right", -1.0)):
         shin, forearm = at[f"{side}_q_shin"], at[f"{side}_q_forearm"]
 
-        def attach(joint: str, q: np.ndarray, offset: tuple[float, float, float]) -> np.ndarray:
+        def attach(joint: str, q: NDArray[Any], offset: tuple[float, float, float]) -> NDArray[Any]:
             return at[joint] + rotation.rotate(q, np.array(offset))
 
         high = high_knee if side == "left" else 0.0

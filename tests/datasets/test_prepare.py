@@ -16,7 +16,7 @@ import pytest
 from stc_core.datasets.prepare import PrepareConfig, main, prepare
 from stc_core.datasets.shards import open_shards
 from stc_core.errors import UserError
-from stc_core.events import Note, Progress
+from stc_core.events import Event, Note, Progress
 from stc_core.motion.bvh import write_bvh
 from stc_core.motion.motion import save_motion
 from tests import synthetic
@@ -38,7 +38,7 @@ def test_a_folder_of_ones_own_files_is_a_source(tmp_path: Path) -> None:
     (folder / "ben" / "torn.bvh").write_text("HIERARCHY")
     write_bvh(synthetic.walk(seconds=0.3), folder / "ben" / "short.bvh")
     save_motion(synthetic.walk(fps=60.0, seconds=1.0), folder / "anna" / "motion.npz")
-    told: list = []
+    told: list[Event] = []
     prepare(PrepareConfig(tmp_path / "out", bones=(folder,)), told.append)
     (source,) = open_shards(tmp_path / "out", check=True)
     assert (source.source, source.licence, source.kind) == ("mine", "Mine: for any use", "bodies")
@@ -76,16 +76,16 @@ def test_all_kinds_lie_side_by_side(tmp_path: Path) -> None:
         ("mine", "body27", "bodies"),
         ("mpi_inf_3dhp_train", "h36m17", "views"),
     ]
-    told: list = []
+    told: list[Event] = []
     prepare(config, told.append)
-    assert len(told) == 4 and all("is there already" in event.message for event in told)
+    assert len(told) == 4 and all(isinstance(event, Note) and "is there already" in event.message for event in told)
     bones_folder(tmp_path / "mine", ("carl",))
     prepare(replace(config, h36m=None, mpi_inf_3dhp=None, captured=None), told.append)
     assert [row.subject for row in open_shards(tmp_path / "out")[2].clips] == ["anna", "ben", "carl"]
 
 
 def test_the_command_shows_how_far_it_is_and_says_in_one_line_what_is_wrong(
-    tmp_path: Path, monkeypatch, capsys
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run(*flags: object) -> None:
         monkeypatch.setattr(sys, "argv", ["prepare", "--out", str(tmp_path / "out"), *map(str, flags)])

@@ -6,7 +6,9 @@ import collections
 import os
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +20,13 @@ from stc_core.errors import UserError
 def _npz(path: Path, data: bytes, name: str = "data") -> Path:
     """An .npz with one object array of no dimension whose pickle is `data`."""
     with zipfile.ZipFile(path, "w") as archive, archive.open(f"{name}.npy", "w") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "|O", "fortran_order": False, "shape": ()})
+        write_header: Callable[..., None] = np.lib.format.write_array_header_1_0
+        write_header(file, {"descr": "|O", "fortran_order": False, "shape": ()})
         file.write(data)
     return path
 
 
-def _tree() -> dict:
+def _tree() -> dict[str, Any]:
     random = np.random.default_rng(0)
     return {
         "S1": {"Walking 1": random.normal(size=(4, 32, 3)).astype(np.float32), "cameras": [random.normal(size=(3, 2))]},
@@ -36,7 +39,7 @@ def _tree() -> dict:
     }
 
 
-def _assert_same(a: object, b: object) -> None:
+def _assert_same(a: Any, b: Any) -> None:
     assert isinstance(b, np.generic) or type(a) is type(b)
     if isinstance(a, dict):
         assert a.keys() == b.keys()
@@ -51,7 +54,7 @@ def _assert_same(a: object, b: object) -> None:
 
 
 def test_what_numpy_saved_is_read(tmp_path: Path) -> None:
-    np.savez_compressed(tmp_path / "a.npz", data=_tree())
+    np.savez_compressed(tmp_path / "a.npz", data=np.array(_tree(), object))
     _assert_same(read_pickled(tmp_path / "a.npz", "data"), _tree())
 
 
@@ -72,7 +75,7 @@ class _Evil:
     def __init__(self, path: Path):
         self.path = path
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
         return os.mkdir, (str(self.path),)
 
 
@@ -93,7 +96,7 @@ def test_other_objects_are_refused(tmp_path: Path, held: object) -> None:
         read_pickled(_npz(tmp_path / "a.npz", pickle.dumps(held)), "data")
 
 
-def _laugh(shape: type, depth: int = 12) -> object:
+def _laugh(shape: Callable[[list[Any]], object], depth: int = 12) -> object:
     """A few objects that are 10^12 once they are written out."""
     value: object = shape([0])
     for _ in range(depth):
@@ -105,8 +108,8 @@ def _chain(depth: int) -> bytes:
     return b"(l" * depth + b"." if depth == 1 else b"\x80\x02" + b"]" * depth + b"a" * (depth - 1) + b"."
 
 
-def _around_itself() -> list:
-    value: list = []
+def _around_itself() -> list[Any]:
+    value: list[Any] = []
     value.append(value)
     return value
 
@@ -127,7 +130,9 @@ def _around_itself() -> list:
     ],
     ids=["lists", "tuples", "a key", "a dictionary's key", "a type", "itself", "deep", "a number", "steps", "a set"],
 )
-def test_what_would_grow_without_bound_is_refused_in_bounded_time(tmp_path: Path, data: bytes, message: str) -> None:
+def test_what_would_grow_without_bound_is_refused_in_bounded_time(
+    tmp_path: Path, data: bytes, message: str | None
+) -> None:
     path = _npz(tmp_path / "a.npz", data)
     if message is None:
         assert read_pickled(path, "data") is None
@@ -146,7 +151,7 @@ def test_a_part_that_is_shared_is_read_once_and_may_be_shared(tmp_path: Path) ->
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no file .*b\.npz"):
         read_pickled(tmp_path / "b.npz", "data")
-    np.savez_compressed(tmp_path / "a.npz", data=_tree(), plain=np.arange(3))
+    np.savez_compressed(tmp_path / "a.npz", data=np.array(_tree(), object), plain=np.arange(3))
     for name, message in (("other", r"a\.npz holds no other"), ("plain", "plain numbers")):
         with pytest.raises(UserError, match=message):
             read_pickled(tmp_path / "a.npz", name)

@@ -71,6 +71,8 @@ def test_views_read_back_with_their_cameras(tmp_path: Path) -> None:
     write_clips(tmp_path / "seen", VIEWS, [view("a"), view("bb")])
     (source,) = open_shards(tmp_path)
     one, row = view("bb"), source.clips[1]
+    assert source.keypoints is not None and one.keypoints is not None and row.K is not None
+    assert source.scores is not None and one.scores is not None and one.K is not None
     np.testing.assert_array_equal(source.keypoints[4:], one.keypoints)
     np.testing.assert_array_equal(source.scores[4:], one.scores)
     np.testing.assert_array_equal(source.valid, [False, True, True, True] * 2)
@@ -261,12 +263,13 @@ def test_an_index_that_says_the_impossible_is_a_sentence(tmp_path: Path) -> None
         ("takes", [3]),
     ):
         wrong.append(json.loads(whole) | {key: value})
-    for key, value in (
+    wrong_rows: tuple[tuple[str, object], ...] = (
         *(("frames", -4), ("frames", 10**12), ("frames", "4"), ("start", 1), ("fps", -1.0), ("fps", float("nan"))),
         *(("name", None), ("K", [1.0] * 8), ("K", [float("inf")] * 9), ("K", None), ("image_size", [0, 4])),
-    ):
+    )
+    for key, row_value in wrong_rows:
         index = json.loads(whole)
-        index["takes"][0]["rows"][0][key] = value
+        index["takes"][0]["rows"][0][key] = row_value
         wrong.append(index)
     for index in wrong:
         path.write_text(json.dumps(index))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stc_core.capture.layout import BODY27
 from stc_core.datasets import user_motion
@@ -54,7 +56,7 @@ def rename_joints(motion: Motion, prefix: str) -> Motion:
     return replace(motion, skeleton=replace(motion.skeleton, joint_names=tuple(names)))
 
 
-def change_rest_pose(motion: Motion, turns: dict[str, np.ndarray]) -> Motion:
+def change_rest_pose(motion: Motion, turns: dict[str, NDArray[Any]]) -> Motion:
     """The same movement by a skeleton whose zero pose has the named joints, and what hangs on them, turned."""
     skeleton = motion.skeleton
     worlds = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)[1]
@@ -81,7 +83,7 @@ HANGING = {
 TWISTED = {name: rotation.exp(np.random.default_rng(i).normal(size=3)) for i, name in enumerate(HUMANOID.joint_names)}
 
 
-def _assert_same_body(landmarks: np.ndarray, motion: Motion, loose_m: float = 0.035) -> None:
+def _assert_same_body(landmarks: NDArray[Any], motion: Motion, loose_m: float = 0.035) -> None:
     """Joints are where they are; the rest within what bodies differ by."""
     truth = synthetic.landmarks(motion)
     away = np.linalg.norm(landmarks - truth, axis=-1).max(0)
@@ -99,7 +101,7 @@ def test_names_and_units_do_not_matter(tmp_path: Path, prefix: str, unit_m: floa
 
 
 @pytest.mark.parametrize("turns", [HANGING, TWISTED], ids=["hanging arms", "no figure at all"])
-def test_rest_poses_do_not_matter(turns: dict[str, np.ndarray]) -> None:
+def test_rest_poses_do_not_matter(turns: dict[str, NDArray[Any]]) -> None:
     motion = make_acted_walk()
     loose = 0.035 if turns is HANGING else 0.12  # unknown: a hand's roll and a foot's pitch come from one frame
     _assert_same_body(user_motion.motion_to_landmarks(change_rest_pose(motion, turns), Path("a.bvh")), motion, loose)
@@ -205,7 +207,7 @@ def acclaim(motion: Motion, unit: float) -> tuple[str, str]:
     hierarchy, columns = [":hierarchy", "  begin"], {}
     names: dict[int, str] = {0: "root"}
 
-    def numbers(values: np.ndarray) -> str:
+    def numbers(values: NDArray[Any]) -> str:
         return " ".join(f"{value:.9g}" for value in values)
 
     for joint, parent in enumerate(skeleton.parents):
