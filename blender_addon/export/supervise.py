@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from stc_core.events import Failed, to_line
+from stc_core.limits import limit_memory
 
 SUPERVISED = "STC_MOCAP_SUPERVISED"
 """set in the environment of the process that does the work"""
@@ -78,11 +79,7 @@ def limit_resources() -> Iterator[None]:
     The system ends a process whose time is over; nothing in it can delay that.
     """
     if os.environ.get(SUPERVISED) and sys.platform != "win32":
-        import resource
-
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        limit = MEMORY_LIMIT_BYTES if hard == resource.RLIM_INFINITY else min(hard, MEMORY_LIMIT_BYTES)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+        limit_memory(MEMORY_LIMIT_BYTES)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, OPEN_LIMIT_S)
         try:

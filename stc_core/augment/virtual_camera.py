@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..capture.landmark_map import OUTSIDE_FADE_FRACTION, OUTSIDE_MIN_FACTOR
 from ..capture.layout import BODY27
 from .detector_noise import (
     HIDDEN,
@@ -33,7 +34,6 @@ EXTREMITIES = {
 }
 """landmarks that Human3.6M's 17 points lack, and what each hangs on"""
 _TORSO = [BODY27.index(n) for n in ("pelvis", "spine", "thorax")]
-_OUTSIDE_FADE, _OUTSIDE_LEAST = 0.05, 0.1  # as capture.detect lowers the scores of points outside the picture
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ def _apply_measured_errors(
     )
     keypoints, visibility = apply_errors(joints, states, errors, noise.rate_hz, noise.scale)
     beyond = (keypoints.abs() - half[:, None, None]).amax(-1).clamp(min=0.0)
-    fade = 1.0 - beyond / (_OUTSIDE_FADE * 2.0 * half.amax(-1))[:, None, None]
-    return keypoints, visibility * fade.clamp(_OUTSIDE_LEAST, 1.0)
+    fade = 1.0 - beyond / (OUTSIDE_FADE_FRACTION * 2.0 * half.amax(-1))[:, None, None]
+    return keypoints, visibility * fade.clamp(OUTSIDE_MIN_FACTOR, 1.0)
 
 
 def _apply_guessed_errors(joints: Tensor, outside: Tensor, noise: NoiseConfig) -> tuple[Tensor, Tensor]:
