@@ -5,44 +5,35 @@ Knows the order and the settings as a whole; not what any stage does.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..errors import UserError
 from ..events import Note, Progress, Report, ignore
 from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
 from ..motion.motion import Motion
-from ..plain_values import to_plain
 from .camera_motion import BackgroundTracker
 from .config import CaptureConfig, choose_detector, choose_weights
 from .detect.detect import detect_landmarks, follow_person
 from .detection_checks import report_detection
-from .ground.place_on_floor import place_on_floor
-from .ik.solve import solve_motion
 from .intrinsics import resolve_intrinsics
 from .landmark_map import map_landmarks
-from .layout import LAYOUTS, Array, Layout
+from .layout import LAYOUTS, Layout
 from .lift.lift import lift
-from .pose import CameraIntrinsics, Landmarks, Pose2D, Pose3D, resample_evenly
-from .progress import add_rates, name_take, offset_progress, report_stage, scale_progress
+from .pose import CameraIntrinsics, Landmarks, Pose2D, resample_evenly
+from .progress import add_rates, name_take, offset_progress, scale_progress
 from .shots import split_at_cuts
-from .smooth import smooth
+from .solve_lifted import solve_lifted
 from .tracking import check_person, choose_track, link_tracks, needs_second_pass, report_people
 from .video.container import check_container
 from .video.video import Video, open_video
 
-_LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
 _SPAN_MARGIN_S = 1e-4  # beyond a take's first and last frame when it is read again: timestamps are rounded
-_PREDICTED_UP = "predicted_up"  # in a motion's settings: the lifter's up (3,), camera axes
 
 
 def capture(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> Motion:
@@ -171,71 +162,4 @@ def reconstruct_motion(
     if even is not pose:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))
     raw = lift(even, model, intrinsics, config.lift, report)
-    return _solve_lifted(even, raw, intrinsics, config, report)
-
-
-def remove_smoothing(motion: Motion, config: CaptureConfig) -> Motion:
-    """The motion that `capture` would have made of the same landmarks without smoothing, from what its file keeps."""
-    pose2d, pose3d, intrinsics = _restore_poses(motion)
-    unsmoothed = replace(config, smooth=replace(config.smooth, strength=0.0))
-    return _solve_lifted(pose2d, pose3d, intrinsics, unsmoothed, ignore)
-
-
-def _restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
-    """What a captured motion was solved from."""
-    assert motion.camera is not None and motion.landmarks, "a motion that was not captured from a video"
-    layout = next(layout for layout in LAYOUTS.values() if layout.names == motion.landmark_names)
-    scores = motion.landmarks["landmark_scores"]
-    pose2d = Pose2D(
-        layout=layout,
-        keypoints=motion.landmarks["landmarks_2d"],
-        scores=scores,
-        timestamps=motion.start_s + np.arange(len(scores)) / motion.fps,
-        image_size=motion.camera.image_size,
-        fps=motion.fps,
-    )
-    up = motion.settings.get(_PREDICTED_UP)
-    pose3d = Pose3D(
-        layout=layout,
-        joints=motion.landmarks["landmarks_raw"],
-        scores=scores,
-        fps=motion.fps,
-        up=None if up is None else np.array(up, float),
-    )
-    return pose2d, pose3d, CameraIntrinsics(focal_px=float(motion.camera.K[0, 0]), image_size=motion.camera.image_size)
-
-
-def _solve_lifted(
-    pose2d: Pose2D, pose3d: Pose3D, intrinsics: CameraIntrinsics, config: CaptureConfig, report: Report
-) -> Motion:
-    """The motion of lifted landmarks: smoothed, placed on the floor, as joint rotations."""
-    frames = len(pose2d.scores)
-    smoothed = report_stage("smooth", report, frames, lambda: smooth(pose3d, config.smooth))
-    world = report_stage(
-        "ground", report, frames, lambda: place_on_floor(smoothed, pose2d, intrinsics, config.ground, report)
-    )
-    motion = report_stage("solve", report, frames, lambda: solve_motion(world, config.ik))
-    return replace(
-        motion,
-        start_s=float(pose2d.timestamps[0]),
-        landmarks=motion.landmarks | {"landmarks_2d": pose2d.keypoints, "landmarks_raw": pose3d.joints},
-        settings=_describe_settings(config, intrinsics, pose3d.up),
-    )
-
-
-def _describe_settings(config: CaptureConfig, intrinsics: CameraIntrinsics, up: Array | None) -> dict[str, Any]:
-    """What made the motion, for its file: settings, the lifter's up, and versions of what worked on it."""
-    versions = {"stc_mocap": __version__, "python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    resolved = {
-        "weights": choose_weights(config).name,
-        "detect": asdict(choose_detector(config)),
-        "camera": asdict(config.camera) | {"focal_px": intrinsics.focal_px},
-    }
-    predicted = {} if up is None else {_PREDICTED_UP: up.tolist()}
-    settings: dict[str, Any] = to_plain(asdict(config) | resolved | predicted | {"versions": versions})
-    return settings
+    return solve_lifted(even, raw, intrinsics, config, report)

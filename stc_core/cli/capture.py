@@ -77,7 +77,7 @@ def run_capture(args: Sequence[str]) -> int:
 
 def _write_take(motion: Motion, files: dict[str, Path], flags: CaptureFlags, report: Report) -> dict[str, Path]:
     """Write all that was requested of one take; the files by kind."""
-    from ..capture.pipeline import remove_smoothing
+    from ..capture.solve_lifted import remove_smoothing
 
     kinds = ["motion", "bvh"] + (["raw"] if flags.raw else []) + (["preview", "sheet"] if flags.preview else [])
     with contextlib.ExitStack() as kept:

@@ -2,6 +2,8 @@
 
     stc-mocap capture VIDEO --out DIR_OR_FILE       one video
     stc-mocap convert INPUT... --to bvh,fbx --out DIR   many
+    stc-mocap smooth MOTION --out FILE --smoothing 2    a captured motion, smoothed anew in a moment
+    stc-mocap stills VIDEO --out DIR --at 1.5       single pictures of a video
     stc-mocap doctor                                whether all that is needed is there
 
 Each has --help. Exit codes: 0 done, 1 an error that you can mend, 2 wrong flags, 130 cancelled.
@@ -57,6 +59,18 @@ def _load_convert() -> Command:
     return run_convert
 
 
+def _load_smooth() -> Command:
+    from .smooth import run_smooth
+
+    return run_smooth
+
+
+def _load_stills() -> Command:
+    from .stills import run_stills
+
+    return run_stills
+
+
 def _load_doctor() -> Command:
     from .doctor import run_doctor
 
@@ -66,6 +80,8 @@ def _load_doctor() -> Command:
 _COMMANDS: dict[str, Callable[[], Command]] = {
     "capture": _load_capture,
     "convert": _load_convert,
+    "smooth": _load_smooth,
+    "stills": _load_stills,
     "doctor": _load_doctor,
 }
 

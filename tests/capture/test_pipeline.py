@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 
 from stc_core.capture.config import CaptureConfig, Quality, choose_detector, choose_weights
 from stc_core.capture.detect.config import DetectConfig
+from stc_core.capture.ground.config import Feet, GroundConfig
 from stc_core.capture.layout import H36M17
 from stc_core.capture.pipeline import capture, capture_takes
 from stc_core.capture.shots import ShotConfig
+from stc_core.capture.smooth import SmoothConfig
+from stc_core.capture.solve_lifted import _restore_poses, solve_again, solve_lifted
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video
 from stc_core.datasets.ground_truth import GroundTruthClip, read_ground_truth
 from stc_core.errors import UserError
 from stc_core.evaluation.metrics import p_mpjpe
-from stc_core.events import Event, Note, Progress
+from stc_core.events import Event, Note, Progress, ignore
 from stc_core.model.stcformer import STCFormer, STCFormerConfig
 from stc_core.motion.motion import Motion
 
@@ -72,6 +75,18 @@ def test_the_same_video_gives_the_same_motion(motion: Motion) -> None:
     again = capture(SAMPLE)
     assert np.array_equal(again.q_parent_joint, motion.q_parent_joint)
     assert np.array_equal(again.t_world_root, motion.t_world_root)
+
+
+def test_smoothing_anew_is_what_a_capture_with_that_smoothing_gives(motion: Motion) -> None:
+    asked: tuple[tuple[float, Feet], ...] = ((1.0, "auto"), (0.0, "auto"), (2.0, "never"))
+    for strength, feet in asked:
+        config = CaptureConfig(smooth=SmoothConfig(strength=strength), ground=GroundConfig(feet=feet))
+        captured = solve_lifted(*_restore_poses(motion), config, ignore)
+        again = solve_again(motion, strength, feet)
+        assert np.array_equal(again.q_parent_joint, captured.q_parent_joint)
+        assert np.array_equal(again.t_world_root, captured.t_world_root) and again.settings == captured.settings
+    assert np.array_equal(solve_again(motion, 1.0, "auto").q_parent_joint, motion.q_parent_joint)
+    assert np.array_equal(solve_again(again, 1.0, "auto").t_world_root, motion.t_world_root)  # nothing is lost
 
 
 def test_slow_motion_gives_the_same_poses_in_less_time(motion: Motion) -> None:

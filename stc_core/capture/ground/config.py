@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from ...ranges import Range
 
+Feet = Literal["auto", "always", "never"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class GroundConfig:
@@ -21,7 +23,7 @@ class GroundConfig:
     """degrees: how far the camera looks down; None estimates it"""
     roll_deg: Annotated[float, Range(-180.0, 180.0)] | None = None
     """degrees: how far the picture's content is rotated clockwise; None estimates it"""
-    feet: Literal["auto", "always", "never"] = "auto"
+    feet: Feet = "auto"
     """auto holds feet while they stand; always holds both all the time; never holds none"""
     contact_speed_m_s: Annotated[float, Range(0.0, 1e6, open_low=True)] = 0.18
     """metres per second: a heel or toe slower than this is still"""
