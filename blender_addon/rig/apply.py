@@ -82,7 +82,7 @@ def apply_motion(
     Raises UserError, before anything is changed, where the armature cannot be keyed or the map does not fit it.
     """
     target = resolve_target(obj, bone_map, scene, options.rigify_controls)
-    animation, target = _retarget(obj, motion, target, RetargetConfig(lock_feet=options.lock_feet))
+    animation = retarget(motion, target.rest, target.bone_map, RetargetConfig(lock_feet=options.lock_feet))
     _check_finite(animation, obj)
     notes = [*target.notes, *animation.notes, *_find_obstacles(obj, animation)]
     notes += _set_rotation_modes(obj, animation, options.rotation_mode)
@@ -135,26 +135,9 @@ def _check_editable(obj: bpy.types.Object) -> None:
         raise UserError(f"An NLA strip of {obj.name} is being tweaked.", "Leave tweak mode in the NLA editor (Tab).")
 
 
-def _retarget(
-    obj: bpy.types.Object, motion: Motion, target: KeyingTarget, config: RetargetConfig
-) -> tuple[BoneAnimation, KeyingTarget]:
-    """Retarget the motion. The root's path goes to a bone that can move: a bone connected to its parent leaves it to
-    the parent.
-    """
-    animation = retarget(motion, target.rest, target.bone_map, config)
-    bone = obj.data.bones[animation.root]
-    while bone.parent and bone.use_connect:
-        bone = bone.parent
-    if bone.name == animation.root or bone.name not in target.rest.bones:
-        return animation, target
-    moved = replace(target, bone_map=replace(target.bone_map, root=bone.name))
-    animation = retarget(motion, moved.rest, moved.bone_map, config)
-    return animation, moved
-
-
 def _check_finite(animation: BoneAnimation, obj: bpy.types.Object) -> None:
     """Raises UserError where retargeting gave no finite values: a bone or the motion has no length."""
-    if not (np.isfinite(animation.rotations).all() and np.isfinite(animation.root_locations).all()):
+    if not all(np.isfinite(values).all() for values in (animation.rotations, *animation.locations.values())):
         raise UserError(f"The motion cannot be put on {obj.name}: its rest pose and the motion's do not fit.", _REMAP)
 
 
@@ -201,7 +184,7 @@ def _key_rest_values(
     offset_bones = []
     for bone in _find_dependencies(obj, animation, target):
         keyed = ({"rotation"} if bone.name in animation.bones else set()) | (
-            {"location"} if bone.name == animation.root else set()
+            {"location"} if bone.name in animation.locations else set()
         )
         for channel, value in _find_offsets(bone):
             if channel.split("_")[0] not in keyed:
@@ -217,7 +200,7 @@ def _find_dependencies(
     obj: bpy.types.Object, animation: BoneAnimation, target: KeyingTarget
 ) -> list[bpy.types.PoseBone]:
     """The keyed bones, their ancestors, and the controls that must be at rest."""
-    names = dict.fromkeys([*animation.bones, animation.root, *target.rest_controls])
+    names = dict.fromkeys([*animation.bones, *animation.locations, *target.rest_controls])
     for name in list(names):
         names |= dict.fromkeys(parent.name for parent in obj.pose.bones[name].parent_recursive)
     return [obj.pose.bones[name] for name in names]

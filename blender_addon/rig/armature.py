@@ -43,6 +43,7 @@ def read_rest_pose(obj: bpy.types.Object, scene_unit_m: float = 1.0) -> RestPose
         tails=_read_vectors(bones, "tail_local"),
         q_armature_bone=rotation.from_matrix([np.array(bone.matrix_local.to_3x3()) for bone in bones]),
         inherits_rotation=np.array([bone.use_inherit_rotation for bone in bones]),
+        connected=frozenset(bone.name for bone in bones if bone.use_connect),
         q_world_armature=rotation.from_matrix(matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)),
         t_world_armature=matrix[:3, 3] * scene_unit_m,
         unit_m=float(scale.mean()) * scene_unit_m,

@@ -15,7 +15,7 @@ import numpy as np
 from stc_core.errors import UserError
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.motion_file import read_motion_file
-from stc_core.motion.retarget.retarget import motion_to_rig
+from stc_core.motion.retarget.retarget import place_motion
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import Skeleton
 
@@ -123,7 +123,8 @@ def _apply_source(
     fps = keyframes.get_scene_fps(scene)
     frames = options.start_frame + np.arange(len(motion.scores)) * (fps / motion.fps)
     confidence.write_confidence(obj, applied.action, motion, frames)
-    scales, origin = motion_to_rig(motion.skeleton, applied.target.rest, applied.target.bone_map)
+    placement = place_motion(motion, applied.target.rest, applied.target.bone_map)
+    origin = placement.origin
     record = provenance.Provenance(
         motion=str(source.motion),
         capture=source.capture,
@@ -132,7 +133,7 @@ def _apply_source(
         fps=motion.fps,
         scene_fps=fps,
         start_frame=options.start_frame,
-        scale=float(scales[2]),
+        scale=float(placement.scales[2]),
         origin=(float(origin[0]), float(origin[1]), float(origin[2])),
         bones={joint: list(bones) for joint, bones in bone_map.bones.items()},
         twists={joint: list(bones) for joint, bones in bone_map.twists.items()},

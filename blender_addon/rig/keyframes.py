@@ -43,10 +43,10 @@ def write_action(
         _write_fcurves(
             obj, action, pose_bone.path_from_id(_get_rotation_channel(pose_bone)), frames, values, pose_bone.name
         )
-    if animation.root:
-        root = obj.pose.bones[animation.root]
-        positions = _convert_to_location_axes(root.bone, animation.root_locations)
-        _write_fcurves(obj, action, root.path_from_id("location"), frames, positions, animation.root)
+    for name, locations in animation.locations.items():
+        bone = obj.pose.bones[name]
+        positions = _convert_to_location_axes(bone.bone, locations)
+        _write_fcurves(obj, action, bone.path_from_id("location"), frames, positions, name)
     action.use_frame_range = True
     action.frame_start, action.frame_end = frames[0], frames[-1]
     if assign:
@@ -130,11 +130,11 @@ def resample(animation: BoneAnimation, fps: float) -> BoneAnimation:
     before = np.clip(np.floor(at).astype(int), 0, max(last - 1, 0))
     after, fraction = np.minimum(before + 1, last), at - before
     rotations = rotation.slerp(animation.rotations[before], animation.rotations[after], fraction[:, None])
-    positions = (
-        animation.root_locations[before] * (1.0 - fraction[:, None])
-        + animation.root_locations[after] * fraction[:, None]
-    )
-    return replace(animation, rotations=rotation.unroll(rotations), root_locations=positions, fps=fps)
+    locations = {
+        bone: values[before] * (1.0 - fraction[:, None]) + values[after] * fraction[:, None]
+        for bone, values in animation.locations.items()
+    }
+    return replace(animation, rotations=rotation.unroll(rotations), locations=locations, fps=fps)
 
 
 def get_scene_fps(scene: bpy.types.Scene) -> float:

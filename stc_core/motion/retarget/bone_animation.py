@@ -5,6 +5,7 @@ Knows Blender's pose-bone basis; does not know Blender, files or motions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,17 +23,19 @@ class BoneAnimation:
     rotations: Array
     """(T, B, 4): unit quaternions wxyz, neighbours in time on the same side"""
     root: str
-    """the bone that gets the locations, empty for none"""
-    root_locations: Array
-    """(T, 3): armature units, in the rest axes of the root bone"""
+    """the bone that carries the path, empty for none"""
+    locations: Mapping[str, Array]
+    """bone -> (T, 3): armature units, in the bone's own rest axes. The root's, and those of bones that must move
+    besides: hips over a root-motion bone, feet that do not hang on their shins"""
     fps: float
     """frames per second"""
     notes: tuple[str, ...] = ()
     """sentences for the report"""
 
     def __post_init__(self) -> None:
-        assert self.rotations.shape == (len(self.root_locations), len(self.bones), 4)
-        assert self.root_locations.shape[1:] == (3,)
+        assert self.rotations.shape[1:] == (len(self.bones), 4)
+        assert all(locations.shape == (len(self.rotations), 3) for locations in self.locations.values())
+        assert not self.root or self.root in self.locations
 
 
 def evaluate_pose(rest: RestPose, animation: BoneAnimation) -> tuple[Array, Array]:
@@ -47,7 +50,7 @@ def evaluate_pose(rest: RestPose, animation: BoneAnimation) -> tuple[Array, Arra
         q_following, head = follow_parent(rest, bone, posed)
         q = inherited_rotation(rest, bone, q_following)
         q = rotation.mul(q, keys[name]) if name in keys else q
-        head = head + rotation.rotate(q_following, animation.root_locations) if name == animation.root else head
+        head = head + rotation.rotate(q_following, animation.locations[name]) if name in animation.locations else head
         posed[bone] = head, q
     frames = len(animation.rotations)
     heads = np.stack([np.broadcast_to(posed[bone][0], (frames, 3)) for bone in range(len(rest.bones))], 1)

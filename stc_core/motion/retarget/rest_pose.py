@@ -32,6 +32,8 @@ class RestPose:
     """(B, 4): rest orientations, y along the bone"""
     inherits_rotation: NDArray[np.bool_]
     """(B,): Blender's `use_inherit_rotation`"""
+    connected: frozenset[str] = frozenset()
+    """bones that sit on their parent's tail and cannot be moved: Blender's `use_connect`"""
     q_world_armature: Array = field(default_factory=rotation.IDENTITY.copy)
     """(4,): the object's rotation"""
     t_world_armature: Array = field(default_factory=lambda: np.zeros(3))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -16,24 +17,20 @@ from ...geometry import rotation
 from ...geometry.rotation import Array
 from ..motion import Motion
 from ..rig_mapping.bone_map import BoneMap
-from ..skeleton import Skeleton, forward_kinematics
+from ..skeleton import forward_kinematics
 from . import foot_lock
 from .bone_animation import BoneAnimation
 from .bone_rotations import interpolate_rotations, rotate_bones, spine_arc_lengths
+from .loose_bones import attach_loose_bones
+from .placement import Placement, Start, fit_placement, rotate_motion
 from .reference_pose import Rig, fit_rig, hinge_axis, toe_joint_offset
 from .rest_pose import PosedBone, RestPose, follow_parent, inherited_rotation
-from .root_path import (
-    anchor_joints,
-    base_heights,
-    find_root_bone,
-    from_rig_path,
-    path_scales,
-    rig_anchor,
-    source_anchor,
-    to_rig_path,
-)
+from .root_path import anchor_joints, find_root_bone, find_root_motion_bone, rest_anchor, rig_anchor, source_anchor
 from .source_motion import follow_source
-from .standing_body import SIDES, SPINE
+from .standing_body import SIDES, SPINE, X, Y, Z
+
+RootPath = Literal["hips", "in-place", "root-bone"]
+"""what carries the path over the floor: the hips, nothing, or the bone above the hips that engines read as the root"""
 
 _SCALE_TOLERANCE = 0.005  # a path scaled by less is not worth a note; chosen
 
@@ -50,23 +47,34 @@ class RetargetConfig:
     """metres of the rig's path over the floor for one of the motion's; None scales the path as the legs"""
     forearm_twist: float = 0.5
     """the fraction of the hand's twist, 0 to 1, that a forearm without twist bones takes"""
+    start: Start = "world"
+    """where the motion begins: "world", where it does in its own world; "character", where the rig stands and as it
+    faces at rest"""
+    path: RootPath = "hips"
+    """what carries the path over the floor: "hips"; "in-place", nothing, the hips stay over where they begin;
+    "root-bone", the topmost bone above the hips (or the bone map's root), while the hips keep their height over it"""
 
 
 def retarget(motion: Motion, rest: RestPose, bone_map: BoneMap, config: RetargetConfig | None = None) -> BoneAnimation:
-    """Put the motion on an armature, in the world where the motion is, whatever the object's transform.
+    """Put the motion on an armature, in the world where the motion is or where the armature stands (`config.start`).
 
-    Keys the mapped bones and their twist bones only. Heights are scaled as the legs, so that feet meet the floor at 0.
+    Keys the mapped bones and their twist bones only. Heights are scaled as the legs, so that feet meet the floor. Feet
+    and other ends that hang elsewhere than on their limb are keyed to its end.
     Raises UserError where the map names a bone that the armature lacks, or none that the motion could move.
     """
     config = config or RetargetConfig()
-    rig = fit_rig(rest, bone_map, motion.skeleton)
-    root, notes = find_root_bone(rig, bone_map)
+    attached, loose = attach_loose_bones(rest, bone_map, motion.skeleton)
+    rig = fit_rig(attached, bone_map, motion.skeleton)
+    placement = fit_placement(rig, motion, config.start, config.path_scale)
+    path = placement.apply(source_anchor(rig, motion.positions(), motion))
+    motion = rotate_motion(motion, placement.q) if placement.yaw_rad else motion
+    root, notes = find_root_bone(rig, replace(bone_map, root="") if config.path == "root-bone" else bone_map)
     rotations = rotate_bones(rig, follow_source(motion, rig), config.forearm_twist)
-    posed = _pose_bones(rest, rotations, root)
-    path = to_rig_path(rig, source_anchor(rig, motion.positions(), motion), config.path_scale)
+    posed = _pose_bones(attached, rotations, root)
     shift = path - rig_anchor(rig, posed)
     if config.lock_feet and motion.contacts.any():
-        legs = [_find_leg(rig, side, rotations, posed, shift, motion) for side in SIDES if _has_leg(rig, side)]
+        over_floor = shift - placement.floor_m * Z
+        legs = [_find_leg(rig, side, rotations, posed, over_floor, motion) for side in SIDES if _has_leg(rig, side)]
         lock = foot_lock.lock_feet(legs, motion.fps, config.contact_ease_s)
         shift, notes = shift + lock.shift, (*notes, *lock.notes)
         rotations |= {
@@ -74,9 +82,25 @@ def retarget(motion: Motion, rest: RestPose, bone_map: BoneMap, config: Retarget
             for joint, q in lock.rotations.items()
             for bone in rig.bones_and_twists(joint)
         }
-        posed = _pose_bones(rest, rotations, root)
-    notes = (*_describe_fit(rig, config), *notes)
-    return _make_animation(rig, sorted(rotations), posed, root, shift, motion.fps, notes)
+        posed = _pose_bones(attached, rotations, root)
+    anchor = rig_anchor(rig, posed) + shift
+    if config.path == "in-place":
+        shift = shift - (anchor - anchor[0]) * (X + Y)
+    moved = {bone: posed[bone][0] + _to_armature(rest, shift) for bone in (root, *map(attached.index, loose))}
+    carrier = find_root_motion_bone(rig, bone_map, root) if config.path == "root-bone" else root
+    if carrier >= 0 and carrier != root:
+        moved[carrier] = attached.heads[carrier] + _to_armature(rest, (anchor - rest_anchor(rig)) * (X + Y))
+        root = carrier
+    elif carrier < 0:
+        notes = (*notes, f"No bone is above {attached.bones[root]} to carry the path; it carries the path itself.")
+    if loose:
+        notes = (
+            *notes,
+            f"{', '.join(loose)}: these bones do not hang on their limbs and are moved to the limbs' ends.",
+        )
+    notes = (*_describe_fit(rig, placement), *notes)
+    turned = {bone: posed[bone][1] for bone in rotations}
+    return _make_animation(rest, rig, turned, moved, attached.bones[root], motion.fps, notes)
 
 
 def recover_motion(
@@ -96,24 +120,31 @@ def recover_motion(
     """
     config = config or RetargetConfig()
     assert len(q_world_bone) == len(heads_world) == len(original.t_world_root)
-    rig = fit_rig(rest, bone_map, original.skeleton)
-    rotations = rotate_bones(rig, follow_source(original, rig), config.forearm_twist)
-    edits = {bone: rotation.mul(q_world_bone[:, bone], rotation.inv(q)) for bone, q in rotations.items()}
-    q_parent_joint = _edit_joints(rig, edits, original)
+    attached, _ = attach_loose_bones(rest, bone_map, original.skeleton)
+    order = [rest.index(name) for name in attached.bones]
+    rig = fit_rig(attached, bone_map, original.skeleton)
+    placement = fit_placement(rig, original, config.start, config.path_scale)
+    placed = rotate_motion(original, placement.q) if placement.yaw_rad else original
+    rotations = rotate_bones(rig, follow_source(placed, rig), config.forearm_twist)
+    edits = {bone: rotation.mul(q_world_bone[:, order[bone]], rotation.inv(q)) for bone, q in rotations.items()}
+    recovered = replace(placed, q_parent_joint=_edit_joints(rig, edits, placed))
+    recovered = rotate_motion(recovered, rotation.inv(placement.q)) if placement.yaw_rad else recovered
+    q_parent_joint = recovered.q_parent_joint
     rooted = forward_kinematics(original.skeleton, np.zeros_like(original.t_world_root), q_parent_joint)[0]
-    heads = np.mean([heads_world[:, rig.bones[joint][0]] for joint in anchor_joints(rig)], axis=0)
+    heads = np.mean([heads_world[:, order[rig.bones[joint][0]]] for joint in anchor_joints(rig)], axis=0)
     original_anchor = source_anchor(rig, original.positions(), original)
-    t_world_root = from_rig_path(rig, heads, original_anchor, config.path_scale) - source_anchor(rig, rooted, original)
+    if config.path == "in-place":
+        travel = placement.apply(original_anchor)
+        heads = heads + (travel - travel[0]) * (X + Y)
+    t_world_root = placement.invert(heads, original_anchor) - source_anchor(rig, rooted, original)
     return replace(original, t_world_root=t_world_root, q_parent_joint=q_parent_joint)
 
 
-def motion_to_rig(
-    skeleton: Skeleton, rest: RestPose, bone_map: BoneMap, config: RetargetConfig | None = None
-) -> tuple[Array, Array]:
-    """Return how the motion's world lies in the rig's: its point x is at `scales * x + origin` (3,), metres."""
-    rig = fit_rig(rest, bone_map, skeleton)
-    scales, (own, source) = path_scales(rig, (config or RetargetConfig()).path_scale), base_heights(rig)
-    return scales, own - source * scales
+def place_motion(motion: Motion, rest: RestPose, bone_map: BoneMap, config: RetargetConfig | None = None) -> Placement:
+    """Return how the motion's world lies in the rig's when it is retargeted with `config`."""
+    config = config or RetargetConfig()
+    rig = fit_rig(attach_loose_bones(rest, bone_map, motion.skeleton)[0], bone_map, motion.skeleton)
+    return fit_placement(rig, motion, config.start, config.path_scale)
 
 
 def _edit_joints(rig: Rig, edits: Mapping[int, Array], original: Motion) -> Array:
@@ -149,18 +180,23 @@ def _find_edit(rig: Rig, joint: str, edits: Mapping[int, Array]) -> Array | None
 def _pose_bones(rest: RestPose, rotations: Mapping[int, Array], root: int) -> dict[int, PosedBone]:
     """Pose the keyed bones and all above them in armature space, the root bone not moved."""
     q_armature_world = rotation.inv(rest.q_world_armature)
-    needed = {root, *rotations}
-    for bone in range(len(rest.bones) - 1, -1, -1):
-        if bone in needed and rest.parents[bone] >= 0:
-            needed.add(rest.parents[bone])
     posed: dict[int, PosedBone] = {}
-    for bone in sorted(needed):
+    for bone in _list_with_ancestors(rest, {root, *rotations}):
         q_following, head = follow_parent(rest, bone, posed)
         if bone in rotations:
             posed[bone] = head, rotation.mul(q_armature_world, rotations[bone])
         else:
             posed[bone] = head, inherited_rotation(rest, bone, q_following)
     return posed
+
+
+def _list_with_ancestors(rest: RestPose, bones: set[int]) -> list[int]:
+    """Return bones and all above them, parents before children."""
+    needed = set(bones)
+    for bone in range(len(rest.bones) - 1, -1, -1):
+        if bone in needed and rest.parents[bone] >= 0:
+            needed.add(rest.parents[bone])
+    return sorted(needed)
 
 
 def _has_leg(rig: Rig, side: str) -> bool:
@@ -193,34 +229,52 @@ def _find_leg(
     )
 
 
+def _to_armature(rest: RestPose, moved: Array) -> Array:
+    """Take displacements (T, 3) from the world's metres to the armature's axes and units."""
+    return rotation.rotate(rotation.inv(rest.q_world_armature), moved) / rest.unit_m
+
+
 def _make_animation(
+    rest: RestPose,
     rig: Rig,
-    bones: list[int],
-    posed: Mapping[int, PosedBone],
-    root: int,
-    shift: Array,
+    rotations: Mapping[int, Array],
+    heads: Mapping[int, Array],
+    root: str,
     fps: float,
     notes: tuple[str, ...],
 ) -> BoneAnimation:
-    """Express posed bones in Blender's pose-bone basis, the root bone moved by `shift` (T, 3), world metres."""
-    rest, keys = rig.rest, []
-    for bone in bones:
-        base = inherited_rotation(rest, bone, follow_parent(rest, bone, posed)[0])
-        keys.append(rotation.mul(rotation.inv(base), posed[bone][1]))
-    moved = rotation.rotate(rotation.inv(rest.q_world_armature), shift) / rest.unit_m
+    """Express bones' rotations (T, 4) and the heads (T, 3) of those that move in Blender's pose-bone basis.
+
+    Both are in armature space, by the bones' indices in `rig.rest`; `rest` is the armature itself.
+    """
+    solved = {name: bone for bone, name in enumerate(rig.rest.bones)}
+    keys: dict[str, Array] = {}
+    locations: dict[str, Array] = {}
+    posed: dict[int, PosedBone] = {}
+    for bone in _list_with_ancestors(rest, {rest.index(rig.rest.bones[b]) for b in (*rotations, *heads)}):
+        name = rest.bones[bone]
+        q_following, head = follow_parent(rest, bone, posed)
+        q = base = inherited_rotation(rest, bone, q_following)
+        if solved[name] in rotations:
+            q = rotations[solved[name]]
+            keys[name] = rotation.mul(rotation.inv(base), q)
+        if solved[name] in heads:
+            locations[name] = rotation.rotate(rotation.inv(q_following), heads[solved[name]] - head)
+            head = heads[solved[name]]
+        posed[bone] = head, q
     return BoneAnimation(
-        bones=tuple(rest.bones[bone] for bone in bones),
-        rotations=rotation.unroll(rotation.normalise(np.stack(keys, 1))),
-        root=rest.bones[root],
-        root_locations=rotation.rotate(rotation.inv(follow_parent(rest, root, posed)[0]), moved),
+        bones=tuple(keys),
+        rotations=rotation.unroll(rotation.normalise(np.stack(list(keys.values()), 1))),
+        root=root,
+        locations=locations,
         fps=fps,
         notes=notes,
     )
 
 
-def _describe_fit(rig: Rig, config: RetargetConfig) -> list[str]:
+def _describe_fit(rig: Rig, placement: Placement) -> list[str]:
     """Say in sentences by how much the path is scaled, and which joints the rig lacks."""
-    across, _, up = path_scales(rig, config.path_scale)
+    across, _, up = placement.scales
     sentences = []
     if max(abs(across - 1.0), abs(up - 1.0)) >= _SCALE_TOLERANCE:
         heights = "" if across == up else f", heights by {up:.2f}"

@@ -23,7 +23,8 @@ _MIN_SIZE_M = 1e-6  # of a body: one whose joints all coincide has no size to co
 def find_root_bone(rig: Rig, bone_map: BoneMap) -> tuple[int, tuple[str, ...]]:
     """Find the bone whose location moves all mapped bones: the map's root, the hips' or what both hang on.
 
-    Also returns sentences for the report. Raises UserError where the map names a root that the armature lacks.
+    A bone that is connected to its parent leaves the path to that. Also returns sentences for the report. Raises
+    UserError where the map names a root that the armature lacks.
     """
     mapped = {bone for chain in (*rig.bones.values(), rig.spine) for bone in chain}
     rest = rig.rest
@@ -34,13 +35,27 @@ def find_root_bone(rig: Rig, bone_map: BoneMap) -> tuple[int, tuple[str, ...]]:
         )
     preferred = rest.index(bone_map.root) if bone_map.root else rig.bones.get("hips", (min(mapped),))[0]
     common = set.intersection(*({bone, *rig.ancestors(bone)} for bone in mapped))
-    if preferred in common:
-        return preferred, ()
-    if common:
-        return max(common), (
-            f"The path is on {rest.bones[max(common)]}: not all mapped bones hang on {rest.bones[preferred]}.",
-        )
-    return preferred, (f"Some mapped bones do not hang on {rest.bones[preferred]} and stay where they are.",)
+    root = preferred
+    notes: tuple[str, ...] = ()
+    if common and preferred not in common:
+        root = max(common)
+        notes = (f"The path is on {rest.bones[root]}: not all mapped bones hang on {rest.bones[preferred]}.",)
+    elif not common:
+        notes = (f"Some mapped bones do not hang on {rest.bones[preferred]} and stay where they are.",)
+    while rest.bones[root] in rest.connected and rest.parents[root] >= 0:
+        root = rest.parents[root]
+    return root, notes
+
+
+def find_root_motion_bone(rig: Rig, bone_map: BoneMap, path_bone: int) -> int:
+    """Find the bone above the one that carries the path which an engine reads as the root: the map's, else the topmost.
+
+    Returns -1 where none is above.
+    """
+    above = rig.ancestors(path_bone)
+    if bone_map.root in rig.rest.bones and rig.rest.index(bone_map.root) in above:
+        return rig.rest.index(bone_map.root)
+    return min(above, default=-1)
 
 
 def anchor_joints(rig: Rig) -> tuple[str, ...]:
@@ -60,6 +75,11 @@ def source_anchor(rig: Rig, positions: Array, motion: Motion) -> Array:
 def rig_anchor(rig: Rig, posed: Mapping[int, PosedBone]) -> Array:
     """Return the middle (T, 3) of the rig's posed anchor joints, world metres."""
     return rig.rest.to_world(np.mean([posed[rig.bones[joint][0]][0] for joint in anchor_joints(rig)], axis=0))
+
+
+def rest_anchor(rig: Rig) -> Array:
+    """Return the middle (3,) of the rig's anchor joints at rest, world metres."""
+    return rig.rest.to_world(np.mean([rig.rest.heads[rig.bones[joint][0]] for joint in anchor_joints(rig)], axis=0))
 
 
 def path_scales(rig: Rig, path_scale: float | None) -> Array:
@@ -83,17 +103,3 @@ def base_heights(rig: Rig) -> tuple[Array, Array]:
     has_legs = rig.body.leg_length() and rig.source.leg_length()
     own, source = (rig.ankle_height_m, source_ankle_height(rig.source)) if has_legs else (0.0, 0.0)
     return np.array([0.0, 0.0, own]), np.array([0.0, 0.0, source])
-
-
-def to_rig_path(rig: Rig, points: Array, path_scale: float | None) -> Array:
-    """Map points (T, 3) of the motion's path to the rig's, world metres."""
-    own, source = base_heights(rig)
-    return own + (points - source) * path_scales(rig, path_scale)
-
-
-def from_rig_path(rig: Rig, points: Array, original: Array, path_scale: float | None) -> Array:
-    """Map points (T, 3) of the rig's path to the motion's; where the scale is zero, they are those of `original`."""
-    own, source = base_heights(rig)
-    scales = path_scales(rig, path_scale)
-    mapped = source + (points - own) / np.where(scales == 0.0, 1.0, scales)
-    return np.where(scales == 0.0, original, mapped)

@@ -31,7 +31,7 @@ def test_what_pose_says_is_what_blender_evaluates(scene: bpy.types.Scene) -> Non
     obj.pose.bones["hips"].location = places[0]
     bpy.context.view_layer.update()
     heads, q_world_bone = evaluate_pose(
-        rest, BoneAnimation(bones=rest.bones, rotations=turns, root="hips", root_locations=places, fps=30.0)
+        rest, BoneAnimation(bones=rest.bones, rotations=turns, root="hips", locations={"hips": places}, fps=30.0)
     )
     for i, bone in enumerate(rest.bones):
         world = obj.matrix_world @ obj.pose.bones[bone].matrix

@@ -36,7 +36,7 @@ def make_tumbling(frames: int, bones: Sequence[str], fps: float = 30.0, seed: in
         bones=tuple(bones),
         rotations=q,
         root=bones[0],
-        root_locations=np.cumsum(noise.normal(0, 0.01, (frames, 3)), 0),
+        locations={bones[0]: np.cumsum(noise.normal(0, 0.01, (frames, 3)), 0)},
         fps=fps,
     )
 
@@ -65,7 +65,7 @@ def test_every_rotation_mode_plays_the_same_turns_without_leaps(
         for i, bone in enumerate(clip.bones):
             error = rotation.mul(rotation.inv(clip.rotations[frame, i]), read_rotation(person.pose.bones[bone]))
             assert rotation.angle(error) < 2e-3
-        np.testing.assert_allclose(person.pose.bones["hips"].location, clip.root_locations[frame], atol=1e-6)
+        np.testing.assert_allclose(person.pose.bones["hips"].location, clip.locations["hips"][frame], atol=1e-6)
     assert person.pose.bones["head"].rotation_mode == mode
     steps = [np.abs(np.diff(read_keys(curve)[:, 1])).max() for curve in keyframes.get_fcurves(person)]
     assert max(steps) < (0.2 if mode in ("QUATERNION", "AXIS_ANGLE") else np.pi / 2 + 0.2)
@@ -164,15 +164,17 @@ def test_resampling_keeps_time_turns_and_places() -> None:
     angle = np.linspace(0.0, 3.0, 61)
     q = rotation.from_axis_angle(np.array([0.3, 1.0, 0.2]), angle)[:, None]
     clip = BoneAnimation(
-        bones=("hips",), rotations=q, root="hips", root_locations=np.outer(angle, [1.0, 2.0, 3.0]), fps=60.0
+        bones=("hips",), rotations=q, root="hips", locations={"hips": np.outer(angle, [1.0, 2.0, 3.0])}, fps=60.0
     )
     slow = keyframes.resample(clip, 24.0)
     at = np.arange(25) / 24.0 * 3.0
     assert slow.fps == 24.0 and len(slow.rotations) == 25
-    np.testing.assert_allclose(slow.root_locations[:, 0], at, atol=1e-9)
+    np.testing.assert_allclose(slow.locations["hips"][:, 0], at, atol=1e-9)
     error = rotation.mul(rotation.inv(rotation.from_axis_angle(np.array([0.3, 1.0, 0.2]), at)), slow.rotations[:, 0])
     assert rotation.angle(error).max() < 1e-6
-    single = BoneAnimation(bones=("hips",), rotations=q[:1], root="hips", root_locations=np.zeros((1, 3)), fps=60.0)
+    single = BoneAnimation(
+        bones=("hips",), rotations=q[:1], root="hips", locations={"hips": np.zeros((1, 3))}, fps=60.0
+    )
     assert len(keyframes.resample(single, 24.0).rotations) == 1
 
 

@@ -14,9 +14,7 @@ TURNED = RigSpec(
 
 
 def empty(frames: int) -> BoneAnimation:
-    return BoneAnimation(
-        bones=(), rotations=np.empty((frames, 0, 4)), root="", root_locations=np.zeros((frames, 3)), fps=30.0
-    )
+    return BoneAnimation(bones=(), rotations=np.empty((frames, 0, 4)), root="", locations={}, fps=30.0)
 
 
 def test_without_keys_every_bone_rests() -> None:
@@ -43,7 +41,7 @@ def test_a_child_follows_its_parents_place_and_its_turn_where_it_inherits_it(inh
     )
     heads, turns = evaluate_pose(
         rest,
-        BoneAnimation(bones=("a",), rotations=quarter[None, None], root="a", root_locations=(2 * y)[None], fps=30.0),
+        BoneAnimation(bones=("a",), rotations=quarter[None, None], root="a", locations={"a": (2 * y)[None]}, fps=30.0),
     )
     assert np.allclose(heads[0], [2 * z, 2 * z + x])
     assert np.allclose(rotation.rotate(turns[0, 1], y), x if inherits else z)

@@ -56,7 +56,7 @@ def test_pose_is_what_blender_evaluates(spec: RigSpec, root: str) -> None:
         bones=rest.bones,
         rotations=rotation.normalise(rng.normal(size=(1, len(rest.bones), 4))),
         root=root,
-        root_locations=place,
+        locations={root: place},
         fps=30.0,
     )
     for bone, turn in zip(clip.bones, clip.rotations[0], strict=True):

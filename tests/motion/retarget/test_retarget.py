@@ -62,7 +62,7 @@ def test_only_mapped_bones_are_keyed_with_unit_turns_close_in_time(name: str) ->
     assert set(clip.bones) == mapped and len(clip.bones) == len(mapped)
     assert np.allclose(np.linalg.norm(clip.rotations, axis=-1), 1.0)
     assert (clip.rotations[1:] * clip.rotations[:-1]).sum(-1).min() > 0.0
-    assert np.isfinite(clip.root_locations).all() and all(note.endswith(".") for note in clip.notes)
+    assert np.isfinite(clip.locations[clip.root]).all() and all(note.endswith(".") for note in clip.notes)
 
 
 @rigs
