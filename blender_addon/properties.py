@@ -185,12 +185,28 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
     rate: EnumProperty(
         name="Frame Rate",
         items=(
-            ("VIDEO", "Video's", "Set the scene's frame rate to the video's: every video frame gets a keyframe"),
-            ("SCENE", "Scene's", "Keep the scene's frame rate and resample the motion to it"),
+            (
+                "AUTO",
+                "Auto",
+                "Set the scene's frame rate to the video's, unless the scene has animation of its own: "
+                "then resample the motion to it",
+                2,
+            ),
+            ("VIDEO", "Video's", "Set the scene's frame rate to the video's: every video frame gets a keyframe", 0),
+            ("SCENE", "Scene's", "Keep the scene's frame rate and resample the motion to it", 1),
         ),
+        default="AUTO",
     )
     start_frame: IntProperty(name="Start Frame", default=1, description="The scene's frame on which the motion begins")
-    scene_range: BoolProperty(name="Set Scene Range", description="Set the scene's frame range to the motion's")
+    scene_range: EnumProperty(
+        name="Scene Range",
+        items=(
+            ("EXTEND", "Extend", "Widen the scene's frame range where the motion lies outside", 0),
+            ("SET", "Set", "Set the scene's frame range to the motion's", 1),
+            ("KEEP", "Keep", "Leave the scene's frame range as it is", 2),
+        ),
+        default="EXTEND",
+    )
     lock_feet: BoolProperty(
         name="Lock Feet",
         default=True,
@@ -201,6 +217,14 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
         name="Rigify Controls",
         default=True,
         description="On a Rigify character key the FK controls that animators use, not the deform bones",
+    )
+    constraints: EnumProperty(
+        name="IK Constraints",
+        items=(
+            ("OFF", "Switch Off", "Key the influence of constraints that would override the motion to 0"),
+            ("KEEP", "Leave", "Leave the rig's constraints alone; they may override the motion"),
+        ),
+        description="What becomes of inverse kinematics and of bones that follow controls on the character",
     )
     show_confidence: BoolProperty(
         name="Show in Timeline",
@@ -232,8 +256,11 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
         return ApplyOptions(
             name=name,
             start_frame=float(self.start_frame),
-            set_scene_rate=self.rate == "VIDEO",
-            set_scene_range=self.scene_range,
+            set_scene_rate=self.rate != "SCENE",
+            keep_animated_rate=self.rate == "AUTO",
+            set_scene_range=self.scene_range == "SET",
+            extend_scene_range=self.scene_range == "EXTEND",
+            yield_constraints=self.constraints == "OFF",
             lock_feet=self.lock_feet,
             rigify_controls=self.rigify_controls,
         )

@@ -23,11 +23,10 @@ from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.bone_map_io import check_bone_map
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
-from . import armature, keyframes, rigify
+from . import armature, constraints, keyframes, rigify, scene_time
+from .constraints import format_names
 
 _REMAP = "Check the bone map and that no mapped bone has a length of zero."
-_MAX_NAMES = 3
-"""so many bones are named in a note before "and others"; chosen"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +39,20 @@ class ApplyOptions:
     """the scene's frame on which the motion's first one falls"""
     set_scene_rate: bool = True
     """give the scene the motion's frame rate; else the motion is resampled to the scene's"""
+    keep_animated_rate: bool = False
+    """but leave the rate of a scene that has animation of its own, and resample the motion to it"""
     set_scene_range: bool = False
     """give the scene the action's frame range"""
+    extend_scene_range: bool = False
+    """widen the scene's frame range where the action lies outside"""
     nla_strip: bool = False
     """put the action on a new NLA track"""
     lock_feet: bool = True
     """solve the armature's own legs so that feet in contact stand still"""
     rigify_controls: bool = True
     """on a generated Rigify rig key the controls, not the deform bones"""
+    yield_constraints: bool = True
+    """key the influence of constraints that would override the keyframes to 0; else they are left alone"""
     rotation_mode: str = ""
     """to set on the keyed bones; "" leaves each its own"""
 
@@ -84,21 +89,24 @@ def apply_motion(
     target = resolve_target(obj, bone_map, scene, options.rigify_controls)
     animation = retarget(motion, target.rest, target.bone_map, RetargetConfig(lock_feet=options.lock_feet))
     _check_finite(animation, obj)
-    notes = [*target.notes, *animation.notes, *_find_obstacles(obj, animation)]
+    yielding = constraints.find_yielding(obj, animation) if options.yield_constraints and not target.switches else []
+    notes = [*target.notes, *animation.notes, *constraints.report_obstacles(obj, animation, yielding)]
     notes += _set_rotation_modes(obj, animation, options.rotation_mode)
-    animation, note = _match_rate(animation, scene, options.set_scene_rate)
+    keep_rate = options.keep_animated_rate and scene_time.has_animation(scene, obj)
+    animation, note = scene_time.match_rate(animation, scene, options.set_scene_rate, keep_rate)
     notes += [note] * bool(note)
     former, kept = _get_action(obj)
     action = keyframes.write_action(
         obj, animation, options.name, options.start_frame, animation.fps, assign=not options.nla_strip
     )
     notes += _key_rest_values(obj, action, animation, target, options.start_frame)
+    notes += constraints.key_influence(obj, action, yielding, options.start_frame)
     if options.nla_strip:
         keyframes.push_strip(obj, action, options.start_frame)
     if former and former.use_fake_user and not kept:
         notes.append(f"The action {former.name} that was on {obj.name} is kept, with a fake user.")
-    if options.set_scene_range:
-        scene.frame_start, scene.frame_end = int(np.floor(action.frame_start)), int(np.ceil(action.frame_end))
+    if options.set_scene_range or options.extend_scene_range:
+        scene_time.fit_range(scene, action, extend=not options.set_scene_range)
     return ApplyResult(action=action, target=target, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -141,19 +149,6 @@ def _check_finite(animation: BoneAnimation, obj: bpy.types.Object) -> None:
         raise UserError(f"The motion cannot be put on {obj.name}: its rest pose and the motion's do not fit.", _REMAP)
 
 
-def _match_rate(animation: BoneAnimation, scene: bpy.types.Scene, set_scene_rate: bool) -> tuple[BoneAnimation, str]:
-    """Bring the animation and the scene to one frame rate; returns the animation and a note, or an empty one."""
-    fps = keyframes.get_scene_fps(scene)
-    if abs(fps / animation.fps - 1.0) < 1e-5:
-        return replace(animation, fps=fps), ""
-    if set_scene_rate:
-        keyframes.set_scene_fps(scene, animation.fps)
-        note = f"The scene's frame rate was set from {fps:.6g} to the video's {animation.fps:.6g} frames a second."
-        return animation, note
-    what = f"resampled from {animation.fps:.6g} to the scene's {fps:.6g} frames a second"
-    return keyframes.resample(animation, fps), f"The motion was {what}; its speed is the same."
-
-
 def _get_action(obj: bpy.types.Object) -> tuple[bpy.types.Action | None, bool]:
     """Return the armature's action and whether it already has a fake user."""
     action = obj.animation_data.action if obj.animation_data else None
@@ -166,10 +161,10 @@ def _set_rotation_modes(obj: bpy.types.Object, animation: BoneAnimation, mode: s
     for bone in changed:
         obj.pose.bones[bone].rotation_mode = mode
     what = "was changed; older actions that key another mode no longer rotate them."
-    return [f"The rotation mode of {_format_names(changed)} {what}"] if changed else []
+    return [f"The rotation mode of {format_names(changed)} {what}"] if changed else []
 
 
-# --- rest values, and what interferes with the keyframes --------------------------------------------------------------
+# --- rest values ------------------------------------------------------------------------------------------------------
 
 
 def _key_rest_values(
@@ -192,7 +187,7 @@ def _key_rest_values(
                 offset_bones.append(bone.name)
     if not offset_bones:
         return []
-    names = _format_names(sorted(set(offset_bones)))
+    names = format_names(sorted(set(offset_bones)))
     return [f"{names} had been posed by hand (moved, rotated or scaled); the action keys them at rest."]
 
 
@@ -217,48 +212,3 @@ def _find_offsets(bone: bpy.types.PoseBone) -> Iterator[tuple[str, Any]]:
     for name, value in (("location", (0.0,) * 3), (channel, rest), ("scale", (1.0,) * 3)):
         if not np.allclose(getattr(bone, name), value, atol=1e-6):
             yield name, value
-
-
-def _find_obstacles(obj: bpy.types.Object, animation: BoneAnimation) -> list[str]:
-    """Report what in the user's file will override the keyframes or mix with them."""
-    notes, keyed = [], set(animation.bones)
-    constrained = sorted(keyed & set(_find_constrained_bones(obj)))
-    if constrained:
-        what = "also follow constraints or drivers, which were left alone and may override the keyframes."
-        notes.append(f"{_format_names(constrained)} {what}")
-    if obj.data.pose_position == "REST":
-        notes.append(f"{obj.name} shows its rest position; switch it to Pose Position to see the motion.")
-    data = obj.animation_data
-    if data and (data.action_blend_type != "REPLACE" or data.action_influence < 1.0):
-        notes.append(f"{obj.name} mixes its action with its NLA tracks; set it to Replace with influence 1.")
-    return notes
-
-
-def _find_constrained_bones(obj: bpy.types.Object) -> Iterator[str]:
-    """Yield the bones that the armature's active constraints or rotation drivers move."""
-    for bone in obj.pose.bones:
-        for constraint in bone.constraints:
-            active = constraint.is_valid and not constraint.mute and constraint.influence > 0.0
-            if active and not constraint.type.startswith("LIMIT"):
-                yield from _find_moved_bones(bone, constraint)
-    for curve in obj.animation_data.drivers if obj.animation_data else ():
-        parts = curve.data_path.split('"')
-        if len(parts) == 3 and parts[0] == "pose.bones[" and parts[2].startswith("].rotation"):
-            yield parts[1]
-
-
-def _find_moved_bones(bone: bpy.types.PoseBone, constraint: bpy.types.Constraint) -> list[str]:
-    """The bones that a constraint moves: its own and, of inverse kinematics, those up the chain (length 0: all of
-    them).
-    """
-    if constraint.type not in ("IK", "SPLINE_IK"):
-        return [bone.name]
-    line = [bone, *bone.parent_recursive]
-    line = line if getattr(constraint, "use_tail", True) else line[1:]
-    return [other.name for other in line[: constraint.chain_count or None]]
-
-
-def _format_names(names: list[str]) -> str:
-    """Join names for a sentence; of many the first few, and how many others there are."""
-    listed = names if len(names) <= _MAX_NAMES + 1 else [*names[:_MAX_NAMES], f"{len(names) - _MAX_NAMES} others"]
-    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}" if listed else ""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Imports a motion file onto an armature: the smoothed action, the raw one beside it, and where both come from.
+"""Imports a motion file onto an armature: the smoothed action, the raw one on demand, and where both come from.
 
-Knows the order of what happens to the armature; retargeting, keyframes and confidence know how each step is done.
+Knows the order of what happens to the armature, and what becomes of the action that a new one replaces; retargeting,
+keyframes and confidence know how each step is done.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from stc_core.errors import UserError
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.motion_file import read_motion_file
 from stc_core.motion.retarget.retarget import place_motion
+from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import Skeleton
 
 from ..properties import get_bone_map, set_bone_map
 from . import armature, confidence, keyframes, provenance
-from .apply import ApplyResult, apply_motion
+from .apply import ApplyOptions, ApplyResult, apply_motion
 from .rollback import restore_on_error
 
 HUMANOID_HEIGHT_M = 1.70
@@ -66,28 +68,85 @@ def make_source(path: Path) -> MotionSource:
     return MotionSource(motion=path, name=path.stem, raw=raw if usable else None, capture=str(path))
 
 
-def import_source(source: MotionSource, scene: bpy.types.Scene, obj: bpy.types.Object | None) -> ImportResult:
-    """Put a motion file on the armature, or on a new one, by the scene's settings.
+def import_source(
+    source: MotionSource,
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object | None,
+    options: ApplyOptions | None = None,
+    bone_map: BoneMap | None = None,
+) -> ImportResult:
+    """Put a motion file on the armature, or on a new one; by default by the scene's settings and the armature's map.
 
-    Raises UserError where it cannot be; the file then is as it was.
+    An action of the same capture that the armature played is replaced, unless it was edited. Raises UserError where the
+    motion cannot be imported; the file then is as it was.
     """
-    motion = read_motion_file(source.motion)
-    if np.abs(motion.skeleton.offsets[1:]).max(initial=0.0) < _MIN_SIZE_M:
-        raise UserError(f"{source.motion} is damaged: its bones have no length.", "Capture the video again.")
-    raw, notes = _read_raw(source.raw)
+    motion, former, is_new = _read_source(source), provenance.find_captured_action(obj), obj is None
     with restore_on_error(scene, obj):
         obj = obj or create_mapped_armature(motion.skeleton, source.name, scene)
-        applied = _apply_source(source, "smoothed", motion, scene, obj)
-        notes = (*source.notes, *notes, *applied.notes)
-        actions = [applied.action]
-        if source.raw and raw:
-            actions.append(_apply_source(replace(source, motion=source.raw), "raw", raw, scene, obj).action)
-        for action in actions:
-            action.use_fake_user = True
-            provenance.store_notes(action, notes)
+        options = options or scene.stc_mocap.apply_options(source.name)
+        applied = _apply(source, "smoothed", motion, scene, obj, options, bone_map or get_bone_map(obj))
+        applied.action.use_fake_user = True
         _play_action(obj, applied.action, scene)
         scene.stc_mocap.armature = obj
-    return ImportResult(armature=obj, action=applied.action, notes=notes)
+    notes = [*source.notes, *applied.notes]
+    if former:
+        notes = [note for note in notes if f"The action {former.name} " not in note]
+        notes.append(_replace_former(former, applied.action))
+    provenance.store_notes(applied.action, tuple(notes))
+    provenance.store_keys(applied.action)
+    if is_new:
+        show_armature(obj, scene)
+    return ImportResult(armature=obj, action=applied.action, notes=tuple(notes))
+
+
+def import_at_video_rate(obj: bpy.types.Object | None, scene: bpy.types.Scene) -> ImportResult:
+    """Key the captured action that the armature plays anew, and give the scene the video's frame rate. Raises UserError
+    where its motion cannot be read any more.
+    """
+    action, record = provenance.require_captured_action(obj)
+    source = MotionSource(
+        motion=Path(record.motion),
+        name=action.name,
+        raw=Path(record.raw) if record.raw else None,
+        capture=record.capture,
+        video=record.video,
+        notes=record.engine_notes,
+    )
+    options = replace(_repeat_options(record, scene, action.name), set_scene_rate=True, keep_animated_rate=False)
+    return import_source(source, scene, obj, options, record.bone_map())
+
+
+def _repeat_options(record: provenance.Provenance, scene: bpy.types.Scene, name: str) -> ApplyOptions:
+    """The scene's settings, but for those that an action was made with."""
+    return replace(
+        scene.stc_mocap.apply_options(name),
+        start_frame=record.start_frame,
+        lock_feet=record.lock_feet,
+        rigify_controls=record.rigify_controls,
+    )
+
+
+def import_raw(obj: bpy.types.Object, action: bpy.types.Action, scene: bpy.types.Scene) -> bpy.types.Action:
+    """Key the raw motion of a captured action as an action beside it, which no fake user keeps: the armature plays what
+    it did before. Raises UserError where the raw motion cannot be read any more.
+    """
+    record = provenance.require_provenance(action)
+    motion, own = load_motion(Path(record.raw)), obj.animation_data.action
+    source = MotionSource(motion=Path(record.raw), name=action.name, capture=record.capture, video=record.video)
+    options = replace(
+        _repeat_options(record, scene, f"{action.name} raw"),
+        set_scene_rate=False,
+        set_scene_range=False,
+        extend_scene_range=False,
+        nla_strip=False,
+    )
+    with restore_on_error(scene, obj):
+        raw = _apply(source, "raw", motion, scene, obj, options, record.bone_map()).action
+        keyframes.assign_action(obj, own)
+        raw.use_fake_user = False
+        provenance.store_notes(raw, record.notes)
+        provenance.link_counterpart(raw, action)
+    return raw
 
 
 def create_mapped_armature(skeleton: Skeleton, name: str, scene: bpy.types.Scene) -> bpy.types.Object:
@@ -103,22 +162,66 @@ def scale_skeleton(skeleton: Skeleton, scale: float) -> Skeleton:
     return replace(skeleton, offsets=skeleton.offsets * scale, tips=skeleton.tips * scale)
 
 
-def _read_raw(path: Path | None) -> tuple[Motion | None, tuple[str, ...]]:
-    """Read the raw motion; where it cannot be read the smoothed one is imported alone, with a note."""
-    if path is None:
-        return None, ()
-    try:
-        return load_motion(path), ()
-    except UserError as error:
-        return None, (f"Only the smoothed motion was imported: {error.what}",)
+def show_armature(obj: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """Select a new armature alone and frame it in the 3D views, unless the user is in the middle of something."""
+    layer = next((layer for layer in scene.view_layers if obj.name in layer.objects), None)
+    active = layer.objects.active if layer else None
+    if layer is None or (active and active.mode != "OBJECT"):
+        return
+    for other in layer.objects:
+        other.select_set(other == obj, view_layer=layer)
+    layer.objects.active = obj
+    for window in bpy.context.window_manager.windows:
+        if window.scene == scene and window.view_layer == layer and not bpy.app.background:
+            _frame_selected(window)
 
 
-def _apply_source(
-    source: MotionSource, kind: str, motion: Motion, scene: bpy.types.Scene, obj: bpy.types.Object
+def _frame_selected(window: bpy.types.Window) -> None:
+    """Let the window's 3D views show what is selected; one that looks through a camera keeps its view."""
+    for area in window.screen.areas:
+        region = next((region for region in area.regions if region.type == "WINDOW"), None)
+        if area.type != "VIEW_3D" or area.spaces.active.region_3d.view_perspective == "CAMERA" or region is None:
+            continue
+        with bpy.context.temp_override(window=window, area=area, region=region):
+            bpy.ops.view3d.view_selected()
+
+
+def _read_source(source: MotionSource) -> Motion:
+    """Read the motion. Raises UserError where there is none, or its bones have no length."""
+    motion = read_motion_file(source.motion)
+    if np.abs(motion.skeleton.offsets[1:]).max(initial=0.0) < _MIN_SIZE_M:
+        raise UserError(f"{source.motion} is damaged: its bones have no length.", "Capture the video again.")
+    return motion
+
+
+def _replace_former(former: bpy.types.Action, action: bpy.types.Action) -> str:
+    """Remove the action of the same capture that was played before, and its raw counterpart, where nothing is lost by
+    it; returns a note on what became of it.
+    """
+    old, new = provenance.require_provenance(former), provenance.require_provenance(action)
+    raw, name = provenance.find_counterpart(former), former.name
+    if not old.capture or old.capture != new.capture:
+        return f"The action {name} that was played before is kept, with a fake user."
+    if provenance.is_edited(former) or former.users > former.use_fake_user + bool(raw):
+        return f"The former action {name} was edited, or is used elsewhere, and is kept."
+    for unneeded in (raw, former):
+        if unneeded and unneeded.users <= unneeded.use_fake_user:
+            bpy.data.actions.remove(unneeded)
+    action.name = name
+    return f"The former action {name} of the same capture was not edited and is replaced."
+
+
+def _apply(
+    source: MotionSource,
+    kind: str,
+    motion: Motion,
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    options: ApplyOptions,
+    bone_map: BoneMap | None,
 ) -> ApplyResult:
     """Key one motion, with its confidence and its provenance."""
-    options = scene.stc_mocap.apply_options(source.name if kind == "smoothed" else f"{source.name} raw")
-    bone_map = get_bone_map(obj) or guess_bone_map(armature.read_rest_pose(obj, scene.unit_settings.scale_length))
+    bone_map = bone_map or guess_bone_map(armature.read_rest_pose(obj, scene.unit_settings.scale_length))
     applied = apply_motion(obj, motion, bone_map, options, scene)
     fps = keyframes.get_scene_fps(scene)
     frames = options.start_frame + np.arange(len(motion.scores)) * (fps / motion.fps)
@@ -127,6 +230,7 @@ def _apply_source(
     origin = placement.origin
     record = provenance.Provenance(
         motion=str(source.motion),
+        raw=str(source.raw or ""),
         capture=source.capture,
         kind=kind,
         video=source.video,
@@ -140,6 +244,7 @@ def _apply_source(
         root=bone_map.root,
         lock_feet=options.lock_feet,
         rigify_controls=options.rigify_controls,
+        engine_notes=source.notes,
     )
     provenance.write_provenance(applied.action, record)
     return applied

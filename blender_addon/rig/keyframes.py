@@ -7,6 +7,7 @@ The one place that knows where a Blender keeps its F-curves: on the action itsel
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -98,6 +99,24 @@ def get_fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
         return []
     bags = [strip.channelbag(data.action_slot) for layer in data.action.layers for strip in layer.strips]
     return [curve for bag in bags if bag for curve in bag.fcurves]
+
+
+def compute_digest(action: bpy.types.Action) -> str:
+    """A digest of the action's F-curves: what they animate, their keyframes and how these are interpolated."""
+    if hasattr(action, "layers"):
+        bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+        curves = [curve for bag in bags for curve in bag.fcurves]
+    else:
+        curves = list(action.fcurves)
+    digest = hashlib.sha256()
+    for curve in curves:
+        points = curve.keyframe_points
+        positions, kinds = np.empty(2 * len(points), np.float32), np.empty(len(points), np.uint8)
+        points.foreach_get("co", positions)
+        points.foreach_get("interpolation", kinds)
+        digest.update(f"{curve.data_path} {curve.array_index} {curve.mute}".encode())
+        digest.update(positions.tobytes() + kinds.tobytes())
+    return digest.hexdigest()
 
 
 def assign_action(obj: bpy.types.Object, action: bpy.types.Action | None) -> bpy.types.Action | None:

@@ -19,7 +19,9 @@ from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.plain_values import from_plain
 
-_KEY = "stc_mocap"
+from . import keyframes
+
+_KEY, _COUNTERPART = "stc_mocap", "stc_mocap_counterpart"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,8 @@ class Provenance:
 
     motion: str
     """the motion file"""
+    raw: str = ""
+    """the file of the unsmoothed motion; "" where there is none"""
     capture: str = ""
     kind: str = "smoothed"
     video: str = ""
@@ -49,6 +53,10 @@ class Provenance:
     rigify_controls: bool = True
     notes: tuple[str, ...] = ()
     """the report: what was assumed and changed"""
+    engine_notes: tuple[str, ...] = ()
+    """those of the report that the engine made"""
+    keys: str = ""
+    """a digest of the keyframes as they were made; "": not known"""
 
     def bone_map(self) -> BoneMap:
         """The bone map that the action was made with."""
@@ -83,6 +91,29 @@ def store_notes(action: bpy.types.Action, notes: tuple[str, ...]) -> None:
         write_provenance(action, replace(record, notes=notes))
 
 
+def store_keys(action: bpy.types.Action) -> None:
+    """Note the keyframes as they are now: an action is edited once they are others."""
+    write_provenance(action, replace(require_provenance(action), keys=keyframes.compute_digest(action)))
+
+
+def is_edited(action: bpy.types.Action) -> bool:
+    """Whether the keyframes of a captured action are not those it was made with, as far as that is known."""
+    return require_provenance(action).keys != keyframes.compute_digest(action)
+
+
+def require_provenance(action: bpy.types.Action) -> Provenance:
+    """Where an action comes from. Raises UserError where it is not ours."""
+    record = read_provenance(action)
+    if record is None:
+        raise UserError(f"The action {action.name} is not captured.", "Choose one that is, or capture a video.")
+    return record
+
+
+def link_counterpart(raw: bpy.types.Action, action: bpy.types.Action) -> None:
+    """Note which action a raw one belongs to."""
+    raw[_COUNTERPART] = action
+
+
 def read_provenance(action: bpy.types.Action | None) -> Provenance | None:
     """Where an action comes from, or None where it is not ours."""
     text = action.get(_KEY) if action else None
@@ -103,10 +134,9 @@ def _parse(text: str) -> Provenance | None:
 def require_captured_action(obj: bpy.types.Object | None) -> tuple[bpy.types.Action, Provenance]:
     """The captured action that the armature plays, and its provenance. Raises UserError where there is none."""
     action = find_captured_action(obj)
-    record = read_provenance(action)
-    if action is None or record is None:
+    if action is None:
         raise UserError("The armature plays no captured action.", "Choose one that does, or capture a video.")
-    return action, record
+    return action, require_provenance(action)
 
 
 def find_shown_armature(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -127,19 +157,22 @@ def find_captured_action(obj: bpy.types.Object | None) -> bpy.types.Action | Non
 
 
 def find_counterpart(action: bpy.types.Action) -> bpy.types.Action | None:
-    """The other action of the pair: raw for smoothed, smoothed for raw; None where there is none."""
-    record = read_provenance(action)
-    for other in bpy.data.actions:
-        other_record = read_provenance(other) if record and other != action else None
-        if (
-            record
-            and other_record
-            and record.capture
-            and other_record.capture == record.capture
-            and other_record.kind != record.kind
-        ):
-            return other
-    return None
+    """The other action of the pair: raw for smoothed, smoothed for raw; None where there is none in the file."""
+    linked = action.get(_COUNTERPART)
+    if isinstance(linked, bpy.types.Action):
+        return linked
+    others = [other for other in bpy.data.actions if other != action]
+    return next((other for other in others if other.get(_COUNTERPART) == action), None) or next(
+        (other for other in others if _COUNTERPART not in other and _is_pair(action, other)), None
+    )
+
+
+def _is_pair(action: bpy.types.Action, other: bpy.types.Action) -> bool:
+    """Whether two actions are raw and smoothed of one capture, as versions up to 0.1 left them."""
+    record, other_record = read_provenance(action), read_provenance(other)
+    if record is None or other_record is None or not record.capture:
+        return False
+    return record.capture == other_record.capture and {record.kind, other_record.kind} == {"raw", "smoothed"}
 
 
 def switch_action(obj: bpy.types.Object, action: bpy.types.Action, other: bpy.types.Action) -> None:

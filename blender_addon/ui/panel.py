@@ -14,7 +14,7 @@ import bpy
 from ..engine import engine_jobs
 from ..jobs import monitor
 from ..jobs.status import Status
-from ..rig import provenance
+from ..rig import provenance, scene_time
 
 _CATEGORY = "STC Mocap"
 _PIXELS_PER_LETTER = 6.7
@@ -177,10 +177,11 @@ class STC_MOCAP_PT_options(_SubPanel, bpy.types.Panel):
         column.prop(settings, "person")
         column.row().prop(settings, "rate", expand=True)
         column.prop(settings, "start_frame")
-        column.prop(settings, "scene_range")
+        column.row().prop(settings, "scene_range", expand=True)
         column.prop(settings, "nla_strip")
         column.prop(settings, "lock_feet")
         column.prop(settings, "rigify_controls")
+        column.row().prop(settings, "constraints", expand=True)
         column.prop(settings, "weights")
 
 
@@ -266,6 +267,10 @@ class STC_MOCAP_PT_result(_SubPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("stc_mocap.next_doubtful", icon="VIEWZOOM")
         row.prop(context.scene.stc_mocap, "show_confidence", text="", icon="TIME")
+        if not scene_time.is_same_rate(record.fps, record.scene_fps):
+            layout.operator(
+                "stc_mocap.use_video_rate", text=f"Set Scene to the Video's {record.fps:.6g} fps", icon="PREVIEW_RANGE"
+            )
         for note in record.notes:
             _draw_sentence(layout, context, note, "DOT")
 

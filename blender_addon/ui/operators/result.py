@@ -8,7 +8,7 @@ from bpy.props import BoolProperty
 
 from stc_core.errors import UserError
 
-from ...rig import camera, confidence, keyframes, provenance
+from ...rig import camera, confidence, import_motion, keyframes, provenance, scene_time
 from ...user_paths import resolve_path
 from .base import (
     ReportingOperator,
@@ -28,17 +28,37 @@ class STC_MOCAP_OT_use_raw(ReportingOperator):
     def poll(cls, context: bpy.types.Context) -> bool:
         problem = find_action_problem(context)
         action = provenance.find_captured_action(provenance.find_shown_armature(context))
-        if action and provenance.find_counterpart(action) is None:
+        record = provenance.read_provenance(action)
+        if action and record and not record.raw and provenance.find_counterpart(action) is None:
             problem = "This motion has no raw one"
         return check_poll(cls, problem)
 
     def run(self, context: bpy.types.Context) -> set[str]:
         obj = provenance.find_shown_armature(context)
         action, record = provenance.require_captured_action(obj)
-        other = provenance.find_counterpart(action)
-        if other and (record.kind == "raw") != self.raw:
+        if obj and (record.kind == "raw") != self.raw:
+            other = provenance.find_counterpart(action) or import_motion.import_raw(obj, action, context.scene)
             provenance.switch_action(obj, action, other)
         return {"FINISHED"}
+
+
+class STC_MOCAP_OT_use_video_rate(ReportingOperator):
+    bl_idname = "stc_mocap.use_video_rate"
+    bl_label = "Set Scene to Video's Rate"
+    bl_description = "Set the scene's frame rate to the video's, and key the motion anew: a keyframe for each frame"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        record = provenance.read_provenance(provenance.find_captured_action(provenance.find_shown_armature(context)))
+        problem = find_action_problem(context)
+        if record and scene_time.is_same_rate(record.fps, record.scene_fps):
+            problem = "The motion was keyed at the video's rate"
+        return check_poll(cls, problem)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        result = import_motion.import_at_video_rate(provenance.find_shown_armature(context), context.scene)
+        return self.report_success(result.sentence)
 
 
 class STC_MOCAP_OT_match_camera(ReportingOperator):
@@ -108,6 +128,7 @@ class STC_MOCAP_OT_next_doubtful(ReportingOperator):
 
 CLASSES = (
     STC_MOCAP_OT_use_raw,
+    STC_MOCAP_OT_use_video_rate,
     STC_MOCAP_OT_match_camera,
     STC_MOCAP_OT_next_doubtful,
 )

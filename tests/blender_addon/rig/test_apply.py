@@ -230,19 +230,6 @@ def test_what_the_keyed_bones_hang_on_is_keyed_at_rest_where_it_was_moved(
     assert any("lower_arm.L" in note and "root" in note for note in applied.notes)
 
 
-def test_constraints_that_will_fight_are_named(scene: bpy.types.Scene, motion: Motion) -> None:
-    obj = sample_rigs.create_humanoid()
-    ik = obj.pose.bones["lower_arm.L"].constraints.new("IK")
-    ik.chain_count, ik.target = 2, bpy.data.objects.new("aim", None)
-    obj.pose.bones["spine"].constraints.new("COPY_ROTATION")  # without a target: it does nothing
-    obj.pose.bones["head"].constraints.new("LIMIT_ROTATION")
-    applied = apply_motion(obj, motion, None, UNLOCKED_FEET, scene)
-    (note,) = [note for note in applied.notes if "constraints" in note]
-    assert "lower_arm.L and upper_arm.L" in note and "head" not in note and "spine" not in note
-    ik.mute = True
-    assert not any("constraints" in note for note in apply_motion(obj, motion, None, UNLOCKED_FEET, scene).notes)
-
-
 def test_a_rotation_mode_may_be_asked_for(scene: bpy.types.Scene, motion: Motion) -> None:
     obj = sample_rigs.create_humanoid()
     obj.pose.bones["head"].rotation_mode = "XYZ"

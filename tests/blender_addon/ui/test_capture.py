@@ -15,7 +15,6 @@ import blender_addon
 from blender_addon.jobs import monitor
 from blender_addon.rig import (
     armature,
-    provenance,
 )
 
 from ..workspace import VIDEO, Workspace, find_action, finish_jobs, get_provenance, run_capture, wait_until
@@ -23,14 +22,16 @@ from ..workspace import VIDEO, Workspace, find_action, finish_jobs, get_provenan
 PATIENCE_S = 0.1  # no click and no look may take longer while a capture runs
 
 
-def test_a_capture_puts_smoothed_and_raw_on_the_armature_and_reports(
+def test_a_capture_puts_the_smoothed_action_on_the_armature_the_raw_one_on_demand_and_reports(
     workspace: Workspace, settings: bpy.types.PropertyGroup
 ) -> None:
     action = run_capture(settings)
     made = get_provenance(action)
     assert action.name == "sample" and made.kind == "smoothed" and made.fps == 30.0 and made.video == str(VIDEO)
-    raw = provenance.find_counterpart(action)
-    assert raw is not None and get_provenance(raw).kind == "raw" and raw.use_fake_user and action.use_fake_user
+    assert action.use_fake_user and len(bpy.data.actions) == 1 and Path(made.raw).is_file()
+    bpy.ops.stc_mocap.use_raw(raw=True)
+    raw = find_action(settings)
+    assert get_provenance(raw).kind == "raw" and raw.name == "sample raw" and not raw.use_fake_user
     assert "The lens is not known" in made.notes[0]
     entry = monitor.entries()[0]
     assert entry.imported and (entry.job.folder / "imported.json").exists()
@@ -208,10 +209,9 @@ def test_a_raw_motion_that_is_damaged_does_not_hold_up_the_smoothed(
 ) -> None:
     (workspace.folder / "walk_raw.npz").write_bytes(b"damaged")
     action = run_capture(settings)
-    assert provenance.find_counterpart(action) is None and any(
-        "Only the smoothed motion" in note for note in get_provenance(action).notes
-    )
-    assert not bpy.ops.stc_mocap.use_raw.poll()
+    with pytest.raises(RuntimeError, match=r"sample_raw.npz is not a motion file"):
+        bpy.ops.stc_mocap.use_raw(raw=True)
+    assert find_action(settings) == action and monitor.message()[1]
 
 
 # what goes wrong

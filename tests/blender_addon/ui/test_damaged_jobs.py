@@ -165,13 +165,6 @@ def test_an_import_that_fails_half_way_is_undone(
 
     if step == "confidence":
         monkeypatch.setattr(confidence, "write_confidence", fail)
-    elif step == "raw":
-        real = import_motion._apply_source
-        monkeypatch.setattr(
-            import_motion,
-            "_apply_source",
-            lambda source, kind, *args: (fail if kind == "raw" else real)(source, kind, *args),
-        )
     else:
         monkeypatch.setattr(import_motion, "_play_action", fail)
     with pytest.raises(RuntimeError, match="half way"):
@@ -195,9 +188,12 @@ def test_nothing_that_is_not_finite_is_keyed(workspace: Workspace, monkeypatch: 
     assert not bpy.data.actions and obj.animation_data is None
 
 
-def test_a_damaged_raw_motion_is_left_out_with_a_note(workspace: Workspace) -> None:
+def test_a_damaged_raw_motion_is_said_when_it_is_asked_for(workspace: Workspace) -> None:
     arrays = dict(np.load(workspace.folder / "walk.npz"))
     np.savez(workspace.folder / "walk_raw.npz", **arrays | {"q_parent_joint": arrays["q_parent_joint"] * np.nan})
     source = import_motion.make_source(workspace.folder / "walk.npz")
     result = import_motion.import_source(source, bpy.context.scene, None)
-    assert any("Only the smoothed motion" in note for note in result.notes) and len(bpy.data.actions) == 1
+    before = read_file_state()
+    with pytest.raises(RuntimeError, match=r"walk_raw.npz is damaged"):
+        bpy.ops.stc_mocap.use_raw(raw=True)
+    assert read_file_state() == before and len(bpy.data.actions) == 1 and result.action.name == "walk"

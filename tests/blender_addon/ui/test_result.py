@@ -62,4 +62,89 @@ def test_a_second_capture_is_another_action_and_the_first_is_kept(
     first = run_capture(settings)
     second = run_capture(settings)
     assert first != second and first.name in bpy.data.actions and first.users
-    assert provenance.find_counterpart(second) != provenance.find_counterpart(first)
+    assert provenance.find_counterpart(second) is provenance.find_counterpart(first) is None
+
+
+def import_walk(workspace: Workspace, settings: bpy.types.PropertyGroup) -> bpy.types.Action:
+    bpy.ops.stc_mocap.import_motion(filepath=str(workspace.folder / "walk.npz"))
+    return find_action(settings)
+
+
+def test_the_same_capture_again_replaces_its_action_and_raw_ones_do_not_pile_up(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    import_walk(workspace, settings)
+    for start in (5, 9):
+        bpy.ops.stc_mocap.use_raw(raw=True)
+        bpy.ops.stc_mocap.use_raw(raw=False)
+        settings.start_frame = start
+        action = import_walk(workspace, settings)
+        assert [a.name for a in bpy.data.actions] == ["walk"] and action.frame_start == start
+    assert any("was not edited and is replaced" in note for note in get_provenance(action).notes)
+
+
+def test_an_action_that_was_edited_is_kept_when_its_capture_is_applied_again(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    edited = import_walk(workspace, settings)
+    assert not provenance.is_edited(edited)
+    keyframes.get_fcurves(settings.armature)[7].keyframe_points[3].co[1] += 0.1
+    assert provenance.is_edited(edited)
+    action = import_walk(workspace, settings)
+    assert action.name == "walk.001" and edited.name == "walk" and edited.use_fake_user
+    assert any("The former action walk was edited" in note for note in get_provenance(action).notes)
+
+
+def test_the_raw_action_belongs_to_the_action_it_was_made_for(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    edited = import_walk(workspace, settings)
+    keyframes.get_fcurves(settings.armature)[7].keyframe_points[3].co[1] += 0.1
+    second = import_walk(workspace, settings)
+    for action in (second, edited):
+        keyframes.assign_action(settings.armature, action)
+        bpy.ops.stc_mocap.use_raw(raw=True)
+        assert find_action(settings).name == f"{action.name} raw"
+        bpy.ops.stc_mocap.use_raw(raw=False)
+        assert find_action(settings) == action
+
+
+def test_a_scene_with_animation_of_its_own_keeps_its_rate_and_the_change_is_offered(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    scene = bpy.context.scene
+    keyframes.set_scene_fps(scene, 24.0)
+    cube = bpy.data.objects.new("Cube", None)
+    scene.collection.objects.link(cube)
+    cube.keyframe_insert("location", frame=1)
+    assert get_provenance(import_walk(workspace, settings)).scene_fps == 30.0  # one keyframe moves nothing
+    keyframes.set_scene_fps(scene, 24.0)
+    cube.keyframe_insert("location", frame=20)
+    kept = get_provenance(import_walk(workspace, settings))
+    assert keyframes.get_scene_fps(scene) == 24.0 == kept.scene_fps and kept.fps == 30.0
+    assert any("has animation of its own, so its frame rate was not changed" in note for note in kept.notes)
+    bpy.ops.stc_mocap.use_video_rate()
+    changed = get_provenance(find_action(settings))
+    assert keyframes.get_scene_fps(scene) == 30.0 == changed.scene_fps and settings.rate == "AUTO"
+    assert [a.name for a in bpy.data.actions if provenance.read_provenance(a)] == ["walk"]
+    assert not bpy.ops.stc_mocap.use_video_rate.poll()
+
+
+def test_the_scenes_range_is_widened_set_or_kept(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
+    scene = bpy.context.scene
+    for choice, wanted in (("KEEP", (1, 250)), ("EXTEND", (1, 289)), ("SET", (200, 289))):
+        scene.frame_start, scene.frame_end = 1, 250
+        settings.scene_range, settings.start_frame = choice, 200
+        import_walk(workspace, settings)
+        assert (scene.frame_start, scene.frame_end) == wanted
+
+
+def test_a_new_armature_is_selected_and_an_existing_one_is_not(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    layer = bpy.context.view_layer
+    import_walk(workspace, settings)
+    assert layer.objects.active is None and not settings.armature.select_get()
+    settings.target = "CREATE"
+    import_walk(workspace, settings)
+    assert layer.objects.active == settings.armature and settings.armature.select_get()
