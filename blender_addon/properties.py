@@ -207,6 +207,29 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
         ),
         default="EXTEND",
     )
+    start: EnumProperty(
+        name="Begin",
+        items=(
+            ("AUTO", "Auto", "Where the character stands, if it was moved or turned; else at the world's origin"),
+            ("CHARACTER", "Character", "Where the character stands, and as it faces"),
+            ("WORLD", "World", "At the world's origin, as the camera saw it"),
+        ),
+        description="Where the motion begins",
+    )
+    path: EnumProperty(
+        name="Path",
+        items=(
+            ("hips", "Hips", "The hips travel over the floor"),
+            ("in-place", "In Place", "The character stays where it begins, as for a treadmill"),
+            (
+                "root-bone",
+                "Root Bone",
+                "Root motion for game engines: the topmost bone above the hips travels over the floor, "
+                "and the hips keep their height",
+            ),
+        ),
+        description="What carries the motion's path over the floor",
+    )
     lock_feet: BoolProperty(
         name="Lock Feet",
         default=True,
@@ -251,8 +274,9 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
             person="" if self.person == "MAIN" else self.person,
         )
 
-    def apply_options(self, name: str) -> ApplyOptions:
-        """How to apply a motion to the armature, as an action of that name."""
+    def apply_options(self, name: str, obj: bpy.types.Object | None) -> ApplyOptions:
+        """How to apply a motion to an armature, as an action of that name."""
+        is_auto_placed = self.start == "AUTO" and obj is not None and armature.is_placed(obj)
         return ApplyOptions(
             name=name,
             start_frame=float(self.start_frame),
@@ -261,6 +285,8 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
             set_scene_range=self.scene_range == "SET",
             extend_scene_range=self.scene_range == "EXTEND",
             yield_constraints=self.constraints == "OFF",
+            start="character" if is_auto_placed or self.start == "CHARACTER" else "world",
+            path=self.path,
             lock_feet=self.lock_feet,
             rigify_controls=self.rigify_controls,
         )

@@ -8,7 +8,7 @@ action and, where requested, the scene's frame rate and range and the bones' rot
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -17,8 +17,9 @@ import numpy as np
 from stc_core.errors import UserError
 from stc_core.motion.motion import Motion
 from stc_core.motion.retarget.bone_animation import BoneAnimation
+from stc_core.motion.retarget.placement import Start
 from stc_core.motion.retarget.rest_pose import RestPose
-from stc_core.motion.retarget.retarget import RetargetConfig, retarget
+from stc_core.motion.retarget.retarget import RetargetConfig, RootPath, retarget
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.bone_map_io import check_bone_map
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
@@ -47,6 +48,10 @@ class ApplyOptions:
     """widen the scene's frame range where the action lies outside"""
     nla_strip: bool = False
     """put the action on a new NLA track"""
+    start: Start = "world"
+    """where the motion begins: where it does in its own world, or where the character stands and as it faces"""
+    path: RootPath = "hips"
+    """what carries the path over the floor"""
     lock_feet: bool = True
     """solve the armature's own legs so that feet in contact stand still"""
     rigify_controls: bool = True
@@ -55,6 +60,10 @@ class ApplyOptions:
     """key the influence of constraints that would override the keyframes to 0; else they are left alone"""
     rotation_mode: str = ""
     """to set on the keyed bones; "" leaves each its own"""
+
+    def retarget_config(self) -> RetargetConfig:
+        """The part of the options that retargeting needs."""
+        return RetargetConfig(lock_feet=self.lock_feet, start=self.start, path=self.path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +96,7 @@ def apply_motion(
     Raises UserError, before anything is changed, where the armature cannot be keyed or the map does not fit it.
     """
     target = resolve_target(obj, bone_map, scene, options.rigify_controls)
-    animation = retarget(motion, target.rest, target.bone_map, RetargetConfig(lock_feet=options.lock_feet))
+    animation = retarget(motion, target.rest, target.bone_map, options.retarget_config())
     _check_finite(animation, obj)
     yielding = constraints.find_yielding(obj, animation) if options.yield_constraints and not target.switches else []
     notes = [*target.notes, *animation.notes, *constraints.report_obstacles(obj, animation, yielding)]

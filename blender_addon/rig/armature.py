@@ -24,6 +24,8 @@ _MAX_NAME_BYTES = 63
 """of a bone in UTF-8: Blender's limit"""
 _UNEVEN_SCALE_TOLERANCE, _STRETCH_TOLERANCE = 1e-3, 0.1
 """spread of the three axes' scales over their mean: a note above the first, an error above the second; chosen"""
+_PLACED_UNITS, _PLACED_RAD = 1e-3, 1e-2
+"""an armature nearer to the origin, and turned less, was not placed by anybody; chosen"""
 _MIN_BONE_LENGTH_M = 0.01
 """Blender removes bones of no length"""
 
@@ -59,6 +61,13 @@ def get_bones(obj: bpy.types.Object | None) -> list[bpy.types.Bone]:
         raise UserError(f"The armature {obj.name} has no bones.", "Choose another armature.")
     roots = [bone for bone in obj.data.bones if bone.parent is None]
     return [bone for root in roots for bone in (root, *root.children_recursive)]
+
+
+def is_placed(obj: bpy.types.Object) -> bool:
+    """Whether the object was moved from the world's origin, or turned about the vertical axis."""
+    location, turn, _ = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).matrix_world.decompose()
+    yaw_rad = 2.0 * np.arctan2(turn.z, turn.w)
+    return bool(location.length > _PLACED_UNITS or abs((yaw_rad + np.pi) % (2.0 * np.pi) - np.pi) > _PLACED_RAD)
 
 
 def describe_scale(obj: bpy.types.Object) -> str:

@@ -34,13 +34,14 @@ _BACKGROUND_FRAMES = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """How the character was scaled and placed: world = scale * motion + origin (3,), metres.
+    """How the character was scaled, rotated about z and placed: world = Rz(yaw) @ (scale * x) + origin, metres.
 
     A character of another size under a camera moved by the same factor gives the same picture.
     """
 
     scale: float = 1.0
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    yaw_rad: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +90,9 @@ def get_first_video_frame(motion: Motion) -> int:
 def compute_matrix_world(camera: Camera, placement: Placement) -> Array:
     """The Blender camera's matrix (4, 4), metres, for an OpenCV camera."""
     matrix = np.eye(4)
-    matrix[:3, :3] = camera.R.T @ _OPENCV_TO_BLENDER
-    matrix[:3, 3] = -placement.scale * camera.R.T @ camera.t + np.array(placement.origin)
+    yaw = np.array(Matrix.Rotation(placement.yaw_rad, 3, "Z"))
+    matrix[:3, :3] = yaw @ camera.R.T @ _OPENCV_TO_BLENDER
+    matrix[:3, 3] = -placement.scale * yaw @ camera.R.T @ camera.t + np.array(placement.origin)
     return matrix
 
 

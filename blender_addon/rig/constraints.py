@@ -47,7 +47,7 @@ def find_yielding(obj: bpy.types.Object, animation: BoneAnimation) -> list[Yield
     """Find the constraints that move keyed bones and can be switched off, those included that the armature's present
     action switches off. The rig is as before afterwards.
     """
-    keyed, drivers, animated = {*animation.bones, animation.root}, _find_drivers(obj), _read_constants(obj)
+    keyed, drivers, animated = {*animation.bones, *animation.locations}, _find_drivers(obj), _read_constants(obj)
     found = []
     for bone, constraint in _iterate_valid(obj):
         if constraint.type not in _YIELDING or keyed.isdisjoint(_find_moved_bones(bone, constraint)):

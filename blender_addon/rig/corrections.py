@@ -26,7 +26,7 @@ from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion, save_motion
 from stc_core.motion.retarget.bone_animation import evaluate_pose
 from stc_core.motion.retarget.rest_pose import RestPose
-from stc_core.motion.retarget.retarget import RetargetConfig, recover_motion, retarget
+from stc_core.motion.retarget.retarget import recover_motion, retarget
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.guess_bone_map import match_preset
 from stc_core.motion.rig_mapping.presets import PRESETS
@@ -63,14 +63,21 @@ def _compute_corrected_motion(
     no edit.
     """
     target = resolve_target(obj, record.bone_map(), scene, record.rigify_controls)
-    animation = retarget(motion, target.rest, target.bone_map, RetargetConfig(lock_feet=record.lock_feet))
+    animation = retarget(motion, target.rest, target.bone_map, record.retarget_config())
     heads, rotations = evaluate_pose(target.rest, animation)
-    before = recover_motion(target.rest, target.bone_map, rotations, heads, motion)
+    before = recover_motion(target.rest, target.bone_map, rotations, heads, motion, record.retarget_config())
     unit_m = scene.unit_settings.scale_length
     rest = armature.read_rest_pose(obj, unit_m)
     frames = record.start_frame + np.arange(len(motion.t_world_root)) * (record.scene_fps / motion.fps)
     heads, rotations = sample_pose(obj, rest, frames, unit_m)
-    after = recover_motion(rest, _choose_evaluated_bones(obj, rest, record.bone_map()), rotations, heads, motion)
+    after = recover_motion(
+        rest,
+        _choose_evaluated_bones(obj, rest, record.bone_map()),
+        rotations,
+        heads,
+        motion,
+        record.retarget_config(),
+    )
     edit = rotation.mul(after.q_parent_joint, rotation.inv(before.q_parent_joint))
     return replace(
         motion,

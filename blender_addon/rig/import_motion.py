@@ -83,7 +83,7 @@ def import_source(
     motion, former, is_new = _read_source(source), provenance.find_captured_action(obj), obj is None
     with restore_on_error(scene, obj):
         obj = obj or create_mapped_armature(motion.skeleton, source.name, scene)
-        options = options or scene.stc_mocap.apply_options(source.name)
+        options = options or scene.stc_mocap.apply_options(source.name, obj)
         applied = _apply(source, "smoothed", motion, scene, obj, options, bone_map or get_bone_map(obj))
         applied.action.use_fake_user = True
         _play_action(obj, applied.action, scene)
@@ -119,8 +119,10 @@ def import_at_video_rate(obj: bpy.types.Object | None, scene: bpy.types.Scene) -
 def _repeat_options(record: provenance.Provenance, scene: bpy.types.Scene, name: str) -> ApplyOptions:
     """The scene's settings, but for those that an action was made with."""
     return replace(
-        scene.stc_mocap.apply_options(name),
+        scene.stc_mocap.apply_options(name, None),
         start_frame=record.start_frame,
+        start=record.start,
+        path=record.path,
         lock_feet=record.lock_feet,
         rigify_controls=record.rigify_controls,
     )
@@ -226,7 +228,7 @@ def _apply(
     fps = keyframes.get_scene_fps(scene)
     frames = options.start_frame + np.arange(len(motion.scores)) * (fps / motion.fps)
     confidence.write_confidence(obj, applied.action, motion, frames)
-    placement = place_motion(motion, applied.target.rest, applied.target.bone_map)
+    placement = place_motion(motion, applied.target.rest, applied.target.bone_map, options.retarget_config())
     origin = placement.origin
     record = provenance.Provenance(
         motion=str(source.motion),
@@ -239,6 +241,9 @@ def _apply(
         start_frame=options.start_frame,
         scale=float(placement.scales[2]),
         origin=(float(origin[0]), float(origin[1]), float(origin[2])),
+        yaw_rad=placement.yaw_rad,
+        start=options.start,
+        path=options.path,
         bones={joint: list(bones) for joint, bones in bone_map.bones.items()},
         twists={joint: list(bones) for joint, bones in bone_map.twists.items()},
         root=bone_map.root,

@@ -16,6 +16,8 @@ import bpy
 
 from stc_core.errors import UserError
 from stc_core.motion.motion import Motion, load_motion
+from stc_core.motion.retarget.placement import Start
+from stc_core.motion.retarget.retarget import RetargetConfig, RootPath
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.plain_values import from_plain
 
@@ -45,6 +47,10 @@ class Provenance:
     """the armature's size over the motion's: how much its path was scaled"""
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """where the motion's origin lies in the world, metres"""
+    yaw_rad: float = 0.0
+    """by which the motion was rotated about z"""
+    start: Start = "world"
+    path: RootPath = "hips"
     bones: dict[str, list[str]] = field(default_factory=dict)
     """the bone map that was used: joints to bones"""
     twists: dict[str, list[str]] = field(default_factory=dict)
@@ -68,6 +74,10 @@ class Provenance:
             confidence={},
             root=self.root,
         )
+
+    def retarget_config(self) -> RetargetConfig:
+        """How the action was retargeted."""
+        return RetargetConfig(lock_feet=self.lock_feet, start=self.start, path=self.path)
 
     def load(self) -> Motion:
         """Load the motion. Raises UserError where its file is missing or damaged."""

@@ -178,6 +178,8 @@ class STC_MOCAP_PT_options(_SubPanel, bpy.types.Panel):
         column.row().prop(settings, "rate", expand=True)
         column.prop(settings, "start_frame")
         column.row().prop(settings, "scene_range", expand=True)
+        column.row().prop(settings, "start", expand=True)
+        column.row().prop(settings, "path", expand=True)
         column.prop(settings, "nla_strip")
         column.prop(settings, "lock_feet")
         column.prop(settings, "rigify_controls")

@@ -86,9 +86,10 @@ class STC_MOCAP_OT_match_camera(ReportingOperator):
             fps=motion.fps,
             scene_fps=record.scene_fps,
         )
-        notes = camera.match_camera(
-            context.scene, motion.camera, camera.Placement(scale=record.scale, origin=record.origin), film
-        )[1]
+        placement = camera.Placement(scale=record.scale, origin=record.origin, yaw_rad=record.yaw_rad)
+        notes = camera.match_camera(context.scene, motion.camera, placement, film)[1]
+        if record.path == "in-place":
+            notes.append("The character moves in place, so it lies over the person in the first frame only.")
         _look_through(context)
         return self.report_success(" ".join([f"The camera is matched to {video.name}.", *notes]))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
 
 from blender_addon.rig import (
     keyframes,
@@ -148,3 +150,57 @@ def test_a_new_armature_is_selected_and_an_existing_one_is_not(
     settings.target = "CREATE"
     import_walk(workspace, settings)
     assert layer.objects.active == settings.armature and settings.armature.select_get()
+
+
+def hips_at(settings: bpy.types.PropertyGroup, frame: int) -> np.ndarray:
+    bpy.context.scene.frame_set(frame)
+    return np.array(settings.armature.matrix_world @ settings.armature.pose.bones["hips"].head)
+
+
+def test_a_character_that_was_placed_begins_where_it_stands_and_faces(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    import_walk(workspace, settings)
+    assert get_provenance(find_action(settings)).start == "world"
+    travelled = hips_at(settings, 90) - hips_at(settings, 1)
+    obj = settings.armature
+    obj.location, obj.rotation_euler.z = (3.0, 2.0, 0.5), np.pi / 2
+    bpy.context.view_layer.update()
+    made = get_provenance(import_walk(workspace, settings))
+    rest = np.array(obj.matrix_world @ obj.data.bones["hips"].head_local)
+    assert made.start == "character" and np.allclose(hips_at(settings, 1)[:2], rest[:2], atol=0.02)
+    after = hips_at(settings, 90) - hips_at(settings, 1)
+    facing = np.array([0.0, -1.0, 0.0]) if np.linalg.norm(travelled[:2]) < 0.1 else travelled
+    assert np.isclose(np.linalg.norm(after[:2]), np.linalg.norm(facing[:2]), atol=0.01)
+    assert after[0] > 0.9 * np.linalg.norm(after[:2])  # the walk goes to -y; turned by 90 degrees to x
+    settings.start = "WORLD"
+    assert get_provenance(import_walk(workspace, settings)).start == "world"
+    assert np.linalg.norm(hips_at(settings, 1)[:2] - rest[:2]) > 1.0
+
+
+def test_the_path_stays_in_place_or_is_carried_by_the_root_bone(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    settings.path = "in-place"
+    import_walk(workspace, settings)
+    places = np.array([hips_at(settings, frame) for frame in range(1, 90, 8)])
+    assert np.ptp(places[:, :2], axis=0).max() < 1e-3 < np.ptp(places[:, 2])
+    settings.path = "root-bone"
+    made = get_provenance(import_walk(workspace, settings))
+    assert any("to carry the path" in note for note in made.notes)  # this armature's hips hang on nothing
+
+
+def test_the_camera_matches_a_character_that_begins_elsewhere(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    scene, obj = bpy.context.scene, settings.armature
+    seen = []
+    for location, yaw in (((0.0, 0.0, 0.0), 0.0), ((3.0, 2.0, 0.5), 1.0)):
+        obj.location, obj.rotation_euler.z = location, yaw
+        bpy.context.view_layer.update()
+        import_walk(workspace, settings)
+        bpy.ops.stc_mocap.match_camera()
+        for frame in (1, 50):
+            head = hips_at(settings, frame)
+            seen.append(tuple(world_to_camera_view(scene, scene.camera, Vector(head)))[:2])
+    assert np.allclose(seen[:2], seen[2:], atol=2e-3) and np.ptp(seen, axis=0).max() > 0.01
