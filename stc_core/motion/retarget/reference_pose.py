@@ -19,21 +19,24 @@ from ...geometry.rotation import Array
 from ..rig_mapping.bone_map import BoneMap
 from ..skeleton import Skeleton
 from .rest_pose import RestPose
+from .soles import (
+    ANKLE_PER_LEG,
+    FEET,
+    SOLE_PER_LEG,
+    find_foot_direction,
+    find_pivot,
+    is_flat,
+    measure_ankle_height,
+    toe_joint_offset,
+)
 from .standing_body import LIMBS, SIDES, SPINE, Body, X, Y, Z, length, stand, stand_skeleton
 
 # All limits below are chosen.
-_SOLE_PER_LEG = 0.02 / 0.82  # height of the toe joint over the floor: 2 cm for a leg of 82 cm
-_TOE_JOINT_ON_FLOOR_PER_LEG = 0.09  # a toe joint up to this height over the origin stands on a floor through it
-_ANKLE_PER_LEG = 0.075  # height of the ankle over the toe joint, for bodies without toes
 _BENT_RAD = np.radians([8.0, 20.0])  # a rest bend from where the plane of a limb counts, and counts fully
-_TOE_JOINT_AHEAD_PER_LEG = 0.16  # from the ankle, for rigs whose bones do not show it
-_USUAL_ANKLE_HEIGHT_M = 0.07
 _MAX_PALM_TWIST_RAD, _MAX_FOOT_YAW_RAD = np.radians(75.0), np.radians(60.0)  # beyond it the rig's own is kept
 _MAX_SHIN_LEAN_SINE = np.sin(np.radians(20.0))  # aside; a foot under a shin that leans more turns with it
-_MAX_FOOT_FALL_SINE = 0.87  # a flat foot falls from the ankle to the toes by up to 60 degrees
 _HAND_COSINE = 0.7  # a hand further from its forearm at rest does not show where it points
 _KNUCKLES_BREADTH = 0.15  # of a hand's length: knuckles closer together do not show its palm
-_TINY = 1e-6  # metres; shorter vectors have no direction
 
 
 # ---------------------------------------------------------------------------------------------- the rig
@@ -123,7 +126,7 @@ def fit_rig(rest: RestPose, bone_map: BoneMap, skeleton: Skeleton) -> Rig:
         ankle_height_m=0.0, spine=spine, unmapped=unmapped,
     )  # fmt: skip
     alignment = _align_limbs(rig)
-    return replace(rig, alignment=alignment, ankle_height_m=_measure_ankle_height(rig, alignment))
+    return replace(rig, alignment=alignment, ankle_height_m=measure_ankle_height(rest, rig.body, alignment))
 
 
 def _find_bones(rest: RestPose, bone_map: BoneMap, names: tuple[str, ...]) -> tuple[int, ...]:
@@ -242,51 +245,21 @@ def _align_foot(rig: Rig, foot: str, above: Array) -> Array:
     above (4,): the shin's alignment, which the foot takes where it cannot be flat.
     """
     shin = rotation.rotate(rotation.inv(above), -Z)
-    ahead, source_ahead = _toe_joint_offset(rig.body, foot), _toe_joint_offset(rig.source, foot)
-    stays_flat = _is_flat(ahead) and abs(shin[0]) < _MAX_SHIN_LEAN_SINE
-    base = rotation.IDENTITY if stays_flat or not _is_flat(rotation.rotate(above, ahead)) else above
+    ahead = find_foot_direction(rig.rest, rig.body, foot)
+    if ahead is None:
+        return rotation.IDENTITY if abs(shin[0]) < _MAX_SHIN_LEAN_SINE else above
+    source_ahead = toe_joint_offset(rig.source, foot)
+    stays_flat = is_flat(ahead) and abs(shin[0]) < _MAX_SHIN_LEAN_SINE
+    base = rotation.IDENTITY if stays_flat or not is_flat(rotation.rotate(above, ahead)) else above
     ahead = rotation.rotate(base, ahead)
     yaw = float(np.arctan2(ahead[0] * source_ahead[1] - ahead[1] * source_ahead[0], ahead[:2] @ source_ahead[:2]))
     yaw = yaw if abs(yaw) < _MAX_FOOT_YAW_RAD else 0.0
     return rotation.mul(rotation.from_axis_angle(Z, np.array(yaw)), base)
 
 
-def _is_flat(ahead: Array) -> bool:
-    """Whether a foot that points this way lies flat: it falls gently from the ankle to the toes."""
-    return bool(0.0 <= -ahead[2] / max(length(ahead), _TINY) <= _MAX_FOOT_FALL_SINE)
-
-
-def _toe_joint_offset(body: Body, foot: str) -> Array:
-    """Return the toe joint from the ankle (3,), metres; the foot's end where there are no toes."""
-    toes = foot.replace("foot", "toes")
-    end = body.joints.get(toes, body.ends.get(foot, body.joints[foot]))
-    return end - body.joints[foot]
-
-
-def toe_joint_offset(rig: Rig, foot: str) -> Array:
-    """Return the rig's toe joint from the ankle (3,), metres, in the reference pose.
-
-    A usual one where the bones do not show it.
-    """
-    offset = rotation.rotate(rig.alignment[foot], _toe_joint_offset(rig.body, foot))
-    usual = np.array([0.0, -_TOE_JOINT_AHEAD_PER_LEG, 0.0]) * (rig.body.leg_length() or 1.0)
-    usual = usual - (rig.ankle_height_m or _USUAL_ANKLE_HEIGHT_M) * 0.75 * Z
-    return offset if offset[1] < 0.5 * usual[1] else usual
-
-
-def _measure_ankle_height(rig: Rig, alignment: Mapping[str, Array]) -> float:
-    """Measure how high the rig's ankles are over the floor, metres.
-
-    The floor goes through the origin if the feet stand on that, else under the sole of a usual foot.
-    """
-    feet = [foot for foot in ("left_foot", "right_foot") if foot in rig.bones]
-    leg = rig.body.leg_length()
-    if not feet or leg is None:
-        return 0.0
-    drops = [-rotation.rotate(alignment[foot], _toe_joint_offset(rig.body, foot))[2] for foot in feet]
-    toes = min(float((rig.body.joints[foot] + _toe_joint_offset(rig.body, foot))[2]) for foot in feet)
-    is_on_origin = 0.0 <= toes <= _TOE_JOINT_ON_FLOOR_PER_LEG * leg
-    return float(np.mean(drops)) + (toes if is_on_origin else _SOLE_PER_LEG * leg)
+def foot_pivot(rig: Rig, foot: str) -> Array:
+    """Return over what the rig's foot rolls, from the ankle (3,), metres, in the reference pose."""
+    return find_pivot(rig.rest, rig.body, foot, rig.alignment[foot], rig.ankle_height_m)
 
 
 def source_ankle_height(source: Body) -> float:
@@ -294,6 +267,6 @@ def source_ankle_height(source: Body) -> float:
     leg = source.leg_length()
     if leg is None:
         return 0.0
-    feet = [foot for foot in ("left_foot", "right_foot") if foot.replace("foot", "toes") in source.joints]
-    drops = [-_toe_joint_offset(source, foot)[2] for foot in feet] or [_ANKLE_PER_LEG * leg]
-    return float(np.mean(drops)) + _SOLE_PER_LEG * leg
+    feet = [foot for foot in FEET if foot.replace("foot", "toes") in source.joints]
+    drops = [-toe_joint_offset(source, foot)[2] for foot in feet] or [ANKLE_PER_LEG * leg]
+    return float(np.mean(drops)) + SOLE_PER_LEG * leg

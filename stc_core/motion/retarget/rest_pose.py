@@ -17,6 +17,19 @@ from ...geometry.rotation import Array
 PosedBone = tuple[Array, Array]  # one bone over time: head (T, 3) and q_armature_bone (T, 4), armature space and units
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Skin:
+    """Points of the meshes that an armature moves, at rest, in armature space and its units: P of them."""
+
+    points: Array
+    """(P, 3)"""
+    bone_heads: Array
+    """(P, 3): the head of the bone that each point follows most"""
+
+    def __post_init__(self) -> None:
+        assert self.points.shape == self.bone_heads.shape == (len(self.points), 3)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RestPose:
     """An armature at rest: B bones, parents before children, in armature space and its units."""
@@ -34,6 +47,8 @@ class RestPose:
     """(B,): Blender's `use_inherit_rotation`"""
     connected: frozenset[str] = frozenset()
     """bones that sit on their parent's tail and cannot be moved: Blender's `use_connect`"""
+    skin: Skin | None = None
+    """the meshes' outermost points, which show the soles; None where no mesh is known"""
     q_world_armature: Array = field(default_factory=rotation.IDENTITY.copy)
     """(4,): the object's rotation"""
     t_world_armature: Array = field(default_factory=lambda: np.zeros(3))

@@ -23,7 +23,7 @@ from .bone_animation import BoneAnimation
 from .bone_rotations import interpolate_rotations, rotate_bones, spine_arc_lengths
 from .loose_bones import attach_loose_bones
 from .placement import Placement, Start, fit_placement, rotate_motion
-from .reference_pose import Rig, fit_rig, hinge_axis, toe_joint_offset
+from .reference_pose import Rig, fit_rig, foot_pivot, hinge_axis
 from .rest_pose import PosedBone, RestPose, follow_parent, inherited_rotation
 from .root_path import anchor_joints, find_root_bone, find_root_motion_bone, rest_anchor, rig_anchor, source_anchor
 from .source_motion import follow_source
@@ -223,7 +223,7 @@ def _find_leg(
         hinge=rotation.rotate(q_world_standing(thigh), hinge_axis(rig.source, thigh, shin)),
         foot=q_foot,
         toes=q_world_standing(toes) if toes in rig.bones else q_foot,
-        toe_joint_offset=toe_joint_offset(rig, foot),
+        toe_joint_offset=foot_pivot(rig, foot),
         ankle_height=rig.ankle_height_m,
         contact=motion.contacts[:, list(SIDES).index(side)],
     )
