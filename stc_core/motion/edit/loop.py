@@ -133,7 +133,8 @@ def _describe_frames(points: Array, sideways: Array, fps: float) -> Array:
     seen = rotation.rotate(facing_away[:, None], points - root[:, None])
     moved = rotation.rotate(facing_away, np.gradient(root, axis=0)) * (fps * _VELOCITY_S)
     velocities = np.gradient(seen, axis=0) * (fps * _VELOCITY_S) + moved[:, None]
-    return np.concatenate([seen, velocities], 1).reshape(len(points), -1)
+    features: Array = np.concatenate([seen, velocities], 1).reshape(len(points), -1)
+    return features
 
 
 def _headings(sideways: Array) -> Array:
