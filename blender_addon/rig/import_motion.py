@@ -14,6 +14,8 @@ import bpy
 import numpy as np
 
 from stc_core.errors import UserError
+from stc_core.motion.bvh import ignore_note
+from stc_core.motion.bvh_text import ReportNote
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.motion_file import read_motion_file
 from stc_core.motion.retarget.retarget import place_motion
@@ -80,7 +82,9 @@ def import_source(
     An action of the same capture that the armature played is replaced, unless it was edited. Raises UserError where the
     motion cannot be imported; the file then is as it was.
     """
-    motion, former, is_new = _read_source(source), provenance.find_captured_action(obj), obj is None
+    read_notes: list[str] = []
+    motion = _read_source(source, read_notes.append)
+    former, is_new = provenance.find_captured_action(obj), obj is None
     with restore_on_error(scene, obj):
         obj = obj or create_mapped_armature(motion.skeleton, source.name, scene)
         options = options or scene.stc_mocap.apply_options(source.name, obj)
@@ -88,7 +92,7 @@ def import_source(
         applied.action.use_fake_user = True
         _play_action(obj, applied.action, scene)
         scene.stc_mocap.armature = obj
-    notes = [*source.notes, *applied.notes]
+    notes = [*source.notes, *read_notes, *applied.notes]
     if former:
         notes = [note for note in notes if f"The action {former.name} " not in note]
         notes.append(_replace_former(former, applied.action))
@@ -188,9 +192,9 @@ def _frame_selected(window: bpy.types.Window) -> None:
             bpy.ops.view3d.view_selected()
 
 
-def _read_source(source: MotionSource) -> Motion:
-    """Read the motion. Raises UserError where there is none, or its bones have no length."""
-    motion = read_motion_file(source.motion)
+def _read_source(source: MotionSource, report: ReportNote = ignore_note) -> Motion:
+    """Read the motion; what had to be assumed about its file is reported. Raises UserError where there is none, or its bones have no length."""
+    motion = read_motion_file(source.motion, report)
     if np.abs(motion.skeleton.offsets[1:]).max(initial=0.0) < _MIN_SIZE_M:
         raise UserError(f"{source.motion} is damaged: its bones have no length.", "Capture the video again.")
     return motion

@@ -1,72 +1,41 @@
 """Reads a motion from whatever file holds one: our motion.npz, or a BVH of a body with any joint names.
 
-Knows which files may hold a motion and how another skeleton is put on the humanoid; the formats themselves are known by
-motion.py and bvh.py.
+Knows which files may hold a motion; the formats themselves are known by motion.py and bvh.py, and how another body is
+put on the humanoid by recover_humanoid.py.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
-from ..geometry import rotation
-from .bvh import read_bvh
+from .bvh import ignore_note, read_bvh, read_bvh_body
+from .bvh_text import ReportNote
 from .motion import Motion, load_motion
-from .retarget.rest_pose import RestPose
-from .retarget.retarget import recover_motion
-from .rig_mapping.guess_bone_map import guess_bone_map
-from .skeleton import HUMANOID, Skeleton, forward_kinematics
+from .recorded_body import RecordedBody
+from .recover_humanoid import recover_humanoid
+from .skeleton import HUMANOID
 
-_MIN_JOINTS = 8
-"""of the humanoid that a BVH must have to be a body: hips, spine, head and something of each limb; chosen"""
+_ARM = ("left_upper_arm", "left_lower_arm", "left_hand")
+_STRAIGHT_M = 1e-3  # aside, of an arm along x; chosen
 
 
-def read_motion_file(path: Path) -> Motion:
-    """Read a motion.npz or a BVH. Raises UserError where the file is neither, or the BVH is not of a body."""
+def read_motion_file(path: Path, report: ReportNote = ignore_note) -> Motion:
+    """Read a motion.npz or a BVH; what had to be assumed about a BVH is reported in sentences.
+
+    Raises UserError where the file is neither, or the BVH is not of a body.
+    """
     if path.suffix.lower() != ".bvh":
         return load_motion(path)
-    motion = read_bvh(path)
-    is_ours = set(motion.skeleton.joint_names) <= set(HUMANOID.joint_names)
-    return motion if is_ours else _retarget_to_humanoid(motion, path)
+    body = read_bvh_body(path, report=report)
+    return read_bvh(path) if _is_own(body) else recover_humanoid(body, path, report)
 
 
-def _retarget_to_humanoid(motion: Motion, path: Path) -> Motion:
-    """Put the motion of a body with other joints on the humanoid: its skeleton is read as a rig would be."""
-    skeleton, frames = motion.skeleton, len(motion.t_world_root)
-    heads, q_world_bone = forward_kinematics(skeleton, motion.t_world_root, motion.q_parent_joint)
-    rest = _make_rest_pose(skeleton)
-    bone_map = guess_bone_map(rest)
-    if len(bone_map.bones) < _MIN_JOINTS:
-        raise UserError(f"No body was recognised in {path}.", "Import it by File, Import, Motion Capture (.bvh).")
-    root = np.tile(HUMANOID.offsets[0], (frames, 1))
-    at_rest = np.tile(rotation.IDENTITY, (frames, len(HUMANOID.joint_names), 1))
-    scores = np.ones((frames, len(HUMANOID.joint_names)))
-    standing = Motion(
-        skeleton=HUMANOID,
-        t_world_root=root,
-        q_parent_joint=at_rest,
-        contacts=motion.contacts,
-        scores=scores,
-        fps=motion.fps,
-    )
-    return recover_motion(rest, bone_map, q_world_bone, heads, standing)
-
-
-def _make_rest_pose(skeleton: Skeleton) -> RestPose:
-    """Make an armature's rest pose of a skeleton: each joint a bone to its first child, or its tip, with world axes."""
-    heads = skeleton.rest_positions()
-    tails = heads + skeleton.tips
-    for joint in range(len(skeleton.parents) - 1, 0, -1):
-        tails[skeleton.parents[joint]] = heads[joint]
-    count = len(heads)
-    axes = np.tile(rotation.IDENTITY, (count, 1))
-    return RestPose(
-        bones=skeleton.joint_names,
-        parents=skeleton.parents,
-        heads=heads,
-        tails=tails,
-        q_armature_bone=axes,
-        inherits_rotation=np.ones(count, bool),
-    )
+def _is_own(body: RecordedBody) -> bool:
+    """Whether a BVH is as we write them: our joints, y up, in a T-pose."""
+    bones, heads = body.rest.bones, body.rest.heads
+    arms = [heads[bones.index(b)] - heads[bones.index(a)] for a, b in pairwise(_ARM) if a in bones and b in bones]
+    straight = all(step[0] > 0.0 and np.abs(step[1:]).max() < _STRAIGHT_M for step in arms)
+    return set(bones) <= set(HUMANOID.joint_names) and bool(arms) and straight

@@ -36,7 +36,7 @@ def refuse(path: Path) -> str:
 
 DAMAGES: dict[str, tuple[str, str, str]] = {
     "no motion line": ("MOTION", "", "no line MOTION"),
-    "cut in a frame": (FRAME, "10 90 20 90", "cut short: 13 values where 2 frames of 9 channels belong"),
+    "cut in the first frame": (f"0 0 0 0 0 0\n{FRAME}", "0", "cut short: 4 values where 2 frames of 9 channels belong"),
     "cut in the timing": (f"Frame Time: 0.0333667\n10 90 20 0 0 0 0 0 0\n{FRAME}\n", "", 'no line "Frame Time:"'),
     "an extra value": (FRAME, f"{FRAME} 1", "more values than its 2 frames"),
     "a word in a frame": (FRAME, "10 90 20 90 0 0 90 0 x", "line 20 has 'x' where a number belongs"),
@@ -57,7 +57,6 @@ DAMAGES: dict[str, tuple[str, str, str]] = {
     "fewer than no frames": ("Frames: 2", "Frames: -2", "it has -2 frames"),
     "half a frame": ("Frames: 2", "Frames: 1.5", "it has 1.5 frames"),
     "frames a word": ("Frames: 2", "Frames: two", "line 17 has 'two' where a number belongs"),
-    "frames promised": ("Frames: 2", "Frames: 1000000", "cut short: 18 values"),
     "more frames than memory": ("Frames: 2", "Frames: 100000000", "more than can be read"),
     "frames without end": ("Frames: 2", "Frames: 1e300", "it has 1e+300 frames"),
     "frames infinite": ("Frames: 2", "Frames: inf", "line 17 has 'inf'"),
@@ -66,8 +65,7 @@ DAMAGES: dict[str, tuple[str, str, str]] = {
     "a brace too many": ("}\nMOTION", "}\n}\nMOTION", "line 16 closes a brace that was not opened"),
     "a brace first": ("HIERARCHY", "}", "line 1 closes a brace"),
     "a joint's line missing": ("JOINT knee", "", "line 8 has an offset that belongs to no joint"),
-    "no joints": (TWO_JOINTS[: TWO_JOINTS.index("MOTION")], "HIERARCHY\n", "0 roots"),
-    "two roots": ("}\nMOTION", "}\nROOT other\n{\nOFFSET 0 0 0\n}\nMOTION", "2 roots where one belongs"),
+    "no joints": (TWO_JOINTS[: TWO_JOINTS.index("MOTION")], "HIERARCHY\n", "no joints"),
     "two numbers of three": ("OFFSET 0 -40 0", "OFFSET 0 -40", "line 8 has an offset of 2 numbers"),
     "four numbers": ("OFFSET 0 -40 0", "OFFSET 0 -40 0 1", "line 8 has an offset of 4 numbers"),
     "offset not a number": ("OFFSET 0 -40 0", "OFFSET 0 nan 0", "line 8 has 'nan'"),
@@ -84,15 +82,18 @@ DAMAGES: dict[str, tuple[str, str, str]] = {
         "Zrotation Wrotation\n    End",
         "line 9 has channels that cannot",
     ),
-    "another channel": (KNEE, "CHANNELS 3 Xrotation Zrotation Yscale", "line 9 has channels that cannot be read"),
+    "another channel": (KNEE, "CHANNELS 3 Xrotation Zrotation Ytwist", "line 9 has channels that cannot be read"),
     "channel twice": (KNEE, "CHANNELS 3 Xrotation Zrotation Xrotation", "line 9 has a channel twice"),
     "channels twice": (KNEE, f"{KNEE}\n{KNEE}", "line 10 has a channel twice"),
     "fewer channels": (KNEE, "CHANNELS 3 Xrotation", "names 1 channels where it promises '3'"),
     "more channels": (KNEE, "CHANNELS 1 Xrotation Zrotation Yrotation", "names 3 channels where it promises '1'"),
     "channels without a number": (KNEE, "CHANNELS Xrotation Zrotation Yrotation", "line 9 has channels"),
     "channels of many digits": (KNEE, f"CHANNELS {'9' * 5000} Xrotation", "where it promises"),
-    "no channels": (TWO_JOINTS[TWO_JOINTS.index("  CHANNELS 6") : TWO_JOINTS.index("  JOINT")], "", "values than its"),
-    "two names the same": ("JOINT knee", "JOINT Hip bone", "two joints have the name 'Hip bone'"),
+    "no channels": (
+        TWO_JOINTS[TWO_JOINTS.index("  CHANNELS 6") : TWO_JOINTS.index("  JOINT")],
+        "",
+        "it has 18 values where 2 frames of 3 channels belong",
+    ),
     "no name": ("JOINT knee", "JOINT", "a joint has no name"),
     "a name with an escape": ("JOINT knee", "JOINT \x1b[2J", "cannot be shown"),
     "a long name": ("JOINT knee", "JOINT " + "k" * 5000, "more than 255"),
@@ -115,9 +116,18 @@ def test_a_missing_file_a_folder_a_pipe_and_other_files_are_the_users_to_mend(tm
         refuse(path)
 
 
-def test_every_truncation_is_a_sentence(tmp_path: Path) -> None:
-    for size in range(len(TWO_JOINTS.rstrip()) - 1):
-        refuse(write_text_file(tmp_path, TWO_JOINTS[:size]))
+def test_every_truncation_is_a_sentence_or_said(tmp_path: Path) -> None:
+    """One that leaves a whole frame is read up to it, as other programs do."""
+    whole = TWO_JOINTS.rstrip()
+    first_frame = whole.index(FRAME)
+    for size in range(len(whole) - 1):
+        path = write_text_file(tmp_path, whole[:size])
+        if size < first_frame - 1:
+            refuse(path)
+        else:
+            notes: list[str] = []
+            assert len(read_bvh(path, report=notes.append).t_world_root) == 1
+            assert ["promises 2 frames and has 1" in note for note in notes] == [True]
 
 
 def make_chain(joints: int) -> str:
@@ -196,6 +206,34 @@ def test_files_that_are_only_odd_are_read_alike(kind: str, tmp_path: Path) -> No
 def test_names_in_japanese_are_read_whatever_their_encoding(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "mmd.bvh").write_bytes(TWO_JOINTS.replace("knee", "左ひざ").encode(encoding))
     assert read_bvh(tmp_path / "mmd.bvh").skeleton.joint_names == ("Hip bone", "左ひざ")
+
+
+LOOSE: dict[str, tuple[str, str, str]] = {
+    "fewer rows than promised": ("Frames: 2", "Frames: 1000000", "promises 1000000 frames and has 2"),
+    "more rows than promised": ("Frames: 2", "Frames: 1", "promises 1 frames and has 2"),
+    "cut in a frame": (FRAME, f"{FRAME}\n10 90 20 90", "more values"),
+    "small letters": ("ROOT", "root", ""),
+    "a joint's name twice": ("JOINT knee", "JOINT Hip bone", "'Hip bone' stands twice"),
+    "an end site with a name": ("End Site", "end site toe", ""),
+    "a second skeleton": ("}\nMOTION", "}\nROOT prop\n{\nOFFSET 0 0 0\n}\nMOTION", "has 2 skeletons; 'Hip bone' was"),
+    "a scale": ("CHANNELS 3 Xrot", "CHANNELS 4 Xscale Xrot", "scales its joints"),
+}
+
+
+@pytest.mark.parametrize("kind", LOOSE)
+def test_what_other_programs_read_is_read_and_said(kind: str, tmp_path: Path) -> None:
+    old, new, said = LOOSE[kind]
+    assert old in TWO_JOINTS
+    text = TWO_JOINTS.replace(old, new)
+    if kind == "a scale":
+        text = text.replace("0 0 0 0 0 0\n", "0 0 0 1 0 0 0\n").replace("90 0 0 90 0 0", "90 0 0 1 90 0 0")
+    if kind == "cut in a frame":
+        assert said in refuse(write_text_file(tmp_path, text))  # a value too many may stand anywhere
+        return
+    plain, notes = read_bvh(write_text_file(tmp_path, TWO_JOINTS)), list[str]()
+    motion = read_bvh(write_text_file(tmp_path, text), report=notes.append)
+    np.testing.assert_allclose(motion.positions(), plain.positions())
+    assert [said in note for note in notes] == ([True] if said else [])
 
 
 def test_names_in_no_encoding_are_read_with_marks_for_what_is_none(tmp_path: Path) -> None:
