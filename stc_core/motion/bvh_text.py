@@ -22,7 +22,9 @@ from .file_checks import Damaged, quote
 
 ReportNote = Callable[[str], None]
 
-_MAX_LINE_CHARACTERS = 1 << 20  # as the limits below far beyond real files: an hour of a detailed body at 60 fps; chosen
+_MAX_LINE_CHARACTERS = (
+    1 << 20
+)  # as the limits below far beyond real files: an hour of a detailed body at 60 fps; chosen
 _MAX_HEADER_LINES = 20 * checks.MAX_JOINTS
 _MAX_FRAMES = 100_000_000
 _MAX_VALUES = 50_000_000  # in all frames

@@ -1,11 +1,12 @@
 """A recorded body of any names, axes and unit as a motion of the humanoid, in the body's own proportions.
 
-Knows the order of the steps: which bone is which joint, which way is up, what the zero pose is worth, how large the body
-is, where the floor is. Does not know formats.
+Knows the order of the steps: which bone is which joint, which way is up, what the zero pose is worth, how large the
+body is, where the floor is. Does not know formats.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +45,9 @@ def recover_humanoid(body: RecordedBody, source: object, report: ReportNote, uni
     """
     body, bone_map = _map_bones(body)
     if len(bone_map.bones) < _MIN_JOINTS:
-        raise UserError(f"No body was recognised in {source}.", "Give the bones usual names, as Mixamo's, and try again.")
+        raise UserError(
+            f"No body was recognised in {source}.", "Give the bones usual names, as Mixamo's, and try again."
+        )
     turn, sentence = find_turn(body, bone_map)
     if sentence:
         body = transform_body(body, turn)
@@ -93,13 +96,11 @@ def _scale_to_metres(body: RecordedBody, bone_map: BoneMap, unit_m: float, repor
 def _measure_leg(body: RecordedBody, bone_map: BoneMap) -> float | None:
     """Measure thigh and shin, the mean of both sides; None where a leg is not complete or has no length."""
     joints = find_rest_joints(body, bone_map)
-    total = 0.0
-    for side in SIDES:
-        parts = [joints.get(f"{side}_{part}") for part in ("upper_leg", "lower_leg", "foot")]
-        if any(part is None for part in parts):
-            return None
-        total += sum(float(np.linalg.norm(b - a)) for a, b in zip(parts, parts[1:], strict=False))
-    return total / 2.0 or None
+    names = [[f"{side}_{part}" for part in ("upper_leg", "lower_leg", "foot")] for side in SIDES]
+    if not all(name in joints for leg in names for name in leg):
+        return None
+    pairs = [pair for leg in names for pair in itertools.pairwise(leg)]
+    return sum(float(np.linalg.norm(joints[b] - joints[a])) for a, b in pairs) / 2.0 or None
 
 
 def _stand_on_floor(body: RecordedBody, bone_map: BoneMap, report: ReportNote) -> RecordedBody:
@@ -120,7 +121,7 @@ def _stand_on_floor(body: RecordedBody, bone_map: BoneMap, report: ReportNote) -
 
 
 def _fit_skeleton(rig: Rig) -> Skeleton:
-    """Return the humanoid with the bone lengths of a rig, metres; joints that the rig lacks are placed in proportion."""
+    """Return the humanoid with a rig's bone lengths, metres; joints that the rig lacks are placed in proportion."""
     places = _place_trunk(rig)
     scale = (rig.body.leg_length() or _USUAL_LEG_M) / _USUAL_LEG_M
     offsets, tips = HUMANOID.offsets * scale, HUMANOID.tips * scale

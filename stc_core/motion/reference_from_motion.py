@@ -152,9 +152,8 @@ def _turn_to(q: Array, marks: _Marks, direction: tuple[Array, Array] | None) -> 
         q_local = rotation.from_axes(left, np.cross(second, left), second)
         return rotation.mul(rotation.from_axes(target, np.cross(up, target), up), rotation.inv(q_local))
     axis = direction[1] if direction else Z
-    seen = rotation.rotate(q, local)
-    seen, wanted = (v - (v @ axis) * axis for v in (seen, target))
-    angle = np.arctan2(np.cross(seen, wanted) @ axis, seen @ wanted)
+    current, wanted = (v - (v @ axis) * axis for v in (rotation.rotate(q, local), target))
+    angle = np.arctan2(np.cross(current, wanted) @ axis, current @ wanted)
     return rotation.mul(rotation.from_axis_angle(axis, np.array(angle)), q)
 
 
@@ -180,4 +179,3 @@ def _snap(direction: Array) -> Array:
     if abs(direction[axis]) < _SNAP_COSINE:
         return direction
     return np.asarray(np.eye(3)[axis] * np.sign(direction[axis]), float)
-

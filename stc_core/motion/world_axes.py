@@ -7,6 +7,7 @@ the file's reader made, where up is expected to be z.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -62,7 +63,7 @@ def is_standing_pose(joints: Joints) -> bool:
     if abs(up @ left) > _ACROSS_COSINE or np.abs(up).max() < _STANDING_COSINE:
         return False
     spine = [joints[name] for name in ("hips", "spine", "chest", "upper_chest", "neck") if name in joints]
-    steps = [rotation.normalise(after - before) for before, after in zip(spine, spine[1:], strict=False)]
+    steps = [rotation.normalise(after - before) for before, after in itertools.pairwise(spine)]
     if any(step.any() and step @ up < _SPINE_COSINE for step in steps[1:]):
         return False
     if "neck" in joints and "head" in joints and _cosine(joints["head"] - joints["neck"], up) < _HEAD_COSINE:
@@ -82,12 +83,12 @@ def find_turn(body: RecordedBody, bone_map: BoneMap) -> tuple[Array, str]:
     joints = find_heads(body.heads_world, body.rest.bones, bone_map)
     if not set(_MIN_UP_JOINTS) <= set(joints) or find_trunk(joints) is None:
         return rotation.IDENTITY, ""
-    shown = _find_shown_up(at_rest) if is_standing_pose(at_rest) else None
-    up = _choose_up(shown, joints, body.heads_world)
+    rest_up = _find_rest_up(at_rest) if is_standing_pose(at_rest) else None
+    up = _choose_up(rest_up, joints, body.heads_world)
     upright = rotation.between(up, Z)
     sentences = [] if up @ Z > 0.5 else [f"{_name_axis(up)} points up in this file"]
     quarter = rotation.IDENTITY
-    if shown is not None and shown @ up > 0.5:
+    if rest_up is not None and rest_up @ up > 0.5:
         quarter = _find_quarter_turn(rotation.rotate(upright, at_rest["left_upper_leg"] - at_rest["right_upper_leg"]))
         sentences += ["its zero pose faces aside"] if abs(quarter[0]) < 0.99 else []
     what = " and ".join(sentences)
@@ -101,24 +102,26 @@ def _name_axis(up: Array) -> str:
     return ("-" if in_file[axis] < 0.0 else "") + "XYZ"[axis]
 
 
-def _find_shown_up(at_rest: Joints) -> Array | None:
+def _find_rest_up(at_rest: Joints) -> Array | None:
     trunk = find_trunk(at_rest)
     return None if trunk is None else _snap(rotation.normalise(trunk))
 
 
-def _choose_up(shown: Array | None, joints: Joints, heads: Array) -> Array:
+def _choose_up(rest_up: Array | None, joints: Joints, heads: Array) -> Array:
     """Choose the axis that is up, of what the zero pose shows and what the motion does."""
     trunk = find_trunk(joints)
     assert trunk is not None
     mean = rotation.normalise(trunk).mean(0)
-    done = _snap(rotation.normalise(mean)) if np.linalg.norm(mean) > _UPRIGHT_FRACTION else None
+    motion_up = _snap(rotation.normalise(mean)) if np.linalg.norm(mean) > _UPRIGHT_FRACTION else None
     if "left_foot" in joints and "right_foot" in joints:
         legs = _middle(joints, "foot") - _middle(joints, "upper_leg")
-        done = done if done is not None and _cosine(legs.mean(0), -done) > _NEAR_AXIS_COSINE else None
-    if done is None or shown is None or done @ shown > 0.5:
-        return next((axis for axis in (shown, done) if axis is not None), Z)
+        motion_up = (
+            motion_up if motion_up is not None and _cosine(legs.mean(0), -motion_up) > _NEAR_AXIS_COSINE else None
+        )
+    if motion_up is None or rest_up is None or motion_up @ rest_up > 0.5:
+        return next((axis for axis in (rest_up, motion_up) if axis is not None), Z)
     # a body that stands on a zero pose that lies, or one that lies all the time: on one of both there is a floor
-    return min((done, shown), key=lambda axis: _measure_floor(heads, axis))
+    return min((motion_up, rest_up), key=lambda axis: _measure_floor(heads, axis))
 
 
 def _measure_floor(heads: Array, axis: Array) -> float:

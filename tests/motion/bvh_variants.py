@@ -98,8 +98,9 @@ def _write_joint(
     else:
         in_parent = rotation.mul(to_file, rotation.inv(q_zero[parent]))
         offset = rotation.rotate(in_parent, skeleton.offsets[joint]) / dialect.unit_m
-        local, q_local = np.tile(offset, (frames, 1)), rotation.mul(
-            rotation.inv(q_file_bone[:, parent]), q_file_bone[:, joint]
+        local, q_local = (
+            np.tile(offset, (frames, 1)),
+            rotation.mul(rotation.inv(q_file_bone[:, parent]), q_file_bone[:, joint]),
         )
         lines += [f"JOINT {name_joint(skeleton.joint_names[joint])}", "{"]
         has_positions = dialect.all_positions
@@ -147,5 +148,3 @@ def lowered_arms(motion: Motion, angle_deg: float) -> dict[str, Array]:
             sign = 1.0 if name.startswith("left") else -1.0
             zero[name] = rotation.from_axis_angle([0.0, 1.0, 0.0], np.radians(-sign * angle_deg))
     return zero
-
-

@@ -13,7 +13,7 @@ from stc_core.geometry.rotation import Array
 from stc_core.motion.bvh import read_bvh_body
 from stc_core.motion.motion import Motion
 from stc_core.motion.motion_file import read_motion_file
-from stc_core.motion.skeleton import HUMANOID
+from stc_core.motion.skeleton import HUMANOID, forward_kinematics
 from tests import synthetic
 from tests.motion.bvh_variants import (
     Dialect,
@@ -87,10 +87,9 @@ def test_the_motion_is_the_same_in_every_dialect(name: str, tmp_path: Path) -> N
 
 def measure_world_rotations(motion: Motion, other: Motion) -> Array:
     """The mean angle (J,) between the joints' rotations in the world, degrees."""
-    from stc_core.motion.skeleton import forward_kinematics
-
-    turned = [forward_kinematics(m.skeleton, m.t_world_root, m.q_parent_joint)[1] for m in (motion, other)]
-    return np.degrees(rotation.angle(rotation.mul(rotation.inv(turned[0]), turned[1]))).mean(0)
+    worlds = [forward_kinematics(m.skeleton, m.t_world_root, m.q_parent_joint)[1] for m in (motion, other)]
+    angles: Array = np.degrees(rotation.angle(rotation.mul(rotation.inv(worlds[0]), worlds[1]))).mean(0)
+    return angles
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------
