@@ -56,6 +56,7 @@ def test_a_bvh_comes_in_by_our_joint_names_or_anothers(
             tips=own.tips * 1.3,
         )
         object.__setattr__(motion, "skeleton", renamed)
+        object.__setattr__(motion, "t_world_root", motion.t_world_root * 1.3)
     write_bvh(motion, path)
     bpy.ops.stc_mocap.import_motion(filepath=str(path))
     places = workspace.motion.positions()
