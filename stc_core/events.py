@@ -31,9 +31,9 @@ class Progress:
 class Note:
     """A sentence the user should read: an assumption made, something doubtful found.
 
-    kind: for programs, what is doubtful: "swap" (left and right), "gap" (nobody found), "jump" (perhaps someone else),
-    "cut", "people" (more than one), "camera" (it moves), "cropped" (legs out of the picture), "guess" (a lens or a tilt
-    that was assumed), "pictures" (none could be drawn for a report); "" for all else.
+    kind: for programs, what is doubtful: "swap" (left and right were exchanged), "gap" (nobody found), "jump" (perhaps
+    someone else), "cut", "people" (more than one), "camera" (it moves), "cropped" (legs out of the picture), "guess" (a
+    lens or a tilt that was assumed), "pictures" (none could be drawn for a report); "" for all else.
     """
 
     message: str

@@ -31,6 +31,7 @@ NOT_STAGES = {
     "pose",
     "progress",
     "quicktime",
+    "spans",
     "video_codec",
     "pipeline",
     "solve_lifted",

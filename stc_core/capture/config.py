@@ -17,6 +17,7 @@ from .ik.config import IkConfig
 from .intrinsics import CameraConfig
 from .lift.config import LiftConfig
 from .shots import ShotConfig
+from .sides.config import SidesConfig
 from .smooth import SmoothConfig
 from .tracking import TrackingConfig
 from .video.config import VideoConfig
@@ -48,6 +49,8 @@ class CaptureConfig:
     """how the body is found"""
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     """which person is followed"""
+    sides: SidesConfig = field(default_factory=SidesConfig)
+    """what becomes of left and right that were exchanged"""
     camera: CameraConfig = field(default_factory=CameraConfig)
     """the lens"""
     lift: LiftConfig = field(default_factory=LiftConfig)

@@ -25,9 +25,10 @@ from .intrinsics import resolve_intrinsics
 from .landmark_map import map_landmarks
 from .layout import LAYOUTS, Layout
 from .lift.lift import lift
-from .pose import CameraIntrinsics, Landmarks, Pose2D, resample_evenly
+from .pose import CameraIntrinsics, Landmarks, Pose2D, Pose3D, resample_evenly
 from .progress import add_rates, name_take, offset_progress, scale_progress
 from .shots import split_at_cuts
+from .sides.mend import mend_sides
 from .solve_lifted import solve_lifted
 from .tracking import check_person, choose_track, link_tracks, needs_second_pass, report_people
 from .video.container import check_container
@@ -158,6 +159,11 @@ def reconstruct_motion(
     pose: Pose2D, model: STCFormer, intrinsics: CameraIntrinsics, config: CaptureConfig, report: Report = ignore
 ) -> Motion:
     """The motion of landmarks observed in the image: every stage after detection."""
+
+    def lift_reading(reading: Pose2D) -> Pose3D:
+        return lift(resample_evenly(reading), model, intrinsics, replace(config.lift, flip=False))
+
+    pose = mend_sides(pose, lift_reading, config.sides, report)
     even = resample_evenly(pose)
     if even is not pose:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))

@@ -1,0 +1,1 @@
+"""Left and right exchanged by the detector: found over time and undone."""

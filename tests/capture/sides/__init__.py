@@ -1,0 +1,1 @@
+"""Tests of stc_core/capture/sides."""
