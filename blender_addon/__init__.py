@@ -10,11 +10,11 @@ def _get_modules() -> tuple[ModuleType, ...]:
     """Those that register something; imported late, so that modules that need no Blender can be used without it."""
     from . import properties
     from .engine import engine_jobs
-    from .jobs import monitor
+    from .jobs import library_list, monitor, preview
     from .rig import confidence
     from .ui import operators, panel, preferences
 
-    return preferences, properties, operators, panel, engine_jobs, monitor, confidence
+    return preferences, properties, operators, panel, engine_jobs, library_list, preview, monitor, confidence
 
 
 def register() -> None:

@@ -4,12 +4,15 @@
 Knows the settings, their limits and labels, and how they become a request, options and a bone map; draws nothing.
 """
 
+from pathlib import Path
+
 import bpy
 from bpy.props import (
     BoolProperty,
     CollectionProperty,
     EnumProperty,
     FloatProperty,
+    FloatVectorProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
@@ -20,6 +23,7 @@ from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import HUMANOID
 
+from . import video_choice
 from .jobs.capture import CaptureRequest
 from .rig import armature
 from .rig.apply import ApplyOptions
@@ -82,6 +86,7 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
     video: StringProperty(
         name="Video",
         subtype="FILE_PATH",
+        update=video_choice.update_video,
         description="A video of one person, with the whole body in view and the camera at rest where possible",
     )
     target: EnumProperty(
@@ -98,7 +103,40 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
         update=_update_bone_map,
         description="The armature that gets the motion, as a new action; the armature itself stays as it is",
     )
+    preview_frame: IntProperty(
+        name="Frame",
+        min=1,
+        default=1,
+        update=video_choice.update_preview,
+        description="The video's frame that is shown, from 1",
+    )
+    show_preview: BoolProperty(name="Preview", default=True, description="Show a frame of the video")
     use_range: BoolProperty(name="Time Range", description="Capture only a part of the video")
+    range_first: IntProperty(
+        name="First Frame",
+        min=1,
+        get=video_choice.get_range_first,
+        set=video_choice.set_range_first,
+        description="The video's first frame that is captured; its first is 1",
+    )
+    range_last: IntProperty(
+        name="Last Frame",
+        min=1,
+        get=video_choice.get_range_last,
+        set=video_choice.set_range_last,
+        description="The video's last frame that is captured",
+    )
+    slow_motion: FloatProperty(
+        name="Slow Motion",
+        min=0.05,
+        soft_min=1.0,
+        max=1000.0,
+        soft_max=16.0,
+        default=1.0,
+        precision=2,
+        step=100,
+        description="How many times slower than life the video is: 4 for one of 120 frames a second that plays at 30",
+    )
     start_s: FloatProperty(
         name="Start", min=0.0, soft_max=600.0, precision=2, unit="TIME_ABSOLUTE", description="Seconds into the video"
     )
@@ -145,9 +183,19 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
             ("left", "Left", "Follow the person who is at the left when people first appear"),
             ("middle", "Middle", "Follow the person who is in the middle when people first appear"),
             ("right", "Right", "Follow the person who is at the right when people first appear"),
+            ("POINT", "Clicked", "Follow the person who was clicked in a frame: Click Person, under the preview"),
         ),
         description="Whom to follow where the video shows several people",
     )
+    person_point: FloatVectorProperty(
+        name="Clicked",
+        size=2,
+        min=0.0,
+        max=1.0,
+        default=(0.5, 0.5),
+        description="Where the person is in the picture, as fractions of its width and height from the top left corner",
+    )
+    person_frame: IntProperty(name="Clicked Frame", min=1, default=1, description="The video's frame that was clicked")
     use_height: BoolProperty(name="Body Height", description="Set the person's height; otherwise 1.70 m is assumed")
     height_m: FloatProperty(
         name="Body Height", min=0.3, max=3.0, default=1.7, precision=2, step=1, description="Metres, without shoes"
@@ -185,13 +233,7 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
     rate: EnumProperty(
         name="Frame Rate",
         items=(
-            (
-                "AUTO",
-                "Auto",
-                "Set the scene's frame rate to the video's, unless the scene has animation of its own: "
-                "then resample the motion to it",
-                2,
-            ),
+            ("AUTO", "Auto", "Set the scene's frame rate to the video's, unless the scene has animation of its own", 2),
             ("VIDEO", "Video's", "Set the scene's frame rate to the video's: every video frame gets a keyframe", 0),
             ("SCENE", "Scene's", "Keep the scene's frame rate and resample the motion to it", 1),
         ),
@@ -271,8 +313,13 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
             weights=resolve_path(self.weights) if self.weights else None,
             fov_deg=self.view_deg if self.use_view else None,
             tilt_deg=self.tilt_deg if self.use_tilt else None,
-            person="" if self.person == "MAIN" else self.person,
+            person=video_choice.format_person(self),
+            slow_motion=self.slow_motion,
         )
+
+    def get_video(self) -> Path | None:
+        """The chosen video; None where none is."""
+        return resolve_path(self.video) if self.video else None
 
     def apply_options(self, name: str, obj: bpy.types.Object | None) -> ApplyOptions:
         """How to apply a motion to an armature, as an action of that name."""

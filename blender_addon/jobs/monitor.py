@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Follows the jobs while Blender goes on: a timer polls them, and a capture that is done is imported.
+"""Follows the jobs while Blender goes on: a timer polls them, imports a capture that is done, starts the next one that
+waits, and has the pictures of the library made.
 
 Knows the jobs, the armature each capture was started for, and the panel's message; the panels read from here and never
-from the disk. Jobs outlive .blend files and Blender: what was not imported stays in the list.
+from the disk. Jobs outlive .blend files and Blender: every capture stays in the library.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import time
 import traceback
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import bpy
 
@@ -25,49 +22,26 @@ from stc_core.plain_values import from_plain
 
 from .. import user_paths
 from ..engine import engine_jobs
-from ..rig import import_motion
+from ..rig import import_motion, provenance
+from . import library, library_list
+from .capture import CaptureRequest, QueuedCapture, find_queued, queue_capture, remove_queued, start_queued
 from .job import Job, find_jobs
-from .status import Status
+from .job_entry import DISMISSED, IMPORTED, TARGET, JobEntry, load_entry, write_marker
+from .target import ImportTarget, explain_delay, make_target, override_context, resolve_target
 
-KINDS = ("capture", "finetune")
-_TICK_S = 0.25
+KINDS = ("capture", "finetune", "smooth")
+_TICK_S, _FAST_TICK_S = 0.25, 0.05
+"""between two looks at the jobs; the fast one while something is made that takes a moment"""
 _ENGINE_PROBE_INTERVAL_S = 2.0
-_IMPORTED, _TARGET, _DISMISSED = "imported.json", "target.json", "dismissed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportTarget:
-    """The armature a capture was started for ("": a new one), and in which scene of which file."""
-
-    blend: str
-    scene: str
-    armature: str = ""
-    scene_uid: int = 0
-    armature_uid: int = 0
-    """Blender's own numbers: they outlive renaming, saving and undo, but not the file's closing"""
-
-
-@dataclass(kw_only=True)
-class JobEntry:
-    """A job as the panel shows it."""
-
-    job: Job
-    status: Status
-    target: ImportTarget | None
-    imported: bool
-    dismissed: bool
-    """taken off the list by the user"""
-    due: bool = False
-    """it is to be imported automatically"""
-    delay_reason: str = ""
-    """why that has not happened yet"""
-    fault: str = ""
-    """why it could not be imported"""
 
 
 @dataclass(kw_only=True)
 class _State:
     entries: tuple[JobEntry, ...] = ()
+    queue: tuple[QueuedCapture, ...] = ()
+    listed: tuple[library_list.ListedCapture, ...] = ()
+    imported: set[str] = field(default_factory=set)
+    """the folders of the jobs that this Blender imported"""
     message: str = ""
     is_error: bool = False
     engine: Path | None = None
@@ -110,10 +84,31 @@ def show_message(text: str, is_error: bool = False) -> None:
     _redraw_sidebars()
 
 
+def get_queue() -> tuple[QueuedCapture, ...]:
+    """The captures that wait for their turn, the next one first."""
+    return _state.queue
+
+
+def enqueue(request: CaptureRequest, target: ImportTarget) -> QueuedCapture:
+    """Let a capture wait until those before it are done. Raises UserError where the video is missing."""
+    waiting = queue_capture(request, asdict(target), user_paths.get_jobs_folder())
+    _state.queue = (*_state.queue, waiting)
+    _ensure_timer()
+    return waiting
+
+
+def dequeue(folder: str) -> None:
+    """Take a waiting capture off the queue."""
+    for waiting in _state.queue:
+        if str(waiting.folder) == folder:
+            remove_queued(waiting)
+    _state.queue = tuple(waiting for waiting in _state.queue if str(waiting.folder) != folder)
+
+
 def follow(job: Job, target: ImportTarget | None = None) -> None:
     """Watch a job that was just started; a capture with a target is imported once it is done."""
     if target:
-        _write_marker(job.folder / _TARGET, asdict(target))
+        write_marker(job.folder / TARGET, asdict(target))
     entry = JobEntry(job=job, status=job.poll(), target=target, imported=False, dismissed=False, due=target is not None)
     _state.entries = (entry, *_state.entries)
     show_message("")
@@ -124,77 +119,61 @@ def refresh() -> None:
     """Look for jobs on the disk: those of another day, or of another Blender."""
     known = {entry.job.folder: entry for entry in entries()}
     found = [job for job in find_jobs(user_paths.get_jobs_folder()) if job.kind in KINDS]
-    _state.entries = tuple(known.get(job.folder) or _load_entry(job) for job in found)
+    running = [entry for entry in entries() if entry.job.kind == "smooth" and not entry.status.is_over]
+    _state.entries = (*running, *(known.get(job.folder) or load_entry(job) for job in found))
+    _state.queue = tuple(find_queued(user_paths.get_jobs_folder()))
+    _update_list()
     _ensure_timer()
 
 
 def dismiss(entry: JobEntry) -> None:
     """Take a job off the list; its folder stays."""
     entry.dismissed, entry.due = True, False
-    _write_marker(entry.job.folder / _DISMISSED, {})
+    write_marker(entry.job.folder / DISMISSED, {})
+    _update_list()
 
 
-def make_target(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> ImportTarget:
-    """The target for a capture that is started now; without an object a new armature."""
-    return ImportTarget(
-        blend=bpy.data.filepath,
-        scene=scene.name,
-        armature=obj.name if obj else "",
-        scene_uid=scene.session_uid,
-        armature_uid=obj.session_uid if obj else 0,
-    )
+def apply_capture(
+    entry: JobEntry, scene: bpy.types.Scene, obj: bpy.types.Object | None, smoothing: float, feet: str
+) -> import_motion.ImportResult | None:
+    """Put a capture on an armature (None: a new one) with this smoothing and these feet: at once, or, where its motion
+    must be smoothed anew (None is returned), in a moment.
+
+    Raises UserError where that is not possible.
+    """
+    if entry.summary is None:
+        return import_entry(entry, scene, obj)
+    motion = library.find_motion(entry.job.folder, entry.summary, entry.job.request, smoothing, feet)
+    if motion is not None:
+        return import_entry(entry, scene, obj, motion)
+    job = library.start_smoothing(engine_jobs.require_engine_python(), entry.job.folder, entry.summary, smoothing, feet)
+    follow(job, make_target(scene, obj))
+    return None
 
 
-def import_entry(entry: JobEntry, scene: bpy.types.Scene, obj: bpy.types.Object | None) -> import_motion.ImportResult:
-    """Put a job's motion on an armature (None: a new one). Raises UserError; the job then stays in the list."""
-    files, video = entry.status.files, str(entry.job.request.get("video", ""))
+def import_entry(
+    entry: JobEntry, scene: bpy.types.Scene, obj: bpy.types.Object | None, motion: Path | None = None
+) -> import_motion.ImportResult:
+    """Put a job's motion on an armature (None: a new one); `motion`: of the capture, smoothed anew. Raises UserError;
+    the job then stays in the list.
+    """
+    files, video = entry.files, str(entry.job.request.get("video", ""))
     if "motion" not in files:
         raise UserError(f"{entry.job.name} has no motion.", "Capture the video again.")
-    result = import_motion.import_source(
-        import_motion.MotionSource(
-            motion=files["motion"],
-            raw=files.get("raw"),
-            name=Path(video).stem or entry.job.name,
-            capture=str(entry.job.folder),
-            video=video,
-            notes=entry.status.notes,
-        ),
-        scene,
-        obj,
+    notes = entry.summary.notes if entry.summary else entry.status.notes
+    source = import_motion.MotionSource(
+        motion=motion or files["motion"],
+        raw=files.get("raw"),
+        name=Path(video).stem or entry.job.name,
+        capture=str(entry.job.folder),
+        video=video,
+        notes=notes,
     )
+    result = import_motion.import_source(source, scene, obj)
     entry.imported, entry.due, entry.delay_reason, entry.fault = True, False, "", ""
-    _write_marker(entry.job.folder / _IMPORTED, {"blend": bpy.data.filepath, "armature": result.armature.name})
+    _state.imported.add(str(entry.job.folder))
+    write_marker(entry.job.folder / IMPORTED, {"blend": bpy.data.filepath, "armature": result.armature.name})
     return result
-
-
-def _load_entry(job: Job) -> JobEntry:
-    """A job that was found on the disk."""
-    folder = job.folder
-    imported, dismissed = _has_marker(folder / _IMPORTED), _has_marker(folder / _DISMISSED)
-    status = Status(state="done") if imported or dismissed else job.poll()  # nobody asks for those any more
-    target = _read_target(folder / _TARGET)
-    return JobEntry(job=job, status=status, target=target, imported=imported, dismissed=dismissed)
-
-
-def _has_marker(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a folder that may not be read: the job's own poll says so
-        return False
-
-
-def _read_target(path: Path) -> ImportTarget | None:
-    """The target that was noted; None where the file is missing, damaged or another program's."""
-    try:
-        return from_plain(ImportTarget, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-def _write_marker(path: Path, values: dict[str, Any]) -> None:
-    """Note something in a job's folder; where that is not possible it is known until Blender ends."""
-    with contextlib.suppress(OSError):
-        path.write_text(json.dumps(values), encoding="utf-8")
 
 
 # The timer
@@ -206,8 +185,15 @@ def _ensure_timer() -> None:
 
 
 def _needs_timer() -> bool:
-    """Whether there is a job to poll or to import."""
-    return any(not entry.status.is_over or (entry.due and entry.status.state == "done") for entry in entries())
+    """Whether there is a job to poll, to import or to start, or a picture to be made."""
+    return _needs_queue() or any(
+        not entry.status.is_over
+        or (entry.due and entry.status.state == "done")
+        or entry.thumbnail_job is not None
+        or entry.lacks_summary
+        or _lacks_thumbnail(entry)
+        for entry in entries()
+    )
 
 
 def _tick() -> float | None:
@@ -221,8 +207,12 @@ def _tick() -> float | None:
         except Exception as error:  # noqa: BLE001 - shown to the user with the job's name, and printed
             traceback.print_exc()
             _report_fault(entry, error)
+    _start_next_capture()
+    _start_next_thumbnail()
+    _update_list()
     _redraw_sidebars()
-    return _TICK_S if _needs_timer() else None
+    is_brief = find_running("smooth") or any(entry.thumbnail_job for entry in entries())
+    return (_FAST_TICK_S if is_brief else _TICK_S) if _needs_timer() else None
 
 
 def _follow_entry(entry: JobEntry) -> None:
@@ -230,8 +220,58 @@ def _follow_entry(entry: JobEntry) -> None:
         entry.status = entry.job.poll()
         if entry.status.is_over:
             _report_end(entry)
+    if entry.lacks_summary:
+        entry.summary = library.summarise_capture(entry.job.folder, entry.status.files, entry.status.notes)
+        entry.is_unreadable = entry.summary is None
     if entry.due and entry.status.state == "done":
         _import_if_free(entry)
+    if entry.thumbnail_job and entry.thumbnail_job.poll().is_over:
+        entry.thumbnail, entry.thumbnail_job = library.find_thumbnail(entry.job.folder), None
+
+
+def _lacks_thumbnail(entry: JobEntry) -> bool:
+    """Whether a listed capture has no picture, and one can be tried."""
+    can_be = entry.is_listed and entry.summary and not entry.thumbnail and not entry.thumbnail_tried
+    return bool(can_be and get_engine())
+
+
+def _needs_queue() -> bool:
+    return bool(_state.queue) and find_running() is None and get_engine() is not None
+
+
+def _start_next_capture() -> None:
+    """Start the capture that has waited longest, where none is running."""
+    while _needs_queue():
+        waiting, _state.queue = _state.queue[0], _state.queue[1:]
+        try:
+            job = start_queued(engine_jobs.require_engine_python(), waiting)
+            if job is not None:
+                follow(job, from_plain(ImportTarget, waiting.target))
+        except (UserError, ValueError) as error:
+            show_message(f"{waiting.request.video.name} is not captured. {error}", is_error=True)
+
+
+def _start_next_thumbnail() -> None:
+    """Have the next missing picture made, one at a time, and not beside a capture."""
+    if find_running() or any(entry.thumbnail_job for entry in entries()):
+        return
+    for entry in entries():
+        if _lacks_thumbnail(entry):
+            entry.thumbnail_tried = True
+            if entry.summary and library.needs_thumbnail(entry.job.folder, entry.job.request):
+                with contextlib.suppress(UserError, OSError):  # a list without this picture is a list
+                    entry.thumbnail_job = library.start_thumbnail(
+                        engine_jobs.require_engine_python(), entry.job.folder, entry.summary, entry.job.request
+                    )
+                return
+
+
+def _update_list() -> None:
+    """Show the captures that are there now, newest first."""
+    listed = tuple(entry.describe() for entry in entries() if entry.is_listed)
+    if listed != _state.listed:
+        _state.listed = listed
+        library_list.fill(listed)
 
 
 def _report_fault(entry: JobEntry, error: Exception) -> None:
@@ -254,23 +294,26 @@ def _report_end(entry: JobEntry) -> None:
         show_message("Cancelled.")
     elif entry.job.kind == "finetune":
         show_message("Fine-tuned weights are ready: see Corrections.")
+    elif status.state == "done" and entry.job.kind == "capture" and not entry.due:
+        show_message(f"{entry.job.name} is captured. Apply it under Captures.")
 
 
 def _import_if_free(entry: JobEntry) -> None:
     """Import a capture onto its target, unless the user is in the middle of something; the next tick tries again."""
     assert entry.target is not None
-    scene, obj, problem = _resolve_target(entry.target)
+    scene, obj, problem = resolve_target(entry.target)
     if scene is None:
         entry.due = False
         show_message(f"{entry.job.name} is captured. {problem}")
         return
-    entry.delay_reason = _explain_delay(obj)
+    entry.delay_reason = explain_delay(obj)
     if entry.delay_reason:
         return
     entry.due = False
+    source, motion = _find_source(entry)
     try:
-        with _override_context(scene):
-            result = import_entry(entry, scene, obj)
+        with override_context(scene):
+            result = import_entry(source, scene, obj, motion)
             _push_undo(f"Import {entry.job.name}")
         show_message(result.sentence)
     except UserError as error:
@@ -278,41 +321,12 @@ def _import_if_free(entry: JobEntry) -> None:
         show_message(f"{entry.job.name} is captured but cannot be imported. {entry.fault}", is_error=True)
 
 
-def _resolve_target(target: ImportTarget) -> tuple[bpy.types.Scene | None, bpy.types.Object | None, str]:
-    """The target's scene and armature in the open file, or no scene and the reason."""
-    scene = _find_data_block(bpy.data.scenes, target.scene_uid, target.scene, target.blend)
-    obj = _find_data_block(bpy.data.objects, target.armature_uid, target.armature, target.blend)
-    if scene and (obj or not target.armature):
-        return scene, obj, ""
-    missing = f"Its armature {target.armature} is not here." if scene else "It was started in another file."
-    return None, None, f"{missing} Import it under Jobs, onto the armature you want."
-
-
-def _find_data_block(blocks: Iterable[Any], uid: int, name: str, blend: str) -> Any:
-    """The scene or object of that session_uid; that of the same name where the file was closed and opened again."""
-    same_file = bool(blend) and blend == bpy.data.filepath
-    by_number = next((block for block in blocks if block.session_uid == uid), None)
-    return by_number or next((block for block in blocks if same_file and block.name == name), None)
-
-
-def _explain_delay(obj: bpy.types.Object | None) -> str:
-    """Why a motion cannot be put into the file just now; "" where it can."""
-    if bpy.app.is_job_running("RENDER"):
-        return "It is imported when the render is over."
-    if obj is not None and obj.mode == "EDIT":
-        return f"It is imported when you leave {obj.name}'s edit mode."
-    for window in bpy.context.window_manager.windows:
-        if any(operator.bl_idname.startswith("TRANSFORM_OT") for operator in window.modal_operators):
-            return "It is imported when you let go."
-    return ""
-
-
-def _override_context(scene: bpy.types.Scene) -> AbstractContextManager[Any]:
-    """A context with a window and the scene: a timer has none, and what the import calls needs one."""
-    windows = list(bpy.context.window_manager.windows)
-    window = next((window for window in windows if window.scene == scene), windows[0])
-    layer = window.view_layer if window.scene == scene else scene.view_layers[0]
-    return bpy.context.temp_override(window=window, scene=scene, view_layer=layer)
+def _find_source(entry: JobEntry) -> tuple[JobEntry, Path | None]:
+    """The capture whose motion a job made, and the motion where it is not the capture's own."""
+    if entry.job.kind != "smooth":
+        return entry, None
+    capture = find_entry(str(entry.job.request.get("capture", "")))
+    return (capture, entry.status.files.get("motion")) if capture else (entry, None)
 
 
 def _push_undo(text: str) -> None:
@@ -334,7 +348,20 @@ def _redraw_sidebars() -> None:
 @bpy.app.handlers.persistent
 def _handle_file_opened(*_: object) -> None:
     show_message("")
+    _state.listed = ()
+    _update_list()
     _ensure_timer()
+
+
+@bpy.app.handlers.persistent
+def _handle_undo(*_: object) -> None:
+    """After undo or redo: what the message said may no longer hold, and what was imported may be gone, or be back."""
+    show_message("")
+    known = (provenance.read_provenance(action) for action in bpy.data.actions)
+    captures = {record.capture for record in known if record}
+    for entry in entries():
+        if str(entry.job.folder) in _state.imported:
+            entry.imported = str(entry.job.folder) in captures
 
 
 def _refresh_at_start() -> None:
@@ -344,12 +371,17 @@ def _refresh_at_start() -> None:
 
 def register() -> None:
     bpy.app.handlers.load_post.append(_handle_file_opened)
+    for handlers in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
+        handlers.append(_handle_undo)
     bpy.app.timers.register(_refresh_at_start, first_interval=0.5, persistent=True)
 
 
 def unregister() -> None:
+    global _state
     bpy.app.handlers.load_post.remove(_handle_file_opened)
+    for handlers in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
+        handlers.remove(_handle_undo)
     for timer in (_tick, _refresh_at_start):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
-    _state.entries, _state.message, _state.is_error, _state.engine_probed_s = (), "", False, -math.inf
+    _state = _State()

@@ -6,21 +6,20 @@ Draws what is already known; reads no file and computes nothing.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 import bpy
 
 from ..engine import engine_jobs
-from ..jobs import monitor
-from ..jobs.status import Status
+from ..jobs import library_list, monitor, preview
 from ..rig import provenance, scene_time
+from . import captures_panel
+from .captures_panel import draw_waiting
+from .drawing import MainPanel, SubPanel, draw_bar, draw_optional, draw_sentence
 
-_CATEGORY = "STC Mocap"
-_PIXELS_PER_LETTER = 6.7
-"""a letter's width in Blender's default font at scale 1, on average; chosen"""
-_MAX_JOBS = 8
 _MAX_LOG_LINES = 6
+_PREVIEW_SCALE = 8.0
+"""of the video's picture, in heights of a button; chosen by looking"""
 _STAGE_LABELS = {
     "": "Starting",
     "detect": "Detecting the person",
@@ -33,33 +32,7 @@ _STAGE_LABELS = {
 }
 
 
-def _draw_sentence(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
-    """Draw a sentence, wrapped to the sidebar's width."""
-    scale = context.preferences.system.ui_scale or 1.0  # 0 in a Blender without windows
-    letters = int((context.region.width if context.region else 300) / (_PIXELS_PER_LETTER * scale)) - 6
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for i, line in enumerate(textwrap.wrap(text, max(letters, 20))):
-        column.label(text=line, icon=icon if i == 0 else ("NONE" if icon == "NONE" else "BLANK1"))
-
-
-def _format_time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
-
-
-class _Panel:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = _CATEGORY
-
-
-class _SubPanel(_Panel):
-    bl_parent_id = "STC_MOCAP_PT_capture"
-    bl_options = {"DEFAULT_CLOSED"}
-
-
-class STC_MOCAP_PT_capture(_Panel, bpy.types.Panel):
+class STC_MOCAP_PT_capture(MainPanel, bpy.types.Panel):
     bl_label = "Capture"
     bl_idname = "STC_MOCAP_PT_capture"
 
@@ -69,40 +42,81 @@ class STC_MOCAP_PT_capture(_Panel, bpy.types.Panel):
         if not monitor.get_engine():
             _draw_missing_engine(layout, context)
         column = layout.column()
-        column.enabled = running is None
-        _draw_inputs(column, context.scene.stc_mocap)
+        _draw_inputs(column, context)
         column.separator()
         _draw_capture_settings(column, context.scene.stc_mocap)
         if running:
             _draw_running(layout, context, running)
+            layout.operator("stc_mocap.queue_capture", icon="ADD")
         else:
             layout.separator()
             row = layout.row()
             row.scale_y = 1.6
             row.operator("stc_mocap.capture", icon="ARMATURE_DATA")
+        _draw_queue(layout)
         _draw_message(layout, context)
+        draw_waiting(layout, context)
 
 
 def _draw_missing_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     box, status = layout.box(), engine_jobs.get_status("setup")
     if status and not status.is_over:
         box.label(text="Setting up the engine …")
-        _draw_bar(box, status)
+        draw_bar(box, status)
         box.operator("stc_mocap.cancel_engine", icon="CANCEL").kind = "setup"
         return
     if status and status.error:
-        _draw_sentence(box, context, status.error, "ERROR")
+        draw_sentence(box, context, status.error, "ERROR")
     else:
-        _draw_sentence(box, context, "Captures run in an engine, a Python of their own. It is not set up yet.", "ERROR")
+        draw_sentence(box, context, "Captures run in an engine, a Python of their own. It is not set up yet.", "ERROR")
     box.operator("stc_mocap.setup_engine", icon="IMPORT")
 
 
-def _draw_inputs(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
-    column = layout.column()
+def _draw_inputs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    settings = context.scene.stc_mocap
+    column, video = layout.column(), settings.get_video()
     column.prop(settings, "video")
+    if error := preview.get_error(video):
+        box = column.box()
+        box.alert = True
+        draw_sentence(box, context, error, "ERROR")
+    if preview.get_picture(video)[0]:
+        _draw_preview(column, settings)
     column.row().prop(settings, "target", expand=True)
     if settings.target == "ARMATURE":
         column.prop(settings, "armature", icon="OUTLINER_OB_ARMATURE")
+
+
+def _draw_preview(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """Draw a frame of the video, and what can be chosen by it."""
+    (picture, frame), info = preview.get_picture(settings.get_video()), preview.get_info(settings.get_video())
+    if info is None:
+        return
+    box = layout.box()
+    row = box.row()
+    icon = "DOWNARROW_HLT" if settings.show_preview else "RIGHTARROW"
+    row.prop(settings, "show_preview", text="", icon=icon, emboss=False)
+    row.label(text=f"Frame {frame} of {info.frames}, {info.fps:.4g} fps, {info.width} × {info.height}")
+    if not settings.show_preview:
+        return
+    box.template_icon(icon_value=library_list.get_icon(picture), scale=_PREVIEW_SCALE)
+    column = box.column(align=True)
+    column.use_property_split = False
+    column.prop(settings, "preview_frame", slider=False)
+    row = column.row(align=True)
+    row.operator("stc_mocap.set_range", text="Start Here", icon="TRIA_LEFT_BAR").edge = "FIRST"
+    row.operator("stc_mocap.set_range", text="End Here", icon="TRIA_RIGHT_BAR").edge = "LAST"
+    column.operator("stc_mocap.pick_person", icon="RESTRICT_SELECT_OFF")
+    if settings.person == "POINT":
+        x, y = settings.person_point
+        box.label(text=f"Person at {x:.0%}, {y:.0%} in frame {settings.person_frame}", icon="USER")
+
+
+def _draw_queue(layout: bpy.types.UILayout) -> None:
+    for number, waiting in enumerate(monitor.get_queue(), 1):
+        row = layout.row(align=True)
+        row.label(text=f"{number}. {waiting.request.video.name}", icon="TIME")
+        row.operator("stc_mocap.dequeue", text="", icon="X").job = str(waiting.folder)
 
 
 def _draw_capture_settings(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -110,41 +124,26 @@ def _draw_capture_settings(layout: bpy.types.UILayout, settings: bpy.types.Prope
     column.row().prop(settings, "quality", expand=True)
     column.prop(settings, "smoothing")
     column.row().prop(settings, "feet", expand=True)
-    _draw_optional(column, settings, "Body Height", "use_height", "height_m")
+    draw_optional(column, settings, "Body Height", "use_height", "height_m")
     column.prop(settings, "use_range")
     if settings.use_range:
+        edges = ("range_first", "range_last") if preview.get_info(settings.get_video()) else ("start_s", "end_s")
         times = column.column(align=True)
-        times.prop(settings, "start_s")
-        times.prop(settings, "end_s")
-
-
-def _draw_optional(
-    layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, heading: str, use: str, value: str
-) -> None:
-    """Draw a value that counts only where its box is ticked."""
-    row = layout.row(heading=heading)
-    row.prop(settings, use, text="")
-    field = row.row()
-    field.enabled = getattr(settings, use)
-    field.prop(settings, value, text="")
+        for edge in edges:
+            times.prop(settings, edge)
 
 
 def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, entry: monitor.JobEntry) -> None:
     status = entry.status
     column = layout.column(align=True)
     column.label(text=f"{_STAGE_LABELS.get(status.stage, status.stage)} …" if not status.sentence else status.sentence)
-    _draw_bar(column, status)
+    draw_bar(column, status)
     row = column.row(align=True)
     row.scale_y, row.use_property_split = 1.3, False
     row.operator("stc_mocap.cancel", icon="CANCEL").kind = entry.job.kind
     row.prop(context.scene.stc_mocap, "show_log", toggle=True, text="Log", icon="TEXT")
     if context.scene.stc_mocap.show_log:
         _draw_log(layout, status.log_tail)
-
-
-def _draw_bar(layout: bpy.types.UILayout, status: Status) -> None:
-    left = "" if status.seconds_left is None else f", {_format_time(status.seconds_left)} left"
-    layout.progress(factor=status.fraction, type="BAR", text=f"{status.fraction:.0%}{left}")
 
 
 def _draw_log(layout: bpy.types.UILayout, lines: Sequence[str]) -> None:
@@ -159,22 +158,23 @@ def _draw_message(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     if text:
         box = layout.box()
         box.alert = is_error
-        _draw_sentence(box, context, text, "ERROR" if is_error else "INFO")
+        draw_sentence(box, context, text, "ERROR" if is_error else "INFO")
     for entry in monitor.entries():
         if entry.delay_reason:
-            _draw_sentence(layout, context, entry.delay_reason, "TIME")
+            draw_sentence(layout, context, entry.delay_reason, "TIME")
 
 
-class STC_MOCAP_PT_options(_SubPanel, bpy.types.Panel):
+class STC_MOCAP_PT_options(SubPanel, bpy.types.Panel):
     bl_label = "Options"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, context.scene.stc_mocap
         layout.use_property_split, layout.use_property_decorate = True, False
         column = layout.column()
-        _draw_optional(column, settings, "Field of View", "use_view", "view_deg")
-        _draw_optional(column, settings, "Camera Tilt", "use_tilt", "tilt_deg")
+        draw_optional(column, settings, "Field of View", "use_view", "view_deg")
+        draw_optional(column, settings, "Camera Tilt", "use_tilt", "tilt_deg")
         column.prop(settings, "person")
+        column.prop(settings, "slow_motion")
         column.row().prop(settings, "rate", expand=True)
         column.prop(settings, "start_frame")
         column.row().prop(settings, "scene_range", expand=True)
@@ -209,7 +209,7 @@ def _get_confidence_icon(item: bpy.types.PropertyGroup) -> str:
     return "CHECKMARK" if item.confidence >= 0.8 else ("QUESTION" if item.confidence >= 0.5 else "ERROR")
 
 
-class STC_MOCAP_PT_bone_map(_SubPanel, bpy.types.Panel):
+class STC_MOCAP_PT_bone_map(SubPanel, bpy.types.Panel):
     bl_label = "Bone Map"
 
     @classmethod
@@ -249,7 +249,7 @@ def _draw_joint(layout: bpy.types.UILayout, joint: bpy.types.PropertyGroup, obj:
             removal.chain, removal.remove = chain, index
 
 
-class STC_MOCAP_PT_result(_SubPanel, bpy.types.Panel):
+class STC_MOCAP_PT_result(SubPanel, bpy.types.Panel):
     bl_label = "Result"
     bl_options = set()
 
@@ -274,15 +274,15 @@ class STC_MOCAP_PT_result(_SubPanel, bpy.types.Panel):
                 "stc_mocap.use_video_rate", text=f"Set Scene to the Video's {record.fps:.6g} fps", icon="PREVIEW_RANGE"
             )
         for note in record.notes:
-            _draw_sentence(layout, context, note, "DOT")
+            draw_sentence(layout, context, note, "DOT")
 
 
-class STC_MOCAP_PT_corrections(_SubPanel, bpy.types.Panel):
+class STC_MOCAP_PT_corrections(SubPanel, bpy.types.Panel):
     bl_label = "Corrections"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, running = self.layout, monitor.find_running("finetune")
-        _draw_sentence(
+        draw_sentence(
             layout, context, "Edit the action where it is wrong, save the correction, then fine-tune the network on it."
         )
         layout.operator("stc_mocap.save_correction", icon="FILE_TICK")
@@ -295,48 +295,14 @@ class STC_MOCAP_PT_corrections(_SubPanel, bpy.types.Panel):
             layout.operator("stc_mocap.use_weights", text=f"Use {path.name}").path = str(path)
 
 
-class STC_MOCAP_PT_jobs(_SubPanel, bpy.types.Panel):
-    bl_label = "Jobs"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        row = layout.row(align=True)
-        row.operator("stc_mocap.import_motion", text="Import Motion File", icon="IMPORT")
-        row.operator("stc_mocap.refresh_jobs", text="", icon="FILE_REFRESH")
-        listed = [entry for entry in monitor.entries() if _is_listed(entry)]
-        for entry in listed[:_MAX_JOBS]:
-            _draw_job(layout, context, entry)
-        if len(listed) > _MAX_JOBS:
-            layout.label(text=f"and {len(listed) - _MAX_JOBS} more")
-
-
-def _is_listed(entry: monitor.JobEntry) -> bool:
-    """Whether a job still wants something of the user: a capture that is done and not imported, or that failed."""
-    if entry.job.kind != "capture" or entry.dismissed:
-        return False
-    return entry.status.state == "failed" or (entry.status.state == "done" and not entry.imported)
-
-
-def _draw_job(layout: bpy.types.UILayout, context: bpy.types.Context, entry: monitor.JobEntry) -> None:
-    box, folder = layout.box(), str(entry.job.folder)
-    row = box.row(align=True)
-    row.label(text=entry.job.name, icon="ERROR" if entry.status.error or entry.fault else "CHECKMARK")
-    if entry.status.state == "done":
-        row.operator("stc_mocap.import_motion", text="Import").job = folder
-    row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = folder
-    row.operator("stc_mocap.dismiss_job", text="", icon="X").job = folder
-    if entry.status.error or entry.fault:
-        _draw_sentence(box, context, entry.status.error or entry.fault)
-
-
 _CLASSES = (
     STC_MOCAP_UL_joints,
     STC_MOCAP_PT_capture,
     STC_MOCAP_PT_result,
+    *captures_panel.CLASSES,
     STC_MOCAP_PT_bone_map,
     STC_MOCAP_PT_options,
     STC_MOCAP_PT_corrections,
-    STC_MOCAP_PT_jobs,
 )
 
 

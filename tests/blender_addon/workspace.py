@@ -20,15 +20,29 @@ from tests.synthetic import look_at_camera, walk
 
 VIDEO = Path(__file__).resolve().parents[1] / "truth" / "sample.mp4"
 ENGINE = """
-import shutil, sys, time
+import json, shutil, sys, time
 from pathlib import Path
 words = sys.argv[1:]
-out, video = Path(words[words.index("--out") + 1]), Path(words[3]) if words[2] == "capture" else None
-stage = "detect" if words[2] == "capture" else "fine-tune"
+out, here, kind = Path(words[words.index("--out") + 1]), Path(__file__).parent, words[2]
+with (here / "asked.txt").open("a") as file:
+    file.write(" ".join(words[2:]) + chr(10))
+if kind == "stills":
+    if Path(words[3]).suffix == ".txt":
+        print('{"event": "failed", "message": "notes.txt cannot be read as a video: it is text. Convert it."}')
+        sys.exit(1)
+    (out / "video.json").write_text(json.dumps({"frames": 150, "fps": 30.0, "width": 960, "height": 540}))
+    shutil.copy(here / "still.png", out / "still0.jpg")
+    print('{"event": "done", "files": {"still0": "%s"}}' % (out / "still0.jpg"))
+    sys.exit()
+if kind == "smooth":
+    shutil.copy(here / "walk_smooth.npz", out)
+    print('{"event": "done", "files": {"motion": "%s"}}' % out)
+    sys.exit()
+video, stage = (Path(words[3]), "detect") if kind == "capture" else (None, "fine-tune")
 rest = '", "done": 1, "total": 2, "rate": 9.0, "seconds_left": 75.0}'
 print('{"event": "progress", "stage": "' + stage + rest, flush=True)
 print("the engine's log", file=sys.stderr, flush=True)
-while (Path(__file__).parent / "wait").exists():
+while (here / "wait").exists():
     time.sleep(0.02)
 if words[1].endswith("finetune"):
     out.write_bytes(b"weights")
@@ -37,7 +51,7 @@ elif video.stem == "empty":
     print('{"event": "failed", "message": "No person was found in empty.mp4. Choose another part of it."}')
     sys.exit(1)
 else:
-    made, raw = Path(__file__).parent / "walk.npz", out.with_name(out.stem + "_raw.npz")
+    made, raw = here / "walk.npz", out.with_name(out.stem + "_raw.npz")
     shutil.copy(made, out)
     shutil.copy(made.with_name("walk_raw.npz"), raw)
     print('{"event": "note", "message": "The lens is not known: 55 degrees are assumed."}')
@@ -64,6 +78,11 @@ class Workspace:
         motion = make_walk()
         save_motion(motion, folder / "walk.npz")
         save_motion(replace(motion, t_world_root=motion.t_world_root + 0.01), folder / "walk_raw.npz")
+        save_motion(replace(motion, t_world_root=motion.t_world_root + 0.02), folder / "walk_smooth.npz")
+        image = bpy.data.images.new("still", 16, 9)
+        image.filepath_raw, image.file_format = str(folder / "still.png"), "PNG"
+        image.save()
+        bpy.data.images.remove(image)
         (folder / "engine.py").write_text(ENGINE, encoding="utf-8")
         self.engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder / "engine.py"}" "$@"\n')
         self.engine.chmod(0o755)
@@ -78,6 +97,12 @@ class Workspace:
 
     def resume(self) -> None:
         (self.folder / "wait").unlink()
+
+    def list_requests(self, kind: str) -> list[str]:
+        """What the engine was asked for, of one kind of work."""
+        path = self.folder / "asked.txt"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [line for line in lines if line.startswith(kind)]
 
     def video(self, name: str) -> Path:
         path = self.folder / f"{name}.mp4"

@@ -12,6 +12,7 @@ from ... import user_paths
 from ...engine import engine_jobs
 from ...jobs import monitor
 from ...jobs.capture import start_capture
+from ...jobs.target import make_target
 from ...rig import import_motion
 from ...user_paths import resolve_path
 from .base import ReportingOperator, check_poll, find_target_problem, get_target_armature
@@ -32,7 +33,23 @@ class STC_MOCAP_OT_capture(ReportingOperator):
     def run(self, context: bpy.types.Context) -> set[str]:
         request = context.scene.stc_mocap.request()
         job = start_capture(engine_jobs.require_engine_python(), request, user_paths.get_jobs_folder())
-        monitor.follow(job, monitor.make_target(context.scene, get_target_armature(context)))
+        monitor.follow(job, make_target(context.scene, get_target_armature(context)))
+        return {"FINISHED"}
+
+
+class STC_MOCAP_OT_queue_capture(ReportingOperator):
+    bl_idname = "stc_mocap.queue_capture"
+    bl_label = "Add to Queue"
+    bl_description = "Capture this video, with these settings, when the captures before it are done"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        problem = "" if context.scene.stc_mocap.video else "Choose a video first"
+        return check_poll(cls, problem or find_target_problem(context))
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        request = context.scene.stc_mocap.request()
+        monitor.enqueue(request, make_target(context.scene, get_target_armature(context)))
         return {"FINISHED"}
 
 
@@ -103,6 +120,7 @@ class STC_MOCAP_OT_create_armature(ReportingOperator):
 
 CLASSES = (
     STC_MOCAP_OT_capture,
+    STC_MOCAP_OT_queue_capture,
     STC_MOCAP_OT_cancel,
     STC_MOCAP_OT_import_motion,
     STC_MOCAP_OT_create_armature,

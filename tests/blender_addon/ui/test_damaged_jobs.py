@@ -17,7 +17,7 @@ import pytest
 
 from blender_addon.jobs import monitor
 from blender_addon.rig import apply, armature, confidence, import_motion
-from blender_addon.ui import panel
+from blender_addon.ui import captures_panel
 from stc_core.errors import UserError
 from stc_core.motion.skeleton import HUMANOID
 
@@ -73,7 +73,7 @@ def test_one_damaged_job_among_three_is_named_and_can_be_removed(workspace: Work
     monitor.refresh()
     assert {entry.job.name for entry in monitor.entries()} == {"first", "odd", "last"}
     drawn = Recorder()
-    panel.STC_MOCAP_PT_jobs.draw(cast(Any, SimpleNamespace(layout=drawn)), bpy.context)
+    captures_panel.STC_MOCAP_PT_captures.draw(cast(Any, SimpleNamespace(layout=drawn)), bpy.context)
     assert "odd" in drawn.texts() and "damaged" in drawn.texts().replace("  ", " ")
     bpy.ops.stc_mocap.dismiss_job(job=str(odd))
     monitor._state.entries = ()

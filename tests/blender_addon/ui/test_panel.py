@@ -10,7 +10,7 @@ import bpy
 import pytest
 
 from blender_addon.jobs import monitor
-from blender_addon.ui import panel
+from blender_addon.ui import captures_panel, panel
 
 from ..layout_recorder import Recorder
 from ..workspace import VIDEO, Workspace, finish_jobs, get_running, wait_until
@@ -43,7 +43,7 @@ def draw_all() -> dict[str, Recorder]:
 def test_a_new_scene_shows_what_to_do_and_hides_what_has_nothing_to_show(workspace: Workspace) -> None:
     drawn = draw_all()
     assert "stc_mocap.capture" in drawn["Capture"].operators()
-    assert set(drawn) == {"Capture", "Options", "Corrections", "Jobs"}
+    assert set(drawn) == {"Capture", "Options", "Corrections", "Captures"}
 
 
 def test_without_an_engine_the_panel_offers_to_set_one_up(workspace: Workspace) -> None:
@@ -115,7 +115,7 @@ def test_failed_and_waiting_jobs_are_listed_with_their_sentence(workspace: Works
     settings.video, settings.target = str(workspace.video("empty")), "CREATE"
     bpy.ops.stc_mocap.capture()
     finish_jobs()
-    jobs = draw_shown(panel.STC_MOCAP_PT_jobs)
+    jobs = draw_shown(captures_panel.STC_MOCAP_PT_captures)
     assert "No person was found" in jobs.texts() and "stc_mocap.dismiss_job" in jobs.operators()
     assert "No person was found" in draw_shown(panel.STC_MOCAP_PT_capture).texts()
 

@@ -179,7 +179,7 @@ def check_result(blender: Blender) -> None:
 
 def take_panel_pictures(blender: Blender) -> None:
     """The panels that are closed at first, each alone, for looking at."""
-    for label in ("Bone Map", "Options", "Corrections", "Jobs"):
+    for label in ("Bone Map", "Options", "Corrections", "Captures"):
         blender.ask("show_alone", label)
         time.sleep(2.5)
         blender.picture(f"7_{label.lower().replace(' ', '_')}")
