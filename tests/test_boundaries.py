@@ -10,7 +10,7 @@ from _pytest.mark import ParameterSet
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*ROOT.glob("stc_core/**/*.py"), *ROOT.glob("blender_addon/**/*.py"), *ROOT.glob("build.py")])
-BLENDER = {"bpy", "bmesh", "mathutils", "bpy_extras", "bl_ui", "gpu", "blender_addon"}
+BLENDER = {"bpy", "bmesh", "mathutils", "bpy_extras", "bl_ui", "gpu", "gpu_extras", "blender_addon"}
 DECODERS = {"av", "imageio", "decord", "torchcodec", "moviepy"}
 PARSERS = {"argparse", "optparse", "getopt", "tyro", "click", "fire"}
 UNPICKLERS = {"cPickle", "dill", "joblib", "shelve", "marshal"}

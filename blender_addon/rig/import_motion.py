@@ -193,7 +193,9 @@ def _frame_selected(window: bpy.types.Window) -> None:
 
 
 def _read_source(source: MotionSource, report: ReportNote = ignore_note) -> Motion:
-    """Read the motion; what had to be assumed about its file is reported. Raises UserError where there is none, or its bones have no length."""
+    """Read the motion; what had to be assumed about its file is reported. Raises UserError where there is none, or its
+    bones have no length.
+    """
     motion = read_motion_file(source.motion, report)
     if np.abs(motion.skeleton.offsets[1:]).max(initial=0.0) < _MIN_SIZE_M:
         raise UserError(f"{source.motion} is damaged: its bones have no length.", "Capture the video again.")
