@@ -33,7 +33,8 @@ class Note:
 
     kind: for programs, what is doubtful: "swap" (left and right were exchanged), "gap" (nobody found), "jump" (perhaps
     someone else), "cut", "people" (more than one), "camera" (it moves), "cropped" (legs out of the picture), "guess" (a
-    lens or a tilt that was assumed), "pictures" (none could be drawn for a report); "" for all else.
+    lens or a tilt that was assumed), "pictures" (none could be drawn for a report), "bones" (how a rig's bones were
+    mapped); "" for all else.
     """
 
     message: str

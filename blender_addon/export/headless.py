@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exports motions as FBX, GLB and USD in a Blender without a window.
+"""Exports motions as FBX, GLB and USD in a Blender without a window, and reads those of FBX and glTF.
 
     python -m blender_addon.export.headless MOTION.npz… --to fbx,glb,usd --out DIR [--rig FILE] [--skeleton unreal]
+    python -m blender_addon.export.headless DANCE.fbx --to motion --out DIR
     blender -b --python blender_addon/export/headless.py -- the same
 
 An entry point: its Python has bpy, or is Blender's own. Standard output has only its own lines: for each motion, in
@@ -22,7 +23,7 @@ import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 if __name__ == "__main__" and not __package__:  # run by its path, as Blender does: behind Blender's own libraries
     sys.path.append(str(Path(__file__).resolve().parents[2]))
@@ -36,9 +37,11 @@ if __name__ == "__main__" and supervise.is_needed(sys.argv):  # before anything 
 
 from stc_core.errors import UserError
 from stc_core.events import Done, Event, Failed, Note, Progress, Report, to_line
-from stc_core.motion.motion import Motion, load_motion
+from stc_core.motion.motion import Motion, load_motion, save_motion
+from stc_core.motion.retarget.placement import Start
+from stc_core.motion.retarget.retarget import RootPath
 from stc_core.motion.rig_mapping.bone_map import BoneMap
-from stc_core.motion.rig_mapping.bone_map_io import load_bone_map
+from stc_core.motion.rig_mapping.bone_map_io import load_bone_map, save_bone_map
 from stc_core.motion.rig_mapping.presets import PRESETS
 
 if __name__ == "__main__" and importlib.util.find_spec("bpy") is None:
@@ -49,10 +52,11 @@ if __name__ == "__main__" and importlib.util.find_spec("bpy") is None:
 
 import bpy
 
-from ..rig import apply, armature, keyframes
-from . import exporters, rig_file
+from ..rig import apply, armature, constraints, keyframes
+from . import animation_file, exporters, rig_file
 
 SKELETONS = {"humanoid": "", "mixamo": "Mixamo", "unreal": "Unreal mannequin"}  # and the preset with its names
+_ENDINGS = {"motion": ".npz", "bones": "_bones.json"}
 _CENTIMETRE_M = 0.01
 """FBX's unit: an armature built in it needs no object scale, which game engines handle badly"""
 
@@ -63,7 +67,7 @@ class ExportOptions:
 
     motions: tuple[Path, ...]
     formats: tuple[str, ...]
-    """of fbx, glb, usd"""
+    """of fbx, glb, usd; motion: the motion file of an animation, and bones: the bone map of the rig"""
     out: Path
     """the folder to write to"""
     rig: Path | None = None
@@ -72,6 +76,8 @@ class ExportOptions:
     """for the rig; None: one is guessed"""
     skeleton: str = "humanoid"
     """of SKELETONS: how the bones of a created armature are named"""
+    start_at: Start = "world"
+    root_path: RootPath = "hips"
     overwrite: bool = False
 
 
@@ -90,15 +96,21 @@ def export_motions(options: ExportOptions, report: Report) -> bool:
     succeeded, done = True, 0
     for path, outputs in files.items():
         try:
-            motion = load_motion(path)
+            motion = _read_motion(path, report)
+            prepared: _Prepared | None = None
             for fmt, output in outputs.items():
-                if fmt == options.formats[0] or not options.rig:
-                    notes = _prepare_scene(
-                        options, motion, bone_map, output.stem, _CENTIMETRE_M if fmt == "fbx" else 1.0
-                    )
-                    for note in notes if fmt == options.formats[0] else ():
+                if fmt == "motion":
+                    save_motion(motion, output)
+                elif prepared is None or not options.rig:
+                    unit_m = _CENTIMETRE_M if fmt == "fbx" else 1.0
+                    is_first = prepared is None
+                    prepared = _prepare_scene(options, motion, bone_map, output.stem, unit_m)
+                    for note in prepared.notes if is_first else ():
                         report(Note(note))
-                _export_file(fmt, output)
+                if fmt == "bones" and prepared:
+                    save_bone_map(prepared.bone_map, output, prepared.notes)
+                elif fmt != "motion":
+                    _export_file(fmt, output)
                 done += 1
                 report(Progress("export", done, len(files) * len(options.formats)))
             report(Done({fmt: str(output) for fmt, output in outputs.items()}))
@@ -108,11 +120,21 @@ def export_motions(options: ExportOptions, report: Report) -> bool:
     return succeeded
 
 
+def _read_motion(path: Path, report: Report) -> Motion:
+    """Read a motion file, or the animation of another program."""
+    if path.suffix.lower() in animation_file.SUFFIXES:
+        return animation_file.read_animation(path, lambda sentence: report(Note(sentence, "guess")))
+    return load_motion(path)
+
+
 def _plan_outputs(options: ExportOptions) -> dict[Path, dict[str, Path]]:
     """The file of each format, for each motion; makes the folder."""
     if "usd" in options.formats and "usd_export" not in dir(bpy.ops.wm):
         raise UserError(f"This Blender ({bpy.app.version_string}) cannot write USD.", "Use one from blender.org.")
-    files = {path: {fmt: options.out / f"{path.stem}.{fmt}" for fmt in options.formats} for path in options.motions}
+    files = {
+        path: {fmt: options.out / f"{path.stem}{_ENDINGS.get(fmt, f'.{fmt}')}" for fmt in options.formats}
+        for path in options.motions
+    }
     owner: dict[Path, Path] = {}
     for path, outputs in files.items():
         for output in outputs.values():
@@ -135,27 +157,55 @@ def _plan_outputs(options: ExportOptions) -> dict[Path, dict[str, Path]]:
 # --- what is exported -------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """A scene with the motion in it. bone_map: as it was used."""
+
+    bone_map: BoneMap
+    notes: tuple[str, ...]
+
+
 def _prepare_scene(
     options: ExportOptions, motion: Motion, bone_map: BoneMap | None, name: str, unit_m: float
-) -> tuple[str, ...]:
-    """Put the motion on the rig or a new armature, select it, at its own frame rate, its first frame at time 0; returns
-    notes.
-    """
+) -> _Prepared:
+    """Put the motion on the rig or a new armature, select it, at its own frame rate, its first frame at time 0."""
     notes: tuple[str, ...] = ()
     if options.rig:
         obj, notes = rig_file.open_rig(options.rig)
+        bone_map, more = _free_bones(obj, bone_map, is_imported=options.rig.suffix.lower() != ".blend")
+        notes += more
     else:
         obj, bone_map = _create_armature(motion, options.skeleton, unit_m)
     scene = bpy.context.scene
     scene.name = name  # exporters name the animation after it
     keyframes.set_scene_fps(scene, motion.fps)
     apply_options = apply.ApplyOptions(
-        name=name, start_frame=0.0, set_scene_range=True, lock_feet=options.rig is not None
+        name=name,
+        start_frame=0.0,
+        set_scene_range=True,
+        lock_feet=options.rig is not None,
+        start=options.start_at,
+        path=options.root_path,
     )
     notes += apply.apply_motion(obj, motion, bone_map, apply_options, scene).notes
     rig_file.select_character(obj)
     scene.frame_set(scene.frame_start)
-    return notes
+    return _Prepared(bone_map=bone_map, notes=notes)
+
+
+def _free_bones(obj: bpy.types.Object, bone_map: BoneMap | None, is_imported: bool) -> tuple[BoneMap, tuple[str, ...]]:
+    """Mute what would override the keyframes of the rig, of which nobody keeps this copy; returns its bone map, and
+    notes. An importer's pose of the mapped bones is nobody's: they are set to rest.
+    """
+    target = apply.resolve_target(obj, bone_map, bpy.context.scene)
+    used = target.bone_map
+    keyed = {bone for chain in (*used.bones.values(), *used.twists.values()) for bone in chain}
+    if is_imported:
+        for name in keyed:
+            for bone in (obj.pose.bones[name], *obj.pose.bones[name].parent_recursive):
+                bone.matrix_basis.identity()
+    notes = () if target.switches else tuple(constraints.mute_overriding(obj, keyed))
+    return (bone_map or used if target.switches else used), notes
 
 
 def _create_armature(motion: Motion, skeleton: str, scene_unit_m: float) -> tuple[bpy.types.Object, BoneMap]:
@@ -241,7 +291,7 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
     parser = argparse.ArgumentParser(
         prog="blender_addon.export.headless", description="Motions become FBX, GLB and USD."
     )
-    parser.add_argument("motions", nargs="+", type=Path, metavar="MOTION.npz")
+    parser.add_argument("motions", nargs="+", type=Path, metavar="MOTION")
     parser.add_argument("--to", required=True, type=_parse_formats, metavar="fbx,glb,usd", help="one format or several")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder to write to")
     parser.add_argument(
@@ -249,11 +299,15 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
     )
     parser.add_argument("--map", type=Path, metavar="FILE.json", help="the rig's bone map, else it is guessed")
     parser.add_argument("--skeleton", choices=SKELETONS, help="how the bones are named, without --rig")
+    parser.add_argument("--start-at", choices=get_args(Start), default="world", help="where the motion begins")
+    parser.add_argument("--root-path", choices=get_args(RootPath), default="hips", help="what carries the path")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist already")
     parser.add_argument("--events", action="store_true", help="print one JSON line an event")
     options = parser.parse_args(arguments)
     if options.rig and options.skeleton:
         parser.error("--skeleton names the bones of a new armature; leave it out, or --rig")
+    if "bones" in options.to and not options.rig:
+        parser.error("bones is the bone map of a rig; add --rig FILE")
     if options.map and not options.rig:
         parser.error("--map is for a rig; add --rig FILE")
     motions, skeleton = tuple(dict.fromkeys(options.motions)), options.skeleton or "humanoid"
@@ -264,6 +318,8 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
         rig=options.rig,
         bone_map=options.map,
         skeleton=skeleton,
+        start_at=options.start_at,
+        root_path=options.root_path,
         overwrite=options.overwrite,
     ), options.events
 
@@ -272,7 +328,7 @@ def _parse_formats(text: str) -> tuple[str, ...]:
     """Formats from a comma-separated list."""
     formats = tuple(dict.fromkeys(text.lower().split(",")))
     for fmt in formats:
-        if fmt not in exporters.EXPORTERS:
+        if fmt not in exporters.EXPORTERS and fmt not in _ENDINGS:
             raise argparse.ArgumentTypeError(f'"{fmt}" is no format that can be written; choose from fbx, glb and usd')
     return formats
 

@@ -48,25 +48,26 @@ def open_rig(path: Path) -> tuple[bpy.types.Object, tuple[str, ...]]:
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path} is no rig's file.", f"Choose one of these: {', '.join(SUFFIXES)}.")
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    _check_references(path)
+    check_references(path)
     try:
         with limit_resources():
-            _import_file(path)
+            import_file(path)
     except RuntimeError as error:
         raise UserError(
             f"{path} cannot be opened: {extract_reason(error)}", "Open it in Blender and save it anew."
         ) from None
     _remove_animation()
     _convert_to_metres(bpy.context.scene)
-    return _find_body_armature(path), _remove_outside_images(path.parent)
+    return find_body_armature(path), _remove_outside_images(path.parent)
 
 
-def _import_file(path: Path) -> None:
+def import_file(path: Path, use_animation: bool = False) -> None:
+    """Open a .blend, or import another file into what is open. Raises RuntimeError where its importer fails."""
     kind, where = path.suffix.lower(), str(path.resolve())
     if kind == ".blend":
         bpy.ops.wm.open_mainfile(filepath=where, load_ui=False, use_scripts=False)
     elif kind == ".fbx":
-        bpy.ops.import_scene.fbx(filepath=where, use_anim=False)
+        bpy.ops.import_scene.fbx(filepath=where, use_anim=use_animation)
     else:
         bpy.ops.import_scene.gltf(filepath=where, import_pack_images=False)  # packed, an outside one looks like ours
 
@@ -84,7 +85,7 @@ def extract_reason(error: RuntimeError) -> str:
     return last if last.endswith(".") else f"{last}."
 
 
-def _check_references(path: Path) -> None:
+def check_references(path: Path) -> None:
     """Raises UserError where a glTF's data lies outside its folder, or is no file: it would be read into the export."""
     if path.suffix.lower() != ".gltf":
         return
@@ -145,7 +146,7 @@ def _convert_to_metres(scene: bpy.types.Scene) -> None:
         bpy.context.view_layer.update()
 
 
-def _find_body_armature(path: Path) -> bpy.types.Object:
+def find_body_armature(path: Path) -> bpy.types.Object:
     """The one armature; of several the one with a whole body, then the one that moves a mesh."""
     found = [obj for obj in bpy.context.scene.objects if obj.type == "ARMATURE" and obj.data.bones]
     if not found:

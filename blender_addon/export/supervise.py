@@ -25,19 +25,29 @@ OPEN_LIMIT_S = 180
 """how long a rig may take to be opened; the rigs that we test with take up to 0.7 s; chosen"""
 MEMORY_LIMIT_BYTES = 8 << 30
 """the most that Blender may allocate for a rig; with the rigs that we test with it takes 0.3 GB in all; chosen"""
+_FOREIGN_SUFFIXES = (".fbx", ".glb", ".gltf")
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def is_needed(argv: Sequence[str]) -> bool:
-    """Whether this process is to supervise another: there is a rig, and this one is not the other."""
-    return "--rig" in argv[:-1] and not os.environ.get(SUPERVISED)
+    """Whether this process is to supervise another: there is a rig or an animation, and this is not the other."""
+    return find_foreign_file(argv) is not None and not os.environ.get(SUPERVISED)
+
+
+def find_foreign_file(argv: Sequence[str]) -> Path | None:
+    """The file of another program that is to be opened: the rig, or the first animation; None where there is none."""
+    if "--rig" in argv[:-1]:
+        return Path(argv[argv.index("--rig") + 1])
+    return next((Path(word) for word in argv if Path(word).suffix.lower() in _FOREIGN_SUFFIXES), None)
 
 
 def run_and_exit(argv: Sequence[str]) -> NoReturn:
     """Run this very command again, supervised, and exit with its exit code."""
     blender = sys.modules.get("bpy")  # there from the start where Blender runs us, whose argv is Blender's own
     command = [blender.app.binary_path, *argv[1:]] if blender else [sys.executable, *sys.orig_argv[1:]]
-    code = run_supervised(command, Path(argv[argv.index("--rig") + 1]), "--events" in argv)
+    file = find_foreign_file(argv)
+    assert file is not None
+    code = run_supervised(command, file, "--events" in argv)
     sys.stderr.flush()
     os._exit(code)  # Blender would exit with 0
 

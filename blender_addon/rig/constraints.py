@@ -10,7 +10,7 @@ motions or bone maps.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import bpy
@@ -75,6 +75,27 @@ def key_influence(obj: bpy.types.Object, action: bpy.types.Action, yielding: lis
         f"The constraints on {names} are switched off by the action (influence 0), so that the bones move as captured. "
         "Their controls do not follow."
     ]
+
+
+def mute_overriding(obj: bpy.types.Object, bones: Collection[str]) -> list[str]:
+    """Mute whatever moves these bones besides their keyframes, constraints and rotation drivers, for a copy of the rig
+    that nobody saves; returns the notes.
+    """
+    kept, muted = set(bones), set[str]()
+    for bone, constraint in _iterate_valid(obj):
+        overridden = kept.intersection(_find_moved_bones(bone, constraint))
+        if overridden:
+            constraint.mute = True
+            muted |= overridden
+    for curve in obj.animation_data.drivers if obj.animation_data else ():
+        parts = curve.data_path.split('"')
+        if len(parts) == 3 and parts[0] == "pose.bones[" and parts[2].startswith("].rotation") and parts[1] in kept:
+            curve.mute = True
+            muted.add(parts[1])
+    if not muted:
+        return []
+    what = "were muted in what is exported, so that the bones move as captured."
+    return [f"The constraints or drivers on {format_names(sorted(muted))} {what}"]
 
 
 def report_obstacles(obj: bpy.types.Object, animation: BoneAnimation, yielding: list[Yielding]) -> list[str]:

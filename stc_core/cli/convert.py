@@ -1,4 +1,4 @@
-"""`stc-mocap convert`: many videos and motion files become animation files, and a page that shows all of them."""
+"""`stc-mocap convert`: many videos and motions become animation files, and a page that shows all of them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from ..convert.inputs import FoundInputs, find_inputs, parse_formats
 from ..convert.report.page import write_report
 from ..convert.scheduling.policy import RunConfig, RunSummary
 from ..convert.scheduling.run import convert_all
-from ..convert.store.open_store import open_store
+from ..convert.store import urls
+from ..convert.store.open_store import open_store, store_of
+from ..convert.store.record import ANIMATIONS, BONES, OWN_FORMATS, Task
 from ..convert.store.urls import absolute
 from ..events import Done, Failed, Note, to_line
+from ..motion.rig_mapping.bone_map_io import describe_bones
 from .flags import parse_flags, refuse_flag
 from .worker_bars import WorkerBars
 
@@ -29,20 +32,25 @@ PROG = "stc-mocap convert"
 class ConvertFlags:
     """Turn many videos into animation files. What is done stays done: run the same again to go on, or to add clips.
 
-    INPUT: videos, motion.npz files, folders, patterns in quotes, URLs of these, or a text file with a path a line.
-    Each video also leaves its motion file, NAME.npz. DIR/report.html then shows all clips at a glance, worst first.
+    INPUT: videos, motion.npz files, animations (BVH, FBX, glTF), folders, patterns in quotes, URLs of these, or a text
+    file with a path a line. Each video and animation also leaves its motion file, NAME.npz. DIR/report.html then shows
+    all clips at a glance, worst first.
     """
 
     inputs: tyro.conf.Positional[tuple[str, ...]]
-    """videos, motion files, folders, patterns, lists"""
+    """videos, motion files, animations, folders, patterns, lists"""
     out: str
     """the folder for the results, or its URL; its .stc-mocap holds what is known of every clip"""
     to: str = "bvh"
-    """the formats, with commas: bvh, fbx, glb, usd"""
+    """the formats, with commas: bvh, fbx, glb, usd, vrma"""
     rig: Path | None = None
     """retarget onto the armature in this .blend, .fbx, .glb or .vrm"""
     map: Path | None = None
-    """the rig's bone map, as saved in Blender; without it one is guessed"""
+    """the rig's bone map, as saved in Blender; without it one is guessed, and written beside the results"""
+    start_at: Literal["world", "character"] = "world"
+    """where the motion begins: in its own world, or where the rig stands and as it faces"""
+    root_path: Literal["hips", "in-place", "root-bone"] = "hips"
+    """what carries the path over the floor: the hips, nothing, or the bone above the hips that game engines read"""
     skeleton: Literal["humanoid", "mixamo", "unreal"] = "humanoid"
     """without a rig: how bones are named"""
     blender: str = ""
@@ -64,10 +72,18 @@ def run_convert(args: Sequence[str]) -> int:
     if not flags.out:
         refuse_flag(PROG, "--out is empty.")
     formats, out = parse_formats(flags.to), absolute(flags.out)
-    if set(formats) != {"bvh"}:
+    left_out = {*open_store(out).list_results(), *([str(flags.rig.absolute())] if flags.rig else [])}
+    found = find_inputs(flags.inputs, left_out)
+    if set(formats) - OWN_FORMATS or any(urls.suffix_of(one.source) in ANIMATIONS for one in found.inputs):
         check_blender(flags.blender)
-    found = find_inputs(flags.inputs, open_store(out).list_results())
-    options = ExportOptions(rig=flags.rig, bone_map=flags.map, skeleton=flags.skeleton, blender=flags.blender)
+    options = ExportOptions(
+        rig=flags.rig,
+        bone_map=flags.map,
+        skeleton=flags.skeleton,
+        blender=flags.blender,
+        start_at=flags.start_at,
+        root_path=flags.root_path,
+    )
     tasks = make_tasks(
         found.inputs, out, formats, flags.config, options, with_summary=flags.report, overwrite=flags.overwrite
     )
@@ -86,7 +102,19 @@ def run_convert(args: Sequence[str]) -> int:
             if flags.report:
                 print(f"report: {report_errors(())}", file=sys.stderr)
             raise
+        _print_bones(tasks, flags.events)
         return _conclude(summary, found, flags, report_errors if flags.report else None)
+
+
+def _print_bones(tasks: Sequence[Task], as_events: bool) -> None:
+    """Print which bone of the rig was taken for which joint, from the first clip that says it: all have one rig."""
+    local = (task for task in tasks if BONES in task.kinds and not any(map(urls.is_url, (task.out, task.source))))
+    for task in local:
+        result = store_of(task).load(task).results.get(BONES)
+        if result and (Path(task.out) / result.path).is_file():
+            text = describe_bones(Path(task.out) / result.path)
+            print(to_line(Note(text, "bones")) if as_events else text, flush=True)
+            return
 
 
 def _conclude(

@@ -1,8 +1,9 @@
-"""How one clip is converted: a video into a motion file, that into BVH, and through Blender into the rest.
+"""How one clip is converted: a video or another program's animation into a motion file, that into BVH and VRMA,
+and through Blender into the rest.
 
-Knows the capture, the BVH writer, the summary for the report, and how to start `blender_addon.export.headless` in a
-Blender or in a Python that has bpy; nothing of job folders, of other clips, or of Blender itself. Loads heavy libraries
-only when there is work for them.
+Knows the capture, the readers of motions, their writers, the summary for the report, and how to start
+`blender_addon.export.headless` in a Blender or in a Python that has bpy; nothing of job folders, of other clips, or of
+Blender itself. Loads heavy libraries only when there is work for them.
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..assets import find_addon
 from ..errors import UserError
-from ..events import Done, Failed, Report, from_line
+from ..events import Done, Failed, Note, Report, from_line
 from ..motion.bvh import write_bvh
 from ..motion.motion import Motion, load_motion, save_motion
+from ..motion.motion_file import read_motion_file
+from ..motion.vrma import write_vrma
 from ..plain_values import from_plain, to_plain
 from .inputs import Input
 from .report import summary as summaries
 from .store import urls
 from .store.fingerprint import hash_file
-from .store.record import MOTION, SUMMARY, Task
+from .store.record import ANIMATIONS, MOTION, OWN_FORMATS, SUMMARY, Task
 
 if TYPE_CHECKING:
     from ..capture.config import CaptureConfig
@@ -43,6 +46,14 @@ class ExportOptions:
     bone_map: Path | None = None
     skeleton: str = "humanoid"
     blender: str = ""
+    start_at: Literal["world", "character"] = "world"
+    root_path: Literal["hips", "in-place", "root-bone"] = "hips"
+
+    def list_changes(self) -> dict[str, str]:
+        """The settings of the retargeting that are not the default, by the exporter's flags."""
+        changes = {"start-at": self.start_at, "root-path": self.root_path}
+        default = {"start-at": "world", "root-path": "hips"}
+        return {flag: value for flag, value in changes.items() if value != default[flag]}
 
 
 def make_tasks(
@@ -78,6 +89,7 @@ def make_tasks(
             rig=_absolute(options.rig),
             bone_map=_absolute(options.bone_map),
             blender=shutil.which(options.blender) or "",
+            retarget=options.list_changes(),
         )
         for entry in inputs
     ]
@@ -100,7 +112,10 @@ def convert_clip(task: Task, kinds: Sequence[str], motion: Path, folder: Path, r
     """Files of those kinds in the folder (a Make). Raises UserError where video, motion, rig or Blender fail."""
     stem = _shorten(Path(task.name).name)
     made: dict[str, Path] = {}
-    if MOTION in kinds:
+    if MOTION in kinds and urls.suffix_of(task.source) in ANIMATIONS:
+        made |= _export(task, [MOTION], Path(task.source), folder, report)
+        motion = made[MOTION]
+    elif MOTION in kinds:
         for take, captured in _capture(task, report).items():
             motion = made[MOTION + take] = folder / f"{stem}{take}.npz"
             save_motion(captured, motion)
@@ -110,7 +125,10 @@ def convert_clip(task: Task, kinds: Sequence[str], motion: Path, folder: Path, r
     if "bvh" in kinds:
         made["bvh"] = folder / f"{stem}.bvh"
         write_bvh(load_motion(motion), made["bvh"])
-    others = [kind for kind in kinds if kind not in (MOTION, SUMMARY, "bvh")]
+    if "vrma" in kinds:
+        made["vrma"] = folder / f"{stem}.vrma"
+        write_vrma(load_motion(motion), made["vrma"])
+    others = [kind for kind in kinds if kind not in {MOTION, SUMMARY, *OWN_FORMATS}]
     if others:
         load_motion(motion)  # what is wrong with it is found here, before Blender is started
         named = folder / f"{stem}.npz"
@@ -121,7 +139,9 @@ def convert_clip(task: Task, kinds: Sequence[str], motion: Path, folder: Path, r
 
 
 def _capture(task: Task, report: Report) -> dict[str, Motion]:
-    """The motions of the clip's takes, by what their files' names have after the clip's."""
+    """The motions of the clip's takes, by what their files' names have after the clip's; a BVH is one."""
+    if task.settings is None:
+        return {"": read_motion_file(Path(task.source), lambda sentence: report(Note(sentence, "guess")))}
     from ..capture.pipeline import capture_takes
 
     motions: dict[str, Motion] = capture_takes(Path(task.source), _config_of(task), report)
@@ -154,8 +174,10 @@ def check_blender(blender: str) -> None:
 def _export(task: Task, kinds: Sequence[str], motion: Path, folder: Path, report: Report) -> dict[str, Path]:
     """What Blender makes of a motion file, in its own process; what it prints goes to our standard error."""
     args = [str(motion), "--to", ",".join(kinds), "--out", str(folder), "--events"]
-    args += ["--rig", task.rig] if task.rig else ["--skeleton", task.skeleton]
-    args += ["--map", task.bone_map] if task.bone_map else []
+    if MOTION not in kinds:
+        args += ["--rig", task.rig] if task.rig else ["--skeleton", task.skeleton]
+        args += ["--map", task.bone_map] if task.bone_map else []
+        args += [word for flag, value in task.retarget.items() for word in (f"--{flag}", str(value))]
     addon, package = find_addon(), Path(__file__).resolve().parents[2]
     folders = dict.fromkeys([str(addon), str(package), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, folders))}

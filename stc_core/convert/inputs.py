@@ -14,23 +14,28 @@ from pathlib import Path
 
 from ..errors import UserError
 from .store import urls
+from .store.record import ANIMATIONS
 
-FORMATS = ("bvh", "fbx", "glb", "usd")
+FORMATS = ("bvh", "fbx", "glb", "usd", "vrma")
 VIDEOS = frozenset(".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .m2v .wmv .mts .m2ts .ts .3gp .flv .ogv .mxf".split())
-MOTIONS = frozenset({".npz"})
+MOTION_FILES = frozenset({".npz"})
+MOTIONS = MOTION_FILES | {".bvh"} | ANIMATIONS
+_RANKS = (VIDEOS | MOTION_FILES, frozenset({".bvh"}), ANIMATIONS)
 LISTS = frozenset({".txt", ".lst", ".list"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """A video or a motion file. source: absolute, or a URL. name: of its results below --out, with "/", no suffix."""
+    """A video, a motion file or another program's animation. source: absolute, or a URL. name: of its results below
+    --out, with "/", no suffix.
+    """
 
     source: Path | str
     name: str
 
     @property
     def is_motion(self) -> bool:
-        """Whether it is a motion file, and not a video."""
+        """Whether it holds a motion, and is not a video."""
         return urls.suffix_of(self.source) in MOTIONS
 
 
@@ -55,11 +60,12 @@ def parse_formats(text: str) -> tuple[str, ...]:
 def find_inputs(args: Sequence[str], results: Collection[str] = ()) -> FoundInputs:
     """The files that the arguments of the command line stand for, in their order, each once.
 
-    An argument is a video, a motion file, a folder (with the folders in it, hidden ones left out), a pattern (**: any
-    folders), a URL of such, or a text list: an argument a line, relative to the list; empty lines and those after # are
-    passed over. What is found in a folder keeps its folders in its name. results: files made by earlier runs, left out
-    where a folder or pattern finds them. Raises UserError where an argument stands for nothing, or two results would
-    have one name.
+    An argument is a video, a motion file, an animation (BVH, FBX, glTF), a folder (with the folders in it, hidden ones
+    left out), a pattern (**: any folders), a URL of such, or a text list: an argument a line, relative to the list;
+    empty lines and those after # are passed over. What is found in a folder keeps its folders in its name; FBX and glTF
+    do not count there beside videos and motion files, for they may be rigs, nor a BVH beside the video of its name.
+    results: files made by earlier runs, and the rig, left out where a folder or pattern finds them. Raises UserError
+    where an argument stands for nothing, or two results would have one name.
     """
     if not args:
         raise UserError("No input was named.", "Give videos, folders, motion files, or a text file that lists them.")
@@ -103,17 +109,17 @@ class _Finder:
             if file == named or self._is_input(file)
         ]
         if not entries:
-            raise UserError(f"{url} holds no video and no motion file.", "Check the address.")
+            raise UserError(f"{url} holds no video and no motion.", "Check the address.")
         yield from entries
 
     def _expand_folder(self, folder: Path) -> Iterator[Input]:
         """The videos and motion files in a folder and those in it."""
         before = len(self.unreadable)
-        files = [path for path in self._walk(folder) if self._is_input(path)]
+        files = _leave_out_exports([path for path in self._walk(folder) if self._is_input(path)])
         if (failed := self.unreadable[before:]) and failed[0][0] == folder:
             raise UserError(f"The folder {folder} cannot be read ({failed[0][1]}).", "Check your right to read it.")
         if not files and not failed:
-            raise UserError(f"The folder {folder} holds no video and no motion file.", "Choose another folder.")
+            raise UserError(f"The folder {folder} holds no video and no motion.", "Choose another folder.")
         for path in files:
             yield Input(source=path.absolute(), name=_name(path, folder))
 
@@ -132,9 +138,9 @@ class _Finder:
         base, before = Path(*parts[:fixed]), len(self.unreadable)
         self._look_for_unreadable(base, None if "**" in parts else len(parts) - fixed)
         found = [Path(path) for path in sorted(glob.glob(pattern, recursive=True))]
-        files = [path for path in found if os.path.isfile(path) and self._is_input(path)]
+        files = _leave_out_exports([path for path in found if os.path.isfile(path) and self._is_input(path)])
         if not files and len(self.unreadable) == before:
-            raise UserError(f"No video and no motion file fits {pattern}.", "Check the pattern.")
+            raise UserError(f"No video and no motion fits {pattern}.", "Check the pattern.")
         yield from (Input(source=path.absolute(), name=_name(path, base)) for path in files)
 
     def _look_for_unreadable(self, base: Path, depth: int | None) -> None:
@@ -163,6 +169,21 @@ class _Finder:
                 yield from self.expand(arg, path.parent)
             except UserError as error:
                 raise UserError(f"{path}, line {number}: {error.what}", error.remedy) from None
+
+
+def _leave_out_exports(files: Sequence[Path]) -> list[Path]:
+    """Leave out FBX and glTF beside videos and motion files, and of one name all but the best source of a motion."""
+    has_sources = any(path.suffix.lower() in VIDEOS | MOTION_FILES for path in files)
+    kept = [path for path in files if not (has_sources and path.suffix.lower() in ANIMATIONS)]
+    ranks: dict[Path, int] = {}
+    for path in kept:
+        ranks[path.with_suffix("")] = min(ranks.get(path.with_suffix(""), len(_RANKS)), _rank(path))
+    return [path for path in kept if _rank(path) in (0, ranks[path.with_suffix("")])]
+
+
+def _rank(path: Path) -> int:
+    """How good a source of a motion a file is, from 0: originals, then a BVH, then what Blender reads."""
+    return next(rank for rank, suffixes in enumerate(_RANKS) if path.suffix.lower() in suffixes)
 
 
 def _name(path: Path, base: Path) -> str:

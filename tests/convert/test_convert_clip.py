@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stc_core.capture.config import CaptureConfig
@@ -14,11 +15,12 @@ from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.video.config import VideoConfig
 from stc_core.convert.convert_clip import ExportOptions, check_blender, convert_clip, make_tasks
 from stc_core.convert.inputs import Input
+from stc_core.convert.store.fingerprint import fingerprint_result
 from stc_core.convert.store.record import Task
 from stc_core.errors import UserError
 from stc_core.events import Event, Note, ignore
-from stc_core.motion.bvh import read_bvh
-from stc_core.motion.motion import save_motion
+from stc_core.motion.bvh import read_bvh, write_bvh
+from stc_core.motion.motion import load_motion, save_motion
 from stc_core.plain_values import from_plain, to_plain
 from tests import synthetic
 from tests.test_boundaries import ROOT, SOURCES, imports, within
@@ -84,7 +86,8 @@ def test_clips_of_inputs_know_the_hashes_of_what_they_stand_on(motion: Path) -> 
     found = [Input(source=motion, name="walk"), Input(source=motion.with_suffix(".mp4"), name="kick")]
     options = ExportOptions(rig=motion.parent / "rig.fbx")
     walk, kick = make_tasks(found, motion.parent / "out", ("fbx",), CaptureConfig(), options)
-    assert walk.kinds == ("fbx",) and kick.kinds == ("motion", "fbx") and kick.settings is not None
+    assert walk.kinds == ("fbx", "bones") and kick.kinds == ("motion", "fbx", "bones") and kick.settings is not None
+    assert kick.result_name("bones_take2") == "kick_take2_bones.json"
     assert set(kick.hashes) == {"weights", "rig"} and walk.rig == str(motion.parent / "rig.fbx")
     with pytest.raises(UserError, match=r"There is no file .*lost\.blend"):
         make_tasks(found, motion.parent, ("fbx",), CaptureConfig(), ExportOptions(rig=motion.parent / "lost.blend"))
@@ -93,6 +96,28 @@ def test_clips_of_inputs_know_the_hashes_of_what_they_stand_on(motion: Path) -> 
 def test_a_motion_file_becomes_bvh(motion: Path) -> None:
     made = convert_clip(task_of(motion), ["bvh"], motion, motion.parent, ignore)
     assert len(read_bvh(made["bvh"]).t_world_root) == 15
+
+
+def test_a_bvh_of_another_program_leaves_its_motion_too(motion: Path, tmp_path: Path) -> None:
+    write_bvh(load_motion(motion), tmp_path / "dance.bvh")
+    found = [Input(source=tmp_path / "dance.bvh", name="dance")]
+    (task,) = make_tasks(found, tmp_path / "out", ("fbx",), CaptureConfig(), ExportOptions())
+    assert task.kinds == ("motion", "fbx") and task.settings is None
+    made = convert_clip(task, ["motion"], tmp_path / "dance.bvh", tmp_path, ignore)
+    read, walk = load_motion(made["motion"]), load_motion(motion)
+    order = [read.skeleton.index(name) for name in walk.skeleton.joint_names]
+    np.testing.assert_allclose(read.positions()[:, order], walk.positions(), atol=1e-4)
+
+
+def test_what_the_retargeting_is_set_to_decides_the_results(motion: Path) -> None:
+    found, config = [Input(source=motion, name="walk")], CaptureConfig()
+    plain, changed = (
+        make_tasks(found, motion.parent, ("fbx",), config, options)[0]
+        for options in (ExportOptions(), ExportOptions(start_at="character", root_path="root-bone"))
+    )
+    assert not plain.retarget and changed.retarget == {"start-at": "character", "root-path": "root-bone"}
+    assert fingerprint_result(plain, "fbx", "") != fingerprint_result(changed, "fbx", "")
+    assert fingerprint_result(plain, "motion", "") == fingerprint_result(changed, "motion", "")
 
 
 def test_a_file_that_is_no_motion_is_a_sentence(tmp_path: Path) -> None:

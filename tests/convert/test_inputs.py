@@ -36,6 +36,20 @@ def test_a_folder_gives_videos_and_motions_with_their_folders_as_names(tmp_path:
     assert motion.source == tmp_path / "in" / "deep" / "motion.npz"
 
 
+def test_animations_count_in_a_folder_of_their_own_and_rigs_beside_videos_do_not(tmp_path: Path) -> None:
+    touch_files(*(tmp_path / name for name in ["dances/a.fbx", "dances/b.GLB", "dances/deep/c.bvh", "dances/hero.vrm"]))
+    touch_files(*(tmp_path / name for name in ["takes/walk.mp4", "takes/hero.fbx", "takes/run.bvh"]))
+    touch_files(*(tmp_path / name for name in ["made/walk.npz", "made/walk.bvh", "made/walk.fbx"]))
+    touch_files(*(tmp_path / name for name in ["mixamo/hero.fbx", "mixamo/run.fbx"]))
+    assert names(tmp_path / "dances") == ["a", "b", "deep/c"]
+    assert names(tmp_path / "dances" / "*.[fFgG]*") == ["a", "b"]
+    assert names(tmp_path / "takes") == ["run", "walk"]
+    assert names(tmp_path / "takes" / "hero.fbx") == ["hero"]
+    assert names(tmp_path / "made") == ["walk"] and find(tmp_path / "made")[0].source == tmp_path / "made" / "walk.npz"
+    assert names(tmp_path / "mixamo", results=(tmp_path / "mixamo" / "hero.fbx",)) == ["run"]
+    assert all(entry.is_motion for entry in find(tmp_path / "mixamo"))
+
+
 def test_files_patterns_and_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch_files(*(tmp_path / name for name in ["odd.raw", "one/a.mp4", "one/b.mkv", "two/a.mp4", "two/deep/c.webm"]))
     listing = tmp_path / "shots.txt"

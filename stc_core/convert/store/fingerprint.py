@@ -14,7 +14,7 @@ from typing import Any, Literal
 from ... import __version__
 from ...errors import UserError
 from ...plain_values import to_plain
-from .record import MOTION, SUMMARY, FileState, Result, Task
+from .record import MOTION, OWN_FORMATS, SUMMARY, FileState, Result, Task
 
 Change = Literal["same", "changed", "gone"]
 
@@ -75,7 +75,8 @@ def fingerprint_result(task: Task, kind: str, source_sha256: str) -> str:
     if kind == SUMMARY:
         return _digest([*motion, kind, task.summary])
     rig = [task.hashes.get("rig", ""), task.hashes.get("bone_map", ""), task.skeleton]
-    return _digest([*motion, kind] if kind == "bvh" else [*motion, kind, *rig])
+    rig += [task.retarget] if task.retarget else []
+    return _digest([*motion, kind] if kind in OWN_FORMATS else [*motion, kind, *rig])
 
 
 def fingerprint_request(task: Task, source_sha256: str) -> str:

@@ -42,6 +42,7 @@ from .record import (
     CLIPS,
     FOLDER,
     MOTION,
+    OWN_FORMATS,
     SUMMARY,
     WORK,
     Make,
@@ -57,7 +58,7 @@ from .run_log import RunLog
 from .store import Status, WriteReport
 
 _MIN_FREE_BYTES = 16 << 20  # chosen: a clip's results and record are smaller
-_ALONE = (MOTION, SUMMARY, "bvh")  # kinds that are each made in a step of their own
+_ALONE = (MOTION, SUMMARY, *sorted(OWN_FORMATS))  # kinds that are each made in a step of their own
 
 
 class LocalStore:
@@ -252,7 +253,7 @@ class LocalStore:
         try:
             files: dict[str, Path] = {}
             for take in [""] if MOTION in kinds else _take_suffixes(record):
-                motion = Path(task.source) if task.settings is None else task.result_path(MOTION + take)
+                motion = Path(task.source) if task.is_motion_file else task.result_path(MOTION + take)
                 folder = Path(tempfile.mkdtemp(dir=work))
                 files |= {key + take: path for key, path in make(task, kinds, motion, folder, report).items()}
             state = Path(task.source).stat()

@@ -23,14 +23,20 @@ from typing import Any, Literal
 
 from ...events import Note, Report
 from ...plain_values import from_plain, to_plain
+from . import urls
 
 FOLDER, CLIPS, SUMMARIES, WORK = ".stc-mocap", "clips", "summaries", "work"
-MOTION, SUMMARY = "motion", "summary"
+MOTION, SUMMARY, BONES = "motion", "summary", "bones"
 REPORT = "report.html"
 FORMAT = 3
 _OLD_SUMMARY, _OLD_SUMMARIES = "look", "looks"  # what format 2 called them
 _TASK = "clip"  # the task's name in the file, which all formats share
 _TAKE = "_take"
+_ENDINGS = {MOTION: ".npz", BONES: "_bones.json"}
+OWN_FORMATS = frozenset({"bvh", "vrma"})
+"""formats that are written without Blender, and without a rig"""
+ANIMATIONS = frozenset({".fbx", ".glb", ".gltf"})
+"""sources that Blender reads; from them, and from a BVH, a motion file is made"""
 _KEY = re.compile(r"[a-z0-9]+(_take[1-9][0-9]{0,5})?")
 _MAX_RECORD_BYTES = 16 << 20  # chosen: ours have some kilobytes
 
@@ -50,11 +56,13 @@ class Task:
     to: tuple[str, ...]
     """formats"""
     settings: Mapping[str, Any] | None = None
-    """of the capture; None where the source is a motion file"""
+    """of the capture; None where the source is a motion and no video"""
     rig: str = ""
     bone_map: str = ""
     skeleton: str = "humanoid"
     blender: str = ""
+    retarget: Mapping[str, Any] = field(default_factory=dict)
+    """what else the exports are made with, of which nothing is the default"""
     hashes: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of the files that decide the results, by what they are: weights, rig, bone_map"""
     summary: int = 0
@@ -63,10 +71,16 @@ class Task:
     """replace also files that this tool did not write, or that were changed since"""
 
     @property
+    def is_motion_file(self) -> bool:
+        """Whether the source is a motion file of ours, so that none is made."""
+        return self.settings is None and urls.suffix_of(self.source) not in ANIMATIONS | {".bvh"}
+
+    @property
     def kinds(self) -> tuple[str, ...]:
-        """What is to be made: the motion first, where it is not the input, then its summary."""
-        motion = () if self.settings is None else (MOTION,)
-        return (*motion, *((SUMMARY,) if self.summary else ()), *self.to)
+        """What is to be made: the motion first, where it is not the input, then its summary; the rig's bones last."""
+        motion = () if self.is_motion_file else (MOTION,)
+        bones = (BONES,) if self.rig and set(self.to) - OWN_FORMATS else ()
+        return (*motion, *((SUMMARY,) if self.summary else ()), *self.to, *bones)
 
     def result_name(self, key: str) -> str:
         """A result below `out`: "bvh" is NAME.bvh, "bvh_take2" is NAME_take2.bvh, a motion is an .npz."""
@@ -74,7 +88,7 @@ class Task:
         suffix = key.removeprefix(kind)
         if kind == SUMMARY:
             return f"{FOLDER}/{SUMMARIES}/{key_of(self.name)}{suffix}.json"
-        return f"{self.name}{suffix}.{'npz' if kind == MOTION else kind}"
+        return f"{self.name}{suffix}{_ENDINGS.get(kind, f'.{kind}')}"
 
     def result_path(self, key: str) -> Path:
         """The same as a path, where `out` is one."""

@@ -30,8 +30,11 @@ _REMEDY = "Choose a bone map that STC Mocap saved, or mend this line of it."
 _SIMILAR = 0.6  # of two names, by difflib's ratio: then one is suggested for the other; its own default
 
 
-def save_bone_map(bone_map: BoneMap, path: Path) -> None:
-    """Write a bone map; the file appears whole or not at all. Raises UserError where it cannot be written."""
+def save_bone_map(bone_map: BoneMap, path: Path, notes: Sequence[str] = ()) -> None:
+    """Write a bone map; the file appears whole or not at all. Raises UserError where it cannot be written.
+
+    notes: sentences on what the map was used for, which readers pass over.
+    """
     text = json.dumps(
         {
             "format": FORMAT,
@@ -41,6 +44,7 @@ def save_bone_map(bone_map: BoneMap, path: Path) -> None:
             "twists": {joint: list(bones) for joint, bones in bone_map.twists.items()},
             "confidence": dict(bone_map.confidence),
             "root": bone_map.root,
+            **({"notes": list(notes)} if notes else {}),
         },
         ensure_ascii=False,
         indent=2,
@@ -57,6 +61,19 @@ def load_bone_map(path: Path) -> BoneMap:
         return _parse_bone_map(path, text)
     except Damaged as damage:
         raise UserError(f"{path} is not a bone map, or is damaged: {damage}.", _REMEDY) from None
+
+
+def describe_bones(path: Path) -> str:
+    """Describe the bone map in a file as a table for a person, then its notes. Raises UserError."""
+    bone_map = load_bone_map(path)
+    rows = [f"bone map {path.name} ({bone_map.name}), by joint, how certain (1 is certain) and bone:"]
+    for joint in HUMANOID.joint_names:
+        bones = ", ".join(bone_map.bones.get(joint, ())) or "none"
+        certain = f"{bone_map.confidence.get(joint, 1.0):.2f}" if joint in bone_map.bones else "   -"
+        rows.append(f"  {joint.replace('_', ' '):<16} {certain}  {bones}")
+    notes = json.loads(path.read_text(encoding="utf-8-sig")).get("notes", [])
+    rows += [f"note: {note}" for note in notes if isinstance(note, str) and is_printable(note)]
+    return "\n".join(rows)
 
 
 def _parse_bone_map(path: Path, text: bytes) -> BoneMap:
