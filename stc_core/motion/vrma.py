@@ -61,7 +61,7 @@ def _build_document(motion: Motion, name: str) -> tuple[dict[str, Any], bytes]:
     buffer = _Buffer()
     times = buffer.add(np.arange(len(motion.t_world_root)) / motion.fps, "SCALAR", with_range=True)
     hips = skeleton.joint_names.index("hips")
-    samplers, channels = [], []
+    samplers, channels = list[dict[str, Any]](), list[dict[str, Any]]()
     tracks: list[tuple[int, str, int]] = [(hips, "translation", buffer.add(axes.to_y_up(motion.t_world_root), "VEC3"))]
     for joint in range(len(skeleton.joint_names)):
         q = axes.rotation_to_y_up(motion.q_parent_joint[:, joint])
