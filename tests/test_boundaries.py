@@ -28,6 +28,7 @@ NOT_STAGES = {
     "config",
     "frame_size",
     "layout",
+    "person_request",
     "pose",
     "progress",
     "quicktime",

@@ -20,17 +20,19 @@ from ..motion.motion import Motion
 from .camera_motion import BackgroundTracker
 from .config import CaptureConfig, choose_detector, choose_weights
 from .detect.detect import detect_landmarks, follow_person
+from .detect.person_follower import Sightings
 from .detection_checks import report_detection
 from .intrinsics import resolve_intrinsics
 from .landmark_map import map_landmarks
 from .layout import LAYOUTS, Layout
 from .lift.lift import lift
+from .person_request import PersonRequest, parse_person
 from .pose import CameraIntrinsics, Landmarks, Pose2D, Pose3D, resample_evenly
 from .progress import add_rates, name_take, offset_progress, scale_progress
 from .shots import split_at_cuts
 from .sides.mend import mend_sides
 from .solve_lifted import solve_lifted
-from .tracking import check_person, choose_track, link_tracks, needs_second_pass, report_people
+from .tracking import Track, choose_track, link_tracks, needs_second_pass, report_people
 from .video.container import check_container
 from .video.video import Video, open_video
 
@@ -107,36 +109,42 @@ def _map_take(take: Landmarks, video: Video, layout: Layout, report: Report) -> 
 
 def _detect_takes(video: Video, config: CaptureConfig, report: Report) -> list[Landmarks]:
     """The landmarks of one person in every take. Reports where the camera moves, and of several people."""
-    check_person(config.tracking)
+    request = parse_person(config.tracking.person, video.fps, config.video.slow_motion)
     takes: list[Landmarks] = []
     count = 0
     with closing(split_at_cuts(video, config.shots)) as shots:
         for shot in shots:
             background = BackgroundTracker(config.camera_motion)
             take_report = offset_progress(report, count, video.frames)
-            take = detect_landmarks(background.watch(shot), video.frames, config.detect, take_report)
+            take = detect_landmarks(background.watch(shot), video.frames, config.detect, take_report, request)
             count += len(take.timestamps)
             background.report_motion(take.timestamps, take.boxes, report)
-            takes.append(_follow_choice(take, video, config, report))
+            takes.append(_follow_choice(take, video, request, config, report))
     if count < video.frames:
         report(Progress("detect", count, count))
     return takes
 
 
-def _follow_choice(take: Landmarks, video: Video, config: CaptureConfig, report: Report) -> Landmarks:
+def _follow_choice(
+    take: Landmarks, video: Video, request: PersonRequest, config: CaptureConfig, report: Report
+) -> Landmarks:
     """The take's landmarks of one person: as they are, or, of several people, found again in a second pass."""
     tracks = link_tracks(take.timestamps, take.boxes, take.others)
     if not tracks:
         return take
     times = take.timestamps
-    track = choose_track(tracks, video.image_size, times[-1] - times[0], config.tracking)
+    track = choose_track(tracks, video.image_size, times[-1] - times[0], request)
     report_people(tracks, track, video.image_size, report)
     if not needs_second_pass(track, take.boxes):
         return take
     start_s, end_s = (time_s * config.video.slow_motion for time_s in (times[0], times[-1]))
     span = replace(config.video, start_s=max(start_s - _SPAN_MARGIN_S, 0.0), end_s=end_s + _SPAN_MARGIN_S)
-    sightings = (np.array(track.times), np.array(track.boxes))
-    return follow_person(open_video(video.path, span), len(times), sightings, config.detect, report)
+    sightings, *others = (_list_sightings(one) for one in [track, *(other for other in tracks if other is not track)])
+    return follow_person(open_video(video.path, span), len(times), sightings, others, config.detect, report)
+
+
+def _list_sightings(track: Track) -> Sightings:
+    return Sightings(times=np.array(track.times), boxes=np.array(track.boxes))
 
 
 def _report_cuts(takes: Sequence[Landmarks], poses: Mapping[str, Pose2D], report: Report) -> None:

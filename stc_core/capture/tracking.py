@@ -6,12 +6,14 @@ Knows boxes around people and when they were seen; not how people are found in a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
-from ..errors import UserError
 from ..events import Note, Report
 from .layout import Array
+from .person_request import PersonRequest
 
 # Chosen on clips with two to five people who meet, cross and leave the picture.
 _STEP_HEIGHTS = 0.35  # how far a box's centre may be from where it was, in its heights: at once,
@@ -20,13 +22,15 @@ _SIMILAR_HEIGHT = 0.55  # a box is no smaller than its person's lately, and no l
 _GAP_S = 1.0  # or, so much later, by
 _SIMILAR_HEIGHT_LATER = 0.35
 _RECENT_BOXES = 15
+_MIN_PACE_S, _MAX_PACE_S, _PACE_BOXES = 0.3, 1.2, 60  # how long before the last box the pace is measured
+_NEVER = 1e6
 _MEETING_HEIGHTS = 0.6  # nearer centres of boxes are reported as a meeting
 _GLIMPSE_BOXES, _GLIMPSE_S = 2, 3.0  # a person seen less often is not recognised after so many seconds
 _SAME_TIME_S = 1.0  # seen this close to the requested time
 _COUNTED_S = 1.1  # a longer gap between two detections counts as this much time seen
 _MIN_REPORTED_HEIGHT = 0.4  # of the followed person's height: a smaller person is not reported,
 _MIN_DETECTIONS = 2  # nor one seen less often
-_SIDE_X = {"left": 0.0, "middle": 0.5, "right": 1.0}
+_MIN_COUNTED_HEIGHT = 0.4  # of the tallest: smaller people are not counted from left to right
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +38,9 @@ class TrackingConfig:
     """Which person is followed where there are several."""
 
     person: str = ""
-    """left, middle or right, or X,Y: where the person is in the picture when people are first seen, X and Y as
-    fractions, 0 to 1, of its width and height from its top left corner; or, with @ and seconds, at that time in the
-    video, such as right@2.5. Empty: the person who is largest and longest to be seen"""
+    """left, middle or right, when most people are seen; or X,Y: where the person is in the picture at first, X and Y
+    as fractions, 0 to 1, of its width and height from its top left corner; or, with @ and seconds or a frame, at that
+    time in the video, such as right@2.5 or 0.42,0.6@75f. Empty: the person who is largest and longest to be seen"""
 
 
 @dataclass(kw_only=True)
@@ -66,15 +70,29 @@ class Track:
         return self.boxes[int(np.abs(np.array(self.times) - time_s).argmin())]
 
     def distance_to(self, time_s: float, box: Array) -> float:
-        """How far a box is from the last one, in heights and seconds; infinite where it is another person's."""
+        """How far a box is from where the person is expected, in heights and seconds; infinite where it is another's.
+
+        Expected is the last centre, or one that went on at the pace of the last second.
+        """
         gap_s = time_s - self.times[-1]
         recent = float(np.median([last[3] - last[1] for last in self.boxes[-_RECENT_BOXES:]]))
         heights = sorted((recent, float(box[3] - box[1])))
-        step = float(np.linalg.norm(_centre(box) - _centre(self.boxes[-1]))) / heights[1]
+        steps = [float(np.linalg.norm(_centre(box) - expected)) / heights[1] for expected in self._expect(gap_s)]
         is_similar = heights[0] > (_SIMILAR_HEIGHT if gap_s < _GAP_S else _SIMILAR_HEIGHT_LATER) * heights[1]
-        is_near = step < _STEP_HEIGHTS + _STEP_HEIGHTS_PER_S * gap_s
+        is_near = min(steps) < _STEP_HEIGHTS + _STEP_HEIGHTS_PER_S * gap_s
         is_forgotten = len(self.times) < _GLIMPSE_BOXES and gap_s > _GLIMPSE_S
-        return step + gap_s if gap_s > 0.0 and is_similar and is_near and not is_forgotten else np.inf
+        return steps[-1] + gap_s if gap_s > 0.0 and is_similar and is_near and not is_forgotten else np.inf
+
+    def _expect(self, gap_s: float) -> tuple[Array, Array]:
+        """Where the centre was last, and where it is so much later if the person walks on."""
+        last = _centre(self.boxes[-1])
+        pace_s = self.times[-1] - np.array(self.times[-_PACE_BOXES:])
+        usable = np.flatnonzero((pace_s >= _MIN_PACE_S) & (pace_s <= _MAX_PACE_S))
+        if not len(usable):
+            return last, last
+        since = usable[-1] - len(pace_s)
+        velocity = (last - _centre(self.boxes[since])) / pace_s[since]
+        return last, last + velocity * min(gap_s, _MAX_PACE_S)
 
 
 def _centre(box: Array) -> Array:
@@ -82,64 +100,72 @@ def _centre(box: Array) -> Array:
 
 
 def link_tracks(times_s: Array, boxes: Array, others: Array) -> list[Track]:
-    """One track a person, in order of first sight.
+    """One track a person, in order of first sight; people seen at the same time are linked together, at least distance.
 
     boxes (T, 4): of the person found at each of the times (T,), NaN where nobody was. others (N, 5): time and box of
     those who were seen beside.
     """
     detections = [(time_s, box, True) for time_s, box in zip(times_s, boxes, strict=True) if not np.isnan(box[0])]
     detections += [(float(other[0]), other[1:], False) for other in others]
+    detections.sort(key=lambda one: (one[0], not one[2]))
     tracks: list[Track] = []
-    for time_s, box, is_first_pass in sorted(detections, key=lambda one: (one[0], not one[2])):
-        distances = [(track.distance_to(time_s, box), index) for index, track in enumerate(tracks)]
-        distance, index = min(distances, default=(np.inf, -1))
-        if distance == np.inf:
-            tracks.append(Track())
-            index = -1
-        tracks[index].add(time_s, box, is_first_pass)
+    for time_s, group in groupby(detections, key=lambda one: one[0]):
+        seen = [(box, is_first_pass) for _, box, is_first_pass in group]
+        distances = np.array([[track.distance_to(time_s, box) for track in tracks] for box, _ in seen])
+        matches = _match(distances.reshape(len(seen), len(tracks)))
+        for index, (box, is_first_pass) in enumerate(seen):
+            if index not in matches:
+                tracks.append(Track())
+            tracks[matches.get(index, -1)].add(time_s, box, is_first_pass)
     return [track for track in tracks if len(track.times) >= _MIN_DETECTIONS]
 
 
-def check_person(config: TrackingConfig) -> None:
-    """Raises UserError where the person is named in no way that we know."""
-    _parse_person(config.person)
+def _match(distances: Array) -> dict[int, int]:
+    """The column of each row (Hungarian method), as many as possible at least distance; none at an infinite one."""
+    finite = np.where(np.isfinite(distances), distances, _NEVER)
+    rows, columns = linear_sum_assignment(finite)
+    return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if finite[r, c] < _NEVER}
 
 
-def _parse_person(person: str) -> tuple[float, float | None, float | None] | None:
-    """X, Y and time, as far as they are given."""
-    word, at, seconds = person.strip().lower().partition("@")
-    if not word and not at:
-        return None
-    try:
-        time_s = float(seconds) if at else None
-        if time_s is not None and not np.isfinite(time_s):
-            raise ValueError
-        if word in _SIDE_X:
-            return _SIDE_X[word], None, time_s
-        x, y = (float(number) for number in word.split(","))
-    except ValueError:
-        x = y = np.nan
-    if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
-        remedy = "Choose left, middle, right, or X,Y in shares of the picture; @ and seconds may follow: 0.7,0.5@2.5."
-        raise UserError(f"“{person}” is no position of a person.", remedy)
-    return x, y, time_s
-
-
-def choose_track(tracks: list[Track], image_size: tuple[int, int], duration_s: float, config: TrackingConfig) -> Track:
+def choose_track(tracks: list[Track], image_size: tuple[int, int], duration_s: float, request: PersonRequest) -> Track:
     """The requested track; by default the one with the greatest height times time seen."""
-    request = _parse_person(config.person)
-    if request is None:
+    if request.x is None:
         return max(tracks, key=lambda track: track.height * _seen_s(track, duration_s))
-    x, y, time_s = request
-    time_s = min(track.times[0] for track in tracks) if time_s is None else time_s
+    if request.y is not None:
+        point = np.array([request.x, request.y]) * np.array(image_size, np.float64)
+        if request.time_s is None:
+            return min(tracks, key=lambda track: (*_distance_to_point(track.boxes[0], point), track.times[0]))
+        at_s = request.time_s
+        return min(_find_present(tracks, at_s), key=lambda track: _distance_to_point(track.box_at(at_s), point))
+    time_s = _find_fullest_time(tracks) if request.time_s is None else request.time_s
+    present = _count_people(_find_present(tracks, time_s))
+    present.sort(key=lambda track: float(_centre(track.box_at(time_s))[0]))
+    return present[round(request.x * (len(present) - 1))]
+
+
+def _find_present(tracks: list[Track], time_s: float) -> list[Track]:
+    """The tracks of those who were seen about a time, or nearest to it."""
     gaps_s = [float(np.abs(np.array(track.times) - time_s).min()) for track in tracks]
-    present = [track for track, gap in zip(tracks, gaps_s, strict=True) if gap <= max(_SAME_TIME_S, min(gaps_s))]
-    centres = [_centre(track.box_at(time_s)) for track in present]
-    if y is None:
-        in_order = sorted(range(len(present)), key=lambda index: float(centres[index][0]))
-        return present[in_order[round(x * (len(present) - 1))]]
-    goal = np.array([x, y]) * image_size
-    return present[int(np.argmin([np.linalg.norm(centre - goal) for centre in centres]))]
+    return [track for track, gap in zip(tracks, gaps_s, strict=True) if gap <= max(_SAME_TIME_S, min(gaps_s))]
+
+
+def _count_people(tracks: list[Track]) -> list[Track]:
+    """The tracks of those who are not much smaller than the tallest."""
+    tallest = max(track.height for track in tracks)
+    return [track for track in tracks if track.height >= _MIN_COUNTED_HEIGHT * tallest]
+
+
+def _find_fullest_time(tracks: list[Track]) -> float:
+    """The first time at which the most people are seen."""
+    counted = _count_people(tracks)
+    return max(sorted(track.times[0] for track in counted), key=lambda time_s: len(_find_present(counted, time_s)))
+
+
+def _distance_to_point(box: Array, point: Array) -> tuple[float, float]:
+    """How far a point is outside a box in pixels, and of points inside how far it is from the middle."""
+    outside = np.maximum(np.maximum(box[:2] - point, point - box[2:]), 0.0)
+    inside = np.abs(point - _centre(box)) / np.maximum(box[2:] - box[:2], 1.0)
+    return float(np.linalg.norm(outside)), float(inside.max())
 
 
 def _seen_s(track: Track, duration_s: float) -> float:
@@ -149,8 +175,8 @@ def _seen_s(track: Track, duration_s: float) -> float:
 
 
 def needs_second_pass(track: Track, boxes: Array) -> bool:
-    """Whether the first pass, with its boxes (T, 4), did not stay with this person."""
-    return sum(track.from_first_pass) < max(1, int((~np.isnan(boxes[:, 0])).sum()))
+    """Whether the first pass, with its boxes (T, 4), did not stay with this person, or lost them where others saw."""
+    return not all(track.from_first_pass) or len(track.times) < int((~np.isnan(boxes[:, 0])).sum())
 
 
 def report_people(tracks: list[Track], track: Track, image_size: tuple[int, int], report: Report) -> None:

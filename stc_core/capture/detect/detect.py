@@ -8,55 +8,61 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from ...events import Progress, Report
 from ..layout import Array
+from ..person_request import PersonRequest
 from ..pose import Frame, Landmarks, TimedFrame
-from .bystanders import BystanderFinder
 from .config import DetectConfig
-from .landmarker import Row, VideoLandmarker
-from .person_follower import PersonFollower
+from .landmarker import Row
+from .person_detector import PersonDetector
+from .person_follower import PersonFollower, Sightings
 from .read_ahead import read_ahead
 
+_NEAR_S = 1.0  # so long before and after they were seen others are expected; chosen
 _REPORT_EVERY_S = 0.1  # chosen: as fast as eyes follow
 
 
-def detect_landmarks(frames: Iterable[TimedFrame], frame_count: int, config: DetectConfig, report: Report) -> Landmarks:
+def detect_landmarks(
+    frames: Iterable[TimedFrame],
+    frame_count: int,
+    config: DetectConfig,
+    report: Report,
+    request: PersonRequest | None = None,
+) -> Landmarks:
     """All landmarks of one person, frame by frame; `frames` are (seconds, uint8 RGB), read in another thread.
 
-    Which of several people it is MediaPipe decides; where others were seen is part of the result. Reports Progress of
-    the stage "detect". Raises UserError where the network's file is missing or damaged, and whatever `frames` raises.
+    Which of several people it is MediaPipe decides; where others were seen is part of the result, and `request` tells
+    whom to look out for. Reports Progress of the stage "detect". Raises UserError where the network's file is missing
+    or damaged, and whatever `frames` raises.
     """
-    with (
-        contextlib.closing(VideoLandmarker(config)) as landmarker,
-        contextlib.closing(BystanderFinder(config)) as bystanders,
-    ):
-
-        def detect(time_s: float, frame: Frame) -> Row:
-            row = landmarker.detect(time_s, frame)
-            bystanders.look(time_s, frame, row)
-            return row
-
-        rows, times = _detect_rows(frames, frame_count, detect, "detect", report)
-        return _join_rows(rows, times, bystanders.detections)
+    with contextlib.closing(PersonDetector(config, request or PersonRequest())) as detector:
+        rows, times = _detect_rows(frames, frame_count, detector.detect, "detect", report)
+        return _join_rows(rows, times, detector.others)
 
 
 def follow_person(
     frames: Iterable[TimedFrame],
     frame_count: int,
-    sightings: tuple[Array, Array],
+    sightings: Sightings,
+    others: Sequence[Sightings],
     config: DetectConfig,
     report: Report,
 ) -> Landmarks:
-    """As `detect_landmarks`, of the person who was seen at some times (N,) in boxes (N, 4), and of no other.
+    """As `detect_landmarks`, of the person who was seen in a first pass, and of none of the others seen there.
 
     Reports Progress of the stage "follow".
     """
-    with contextlib.closing(PersonFollower(*sightings, config)) as follower:
-        rows, times = _detect_rows(frames, frame_count, follower.detect, "follow", report)
+    with contextlib.closing(PersonFollower(sightings, config)) as follower:
+
+        def detect(time_s: float, frame: Frame) -> Row:
+            near = [other.box_at(time_s) for other in others if other.gap_s(time_s) < _NEAR_S]
+            return follower.detect(time_s, frame, near)
+
+        rows, times = _detect_rows(frames, frame_count, detect, "follow", report)
     return _join_rows(rows, times, np.zeros((0, 5)))
 
 

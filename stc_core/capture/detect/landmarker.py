@@ -27,6 +27,7 @@ from .config import DetectConfig
 
 Row = NDArray[np.float32]
 
+_MAX_PEOPLE = 8  # in a single picture; chosen
 _NOISE = re.compile(r"(WARNING|INFO|[IW]\d{4,8} )")
 
 
@@ -43,25 +44,25 @@ class VideoLandmarker:
         with quiet_stderr() if self._is_first else contextlib.nullcontext():
             result = self._landmarker.detect_for_video(_wrap_image(frame), self._last_ms)
         self._is_first = False
-        return _read_row(result, frame)
+        return next(iter(_read_rows(result, frame)), empty_row())
 
     def close(self) -> None:
         self._landmarker.close()
 
 
 class ImageLandmarker:
-    """Finds a person in single pictures."""
+    """Finds people in single pictures."""
 
     def __init__(self, config: DetectConfig):
         self._is_first = True
-        self._landmarker = _create_landmarker(config, vision.RunningMode.IMAGE)
+        self._landmarker = _create_landmarker(config, vision.RunningMode.IMAGE, _MAX_PEOPLE)
 
-    def detect(self, picture: Frame) -> Row:
-        """The row of the person whom MediaPipe finds most clearly."""
+    def detect(self, picture: Frame) -> list[Row]:
+        """A row for each person whom MediaPipe finds."""
         with quiet_stderr() if self._is_first else contextlib.nullcontext():
             result = self._landmarker.detect(_wrap_image(picture))
         self._is_first = False
-        return _read_row(result, picture)
+        return _read_rows(result, picture)
 
     def close(self) -> None:
         self._landmarker.close()
@@ -87,21 +88,23 @@ def _wrap_image(picture: Frame) -> Any:
     return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
 
 
-def _read_row(result: Any, picture: Frame) -> Row:
-    """The first person of MediaPipe's result."""
-    if not result.pose_landmarks:
-        return empty_row()
+def _read_rows(result: Any, picture: Frame) -> list[Row]:
+    """The rows of MediaPipe's result."""
     height, width = picture.shape[:2]
-    pairs = zip(result.pose_landmarks[0], result.pose_world_landmarks[0], strict=True)
-    values = [(p.x * width, p.y * height, w.x, w.y, w.z, p.visibility, p.presence) for p, w in pairs]
-    return np.array(values, np.float32)
+    rows = []
+    for points, world in zip(result.pose_landmarks, result.pose_world_landmarks, strict=True):
+        pairs = zip(points, world, strict=True)
+        values = [(p.x * width, p.y * height, w.x, w.y, w.z, p.visibility, p.presence) for p, w in pairs]
+        rows.append(np.array(values, np.float32))
+    return rows
 
 
-def _create_landmarker(config: DetectConfig, mode: Any) -> Any:
+def _create_landmarker(config: DetectConfig, mode: Any, people: int = 1) -> Any:
     path = _find_model(config)
     options = vision.PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(path)),
         running_mode=mode,
+        num_poses=people,
         min_pose_detection_confidence=config.min_detection_confidence,
         min_pose_presence_confidence=config.min_presence_confidence,
         min_tracking_confidence=config.min_tracking_confidence,

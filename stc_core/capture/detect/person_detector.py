@@ -1,0 +1,76 @@
+"""One person in the frames of a video: in the whole picture, or, who is too small for that, in a window."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..layout import Array
+from ..person_request import PersonRequest
+from ..pose import Frame
+from .config import DetectConfig
+from .landmarker import Row, VideoLandmarker, box_of_row, empty_row
+from .people_finder import PeopleFinder
+from .person_follower import PersonFollower, Sightings
+
+_MAX_LOST_S = 1.5  # so long after the person was seen they are no longer looked for in a window; chosen
+
+
+class PersonDetector:
+    """MediaPipe in the whole picture; who is lost there, or found by the finder only, is followed in a window."""
+
+    def __init__(self, config: DetectConfig, request: PersonRequest):
+        self._config = config
+        self._whole = VideoLandmarker(config)
+        self._finder = PeopleFinder(config, request)
+        self._follower: PersonFollower | None = None
+        self._last: tuple[float, Row] | None = None
+
+    def detect(self, time_s: float, frame: Frame) -> Row:
+        """The row of the person in this frame; frames are given once, in order."""
+        row = self._detect(time_s, frame)
+        people = self._finder.look(time_s, frame, row)
+        if people and not row.any():
+            row, *people = people
+            self._follow(time_s, row)
+        self._finder.remember(time_s, people)
+        if row.any():
+            self._last = (time_s, row)
+        return row
+
+    def _detect(self, time_s: float, frame: Frame) -> Row:
+        """The row of the person who was followed until now, or of whom MediaPipe finds in the whole picture."""
+        row = empty_row() if self._follower is None else self._follower.detect(time_s, frame)
+        if row.any():
+            assert self._follower is not None
+            self._follower.add_sighting(time_s, box_of_row(row))
+            return row
+        row = self._whole.detect(time_s, frame)
+        is_recent = self._last is not None and time_s - self._last[0] <= _MAX_LOST_S
+        if row.any() or not is_recent:
+            self._stop_following()
+        elif self._follower is None and self._last is not None:
+            self._follow(*self._last)
+            assert self._follower is not None
+            row = self._follower.detect(time_s, frame)
+        return row
+
+    def _follow(self, time_s: float, row: Row) -> None:
+        """From here on follow, in a window, the person whose row at a time this is."""
+        self._stop_following()
+        sightings = Sightings(times=np.array([time_s]), boxes=box_of_row(row)[None])
+        self._follower = PersonFollower(sightings, self._config)
+
+    def _stop_following(self) -> None:
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+
+    @property
+    def others(self) -> Array:
+        """(N, 5): time and box of those who were seen beside."""
+        return self._finder.detections
+
+    def close(self) -> None:
+        self._stop_following()
+        self._finder.close()
+        self._whole.close()
