@@ -132,7 +132,7 @@ def choose_track(tracks: list[Track], image_size: tuple[int, int], duration_s: f
     if request.x is None:
         return max(tracks, key=lambda track: track.height * _seen_s(track, duration_s))
     if request.y is not None:
-        point = np.array([request.x, request.y]) * np.array(image_size, np.float64)
+        point = np.array([request.x * image_size[0], request.y * image_size[1]])
         if request.time_s is None:
             return min(tracks, key=lambda track: (*_distance_to_point(track.boxes[0], point), track.times[0]))
         at_s = request.time_s

@@ -49,16 +49,15 @@ class PersonDetector:
         if row.any() or not is_recent:
             self._stop_following()
         elif self._follower is None and self._last is not None:
-            self._follow(*self._last)
-            assert self._follower is not None
-            row = self._follower.detect(time_s, frame)
+            row = self._follow(*self._last).detect(time_s, frame)
         return row
 
-    def _follow(self, time_s: float, row: Row) -> None:
+    def _follow(self, time_s: float, row: Row) -> PersonFollower:
         """From here on follow, in a window, the person whose row at a time this is."""
         self._stop_following()
         sightings = Sightings(times=np.array([time_s]), boxes=box_of_row(row)[None])
         self._follower = PersonFollower(sightings, self._config)
+        return self._follower
 
     def _stop_following(self) -> None:
         if self._follower is not None:
