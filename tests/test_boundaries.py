@@ -26,14 +26,13 @@ SHARED = (
 )  # beside the rooms: standard library only, for all of them
 NOT_STAGES = {
     "config",
-    "frame_size",
     "layout",
     "person_request",
     "pose",
     "progress",
     "quicktime",
     "spans",
-    "video_codec",
+    "video_encoder",
     "pipeline",
     "solve_lifted",
 }
@@ -206,8 +205,18 @@ def test_law_5_mediapipe_is_known_in_detection_only(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EVERYWHERE)
 def test_law_5_videos_are_decoded_in_one_place_only(path: Path) -> None:
-    decodes = within(imports(path), *DECODERS) or [call for call in calls(path) if _callee_name(call) == "VideoCapture"]
-    assert not decodes or path == ROOT / "stc_core/capture/video_codec.py"
+    assert not within(imports(path), *DECODERS) or path == CAPTURE / "video/decoder.py"
+    counts = [call for call in calls(path) if _callee_name(call) == "VideoCapture"]
+    assert not counts or path == CAPTURE / "video_encoder.py"  # the frames of its own file
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+def test_law_5_the_decoder_runs_in_a_process_of_its_own_only(path: Path) -> None:
+    inside = {CAPTURE / "video" / f"{name}.py" for name in ("reader", "timing", "decode_process")}
+    uses = within(
+        imports(path), *(f"stc_core.capture.video.{name}" for name in ("decoder", "reader", "decode_process"))
+    )
+    assert not uses or path in inside
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)

@@ -32,7 +32,7 @@ PYTHONS = ((3, 10), (3, 13))
 """the oldest and the newest Python that an engine runs in"""
 PINNED = (3, 11)
 """the Python that constraints.txt was tested with"""
-PINNED_PER_PYTHON = {"numpy", "scipy", "networkx", "contourpy", "matplotlib", "kiwisolver"}
+PINNED_PER_PYTHON = {"numpy", "scipy", "networkx", "contourpy", "matplotlib", "kiwisolver", "av"}
 """libraries whose versions there do not exist for newer Pythons"""
 PYTORCH_INDEXES = {
     "cpu": ("https://download.pytorch.org/whl/cpu",),

@@ -33,8 +33,7 @@ from .shots import split_at_cuts
 from .sides.mend import mend_sides
 from .solve_lifted import solve_lifted
 from .tracking import Track, choose_track, link_tracks, needs_second_pass, report_people
-from .video.container import check_container
-from .video.video import Video, open_video
+from .video.video import OpeningVideo, Video, open_video
 
 _SPAN_MARGIN_S = 1e-4  # beyond a take's first and last frame when it is read again: timestamps are rounded
 
@@ -44,20 +43,22 @@ def capture(path: Path, config: CaptureConfig | None = None, report: Report = ig
     return choose_longest(capture_takes(path, config, report))[1]
 
 
-def capture_takes(path: Path, config: CaptureConfig | None = None, report: Report = ignore) -> dict[str, Motion]:
+def capture_takes(
+    path: Path, config: CaptureConfig | None = None, report: Report = ignore, opening: OpeningVideo | None = None
+) -> dict[str, Motion]:
     """The motions of the person in a video, a take each, in order, by what their files' names have after the video's.
 
     One named "" where there is but one; else "_take1", "_take2", …, numbered as they are in the video: a take that is
-    too short or without a person is left out and reported. Raises UserError where video, weights or settings do not
-    allow any.
+    too short or without a person is left out and reported. opening: the video, where it is being opened already. Raises
+    UserError where video, weights or settings do not allow any.
     """
     config = config or CaptureConfig()
     config, report = replace(config, detect=choose_detector(config)), add_rates(report)
-    check_container(path)  # before anything that takes time
+    opening = opening or OpeningVideo(path, config.video)  # meanwhile the network is loaded
     model = load_checkpoint(choose_weights(config))
     if model.config.layout not in LAYOUTS:
         raise UserError(f"{config.weights} was trained for the landmarks “{model.config.layout}”.", "Choose others.")
-    video = open_video(path, config.video)
+    video = opening.wait()
     poses = _observe_takes(video, LAYOUTS[model.config.layout], config, report)
     for note in video.notes:
         report(Note(note))

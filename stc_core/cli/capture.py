@@ -17,9 +17,7 @@ from ..capture.config import CaptureConfig
 from ..capture.preview.config import PreviewConfig
 from ..capture.preview.preview import write_preview
 from ..capture.video.config import VideoConfig
-from ..capture.video.container import check_container
-from ..capture.video.probe import finish_probe, start_probe
-from ..capture.video.video import open_video
+from ..capture.video.video import OpeningVideo, open_video
 from ..errors import UserError
 from ..events import Done, Event, Note, Report, to_line
 from ..files import check_space
@@ -58,14 +56,12 @@ def run_capture(args: Sequence[str]) -> int:
     if not flags.out:
         refuse_flag(PROG, "--out is empty.")
     folder, stem = _prepare_output(flags.video, Path(flags.out))
-    check_container(flags.video)
-    probe = start_probe(flags.video)
+    opening = OpeningVideo(flags.video, flags.config.video)
     from ..capture.pipeline import capture_takes, choose_longest  # loads the networks' libraries: seconds
 
-    finish_probe(probe, flags.video)
     bars = ProgressBars("frames")
     report = _print_event if flags.events else bars
-    motions = capture_takes(flags.video, flags.config, report)
+    motions = capture_takes(flags.video, flags.config, report, opening)
     main, written = choose_longest(motions)[0], dict[str, str]()
     for take, motion in sorted(motions.items(), key=lambda named: named[0] != main):
         files = {kind: folder / f"{stem}{take}{ending}" for kind, ending in _ENDINGS.items()}

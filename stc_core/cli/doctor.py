@@ -12,7 +12,7 @@ from importlib.metadata import distributions, version
 
 from ..errors import UserError
 
-_NEEDS = ("numpy", "scipy", "torch", "safetensors", "mediapipe", "cv2", "tyro", "tqdm", "matplotlib", "jinja2")
+_NEEDS = ("numpy", "scipy", "torch", "safetensors", "mediapipe", "cv2", "av", "tyro", "tqdm", "matplotlib", "jinja2")
 _REMEDY = "Run: pip install 'stc-mocap[capture]'."
 _SYSTEM_REMEDY = "Install the system's library; on Debian and Ubuntu: apt-get install libgl1 libglib2.0-0."
 

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stc_core.capture.video.config import VideoConfig
-from stc_core.capture.video.video import open_video
+from stc_core.capture.video.reader import read_video
 from stc_core.errors import UserError
 
 av = pytest.importorskip("av")
@@ -79,7 +79,7 @@ def set_rotation(path: Path, degrees: int) -> Path:
 @pytest.mark.parametrize("kind", ["mp4", "mov", "mkv", "ts"])
 @pytest.mark.parametrize("start_s", [0.0, 1.7])
 def test_irregular_times_come_back_with_their_frames(tmp_path: Path, kind: str, start_s: float) -> None:
-    video = open_video(make(tmp_path / f"clip.{kind}", IRREGULAR_S, start_s), VideoConfig())
+    video = read_video(make(tmp_path / f"clip.{kind}", IRREGULAR_S, start_s), VideoConfig())
     times, codes = zip(*((time_s, read_code(frame)) for time_s, frame in video), strict=True)
     assert codes == tuple(range(60))
     np.testing.assert_allclose(times, IRREGULAR_S, atol=1e-3 if kind == "mkv" else 2e-5)
@@ -88,18 +88,18 @@ def test_irregular_times_come_back_with_their_frames(tmp_path: Path, kind: str, 
 
 
 def test_frames_without_b_frames_and_with_read_alike(tmp_path: Path) -> None:
-    plain = open_video(make(tmp_path / "plain.mp4", IRREGULAR_S, options={"bf": "0"}), VideoConfig())
-    mixed = open_video(make(tmp_path / "mixed.mp4", IRREGULAR_S), VideoConfig())
+    plain = read_video(make(tmp_path / "plain.mp4", IRREGULAR_S, options={"bf": "0"}), VideoConfig())
+    mixed = read_video(make(tmp_path / "mixed.mp4", IRREGULAR_S), VideoConfig())
     assert [t for t, _ in plain] == [t for t, _ in mixed]
 
 
 def test_a_broadcast_rate_is_not_rounded(tmp_path: Path) -> None:
-    video = open_video(make(tmp_path / "clip.mkv", np.arange(60) * 1001 / 30000), VideoConfig())
+    video = read_video(make(tmp_path / "clip.mkv", np.arange(60) * 1001 / 30000), VideoConfig())
     assert video.fps == pytest.approx(30000 / 1001, rel=2e-4)
 
 
 def test_a_stream_without_times_is_even_and_says_so(tmp_path: Path) -> None:
-    video = open_video(make(tmp_path / "clip.h264", EVEN_S), VideoConfig())
+    video = read_video(make(tmp_path / "clip.h264", EVEN_S), VideoConfig())
     np.testing.assert_allclose([t for t, _ in video], EVEN_S, atol=1e-9)
     assert "no timestamps" in video.notes[0]
 
@@ -107,14 +107,14 @@ def test_a_stream_without_times_is_even_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["mp4", "mkv", "ts"])
 def test_start_and_end_cut_exactly_also_after_a_seek(tmp_path: Path, kind: str) -> None:
     path = make(tmp_path / f"long.{kind}", np.arange(500) / 25.0, start_s=0.4, options={"bf": "3", "g": "30"})
-    video = open_video(path, VideoConfig(start_s=12.0, end_s=14.0))
+    video = read_video(path, VideoConfig(start_s=12.0, end_s=14.0))
     found = [(time_s, read_code(frame)) for time_s, frame in video]
     assert [code for _, code in found] == list(range(300, 350)) and video.frames == 50
     np.testing.assert_allclose([time_s for time_s, _ in found], np.arange(300, 350) / 25.0, atol=1e-3)
 
 
 def test_slow_motion_shortens_time_and_raises_the_rate(tmp_path: Path) -> None:
-    video = open_video(make(tmp_path / "clip.mp4", EVEN_S), VideoConfig(start_s=1.0, slow_motion=4.0))
+    video = read_video(make(tmp_path / "clip.mp4", EVEN_S), VideoConfig(start_s=1.0, slow_motion=4.0))
     times = [time_s for time_s, _ in video]
     np.testing.assert_allclose(times, EVEN_S[30:] / 4.0, atol=2e-5)
     assert video.fps == pytest.approx(120.0)
@@ -131,7 +131,7 @@ def quarters(index: int) -> NDArray[Any]:
 @pytest.mark.parametrize(("degrees", "corners"), [(90, "b r k g"), (180, "k b g r"), (270, "g k r b")])
 def test_the_picture_is_turned_as_the_file_asks(tmp_path: Path, degrees: int, corners: str) -> None:
     path = set_rotation(make(tmp_path / "clip.mp4", EVEN_S[:5], image=quarters), degrees)
-    video = open_video(path, VideoConfig())
+    video = read_video(path, VideoConfig())
     assert video.image_size == (SIZE if degrees == 180 else SIZE[::-1])
     for _, frame in video:
         assert frame.shape[1::-1] == video.image_size and frame.dtype == np.uint8
@@ -141,13 +141,13 @@ def test_the_picture_is_turned_as_the_file_asks(tmp_path: Path, degrees: int, co
 
 
 def test_wide_pixels_become_square(tmp_path: Path) -> None:
-    video = open_video(make(tmp_path / "clip.mp4", EVEN_S[:5], sar=Fraction(4, 3)), VideoConfig())
+    video = read_video(make(tmp_path / "clip.mp4", EVEN_S[:5], sar=Fraction(4, 3)), VideoConfig())
     assert video.image_size == (round(SIZE[0] * 4 / 3), SIZE[1])
     assert next(iter(video))[1].shape[1::-1] == video.image_size
 
 
 def test_a_clip_can_be_read_twice_and_left_early(tmp_path: Path) -> None:
-    video = open_video(make(tmp_path / "clip.mp4", EVEN_S), VideoConfig())
+    video = read_video(make(tmp_path / "clip.mp4", EVEN_S), VideoConfig())
     for _, frame in video:
         assert read_code(frame) == 0
         break
@@ -157,7 +157,7 @@ def test_a_clip_can_be_read_twice_and_left_early(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
     peaks = []
     for frames in (30, 240):
-        video = open_video(make(tmp_path / f"{frames}.mp4", np.arange(frames) / 30.0), VideoConfig())
+        video = read_video(make(tmp_path / f"{frames}.mp4", np.arange(frames) / 30.0), VideoConfig())
         tracemalloc.start()
         assert sum(1 for _ in video) == frames
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -208,7 +208,7 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, words: str, capf
     path = BAD[words](tmp_path)
     capfd.readouterr()
     with pytest.raises(UserError) as caught:
-        open_video(path, VideoConfig())
+        read_video(path, VideoConfig())
     assert str(path) in caught.value.what and words.split()[-1] in caught.value.what and caught.value.remedy
     assert capfd.readouterr().err == ""
 
@@ -219,7 +219,7 @@ def test_a_truncated_file_is_used_as_far_as_it_goes_and_says_so(
     noise = np.random.default_rng(1).integers(0, 255, (8, SIZE[1], SIZE[0], 3), dtype=np.uint8)
     path = tmp_path / "cut.mp4"
     make(path, EVEN_S, container={"movflags": "faststart"}, image=lambda index: noise[index % 8])
-    video = open_video(cut(path, 0.5), VideoConfig())
+    video = read_video(cut(path, 0.5), VideoConfig())
     capfd.readouterr()
     assert 20 <= sum(1 for _ in video) <= 40
     assert any("cut off" in note and str(path) in note for note in video.notes)
@@ -228,7 +228,7 @@ def test_a_truncated_file_is_used_as_far_as_it_goes_and_says_so(
 
 def test_frames_that_do_not_decode_are_counted(tmp_path: Path) -> None:
     path = make(tmp_path / "clip.mkv", EVEN_S, options={"bf": "0", "g": "60"})
-    video = open_video(path, VideoConfig())
+    video = read_video(path, VideoConfig())
     cut(path, 0.6)  # goes bad between the look and the reading
     decodable = sum(1 for _ in video)
     assert 2 < decodable < 55 and f"only {decodable} of 60" in video.notes[-1]
@@ -247,16 +247,16 @@ def test_frames_that_do_not_decode_are_counted(tmp_path: Path) -> None:
 def test_an_impossible_part_is_refused(tmp_path: Path, config: VideoConfig) -> None:
     path = make(tmp_path / "clip.mp4", EVEN_S)
     with pytest.raises(UserError):
-        open_video(path, config)
+        read_video(path, config)
 
 
 def test_an_end_beyond_the_videos_is_the_videos_with_a_note(tmp_path: Path) -> None:
     path = make(tmp_path / "clip.mp4", EVEN_S)
-    whole, beyond = open_video(path, VideoConfig()), open_video(path, VideoConfig(start_s=1.0, end_s=8.0))
+    whole, beyond = read_video(path, VideoConfig()), read_video(path, VideoConfig(start_s=1.0, end_s=8.0))
     assert [read_code(frame) for _, frame in beyond] == list(range(30, 60)) and whole.notes == ()
     (note,) = beyond.notes
     assert "end at 8 s" in note and "2.00 s long" in note and str(path) in note
-    assert open_video(path, VideoConfig(end_s=2.02)).notes == ()
+    assert read_video(path, VideoConfig(end_s=2.02)).notes == ()
 
 
 def test_a_video_that_may_not_be_read_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,4 +267,4 @@ def test_a_video_that_may_not_be_read_is_said_so(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UserError, match=r"x\.mp4 cannot be read \(Permission denied\)"):
-        open_video(tmp_path / "x.mp4", VideoConfig())
+        read_video(tmp_path / "x.mp4", VideoConfig())

@@ -21,7 +21,7 @@ from ...files import atomic_write, write_bytes
 from ...motion.motion import Motion
 from ..layout import Array
 from ..pose import Frame, TimedFrame
-from ..video_codec import VideoEncoder, check_format
+from ..video_encoder import VideoEncoder, check_format
 from .config import PreviewConfig
 from .panels import draw_turning_panel, draw_video_panel
 from .scene import BACKGROUND, build_scene

@@ -8,15 +8,15 @@ file's own.
 from __future__ import annotations
 
 import heapq
+import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError
-from ..frame_size import Size
 from ..layout import Array
-from ..video_codec import Stream
+from .decoder import Stream
 
 ASSUMED_FPS = 30.0  # chosen: of a file that states no rate and no times
 MAX_GAP_S = 2.0  # chosen: a longer time without a frame is left out: no motion can be told in it
@@ -24,6 +24,7 @@ _FPS_RANGE = (1.0, 1000.0)  # hertz; a declared rate outside it is a wrong entry
 _ROUNDING_S = 1.1e-3  # timestamps rounded to 1 ms agree with a declared rate within this
 _REORDERED_FRAMES = 16  # H.264 and HEVC store at most so many frames before those that are shown earlier
 _CUT_OFF_RATIO, _CUT_OFF_S = 1.02, 0.5  # a file that promises this much more than it holds was cut off; chosen
+_ALIKE, _MOST = 0.2, 0.5  # intervals are alike within this of their median, and typical if more than this are; chosen
 _MAX_DECLARED_S = 1e7  # a longer declared duration is a wrong entry; chosen
 _SAME_START_S = 0.5  # a frame this near to a segment's start begins it; chosen
 _MAX_JUMPS = 3  # named one by one in a note
@@ -37,8 +38,6 @@ class Segment:
     """the file's clock at its first frame"""
     offset_s: float
     """what makes the continuous clock of the file's"""
-    is_used: bool = True
-    """whether its frames are used: OpenCV decodes those of another size wrongly"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class Timing:
     times_s: Array
     """(T,) rising, of all packets on the continuous clock, in order of showing"""
     file_fps: float
-    """mean rate of the packets, or the declared one, hertz"""
+    """the rate at which most packets lie, or the declared one, hertz"""
     segments: tuple[Segment, ...] = (Segment(first_s=0.0, offset_s=0.0),)
     """the file's parts, in the file's order"""
     notes: tuple[str, ...] = ()
@@ -86,7 +85,7 @@ class ContinuousClock:
         if time_s <= self._last_s:
             return None
         self._last_file_s, self._last_s = file_s, time_s
-        return time_s if self._segments[self._index].is_used else None
+        return time_s
 
     def _has_reached_next(self, file_s: float) -> bool:
         """Whether a frame is of the next segment, which goes on without a jump."""
@@ -108,28 +107,18 @@ def build_timing(path: Path, stream: Stream) -> Timing:
     if not stream.packets:
         raise UserError(f"{path} holds no frame.", "Copy or record the video again.")
     parts = _split_at_jumps(stream)
-    if sum(len(part.times_s) for part in parts) <= len(stream.packets) / 2:
+    if sum(map(len, parts)) <= len(stream.packets) / 2:
         return _build_even_timing(path, stream)
     timing = _join_parts(path, parts, stream)
-    declared_s = stream.declared_frames / max(stream.declared_fps, 1e-9)
+    declared_s = stream.declared_s
     if declared_s > _MAX_DECLARED_S or declared_s < _CUT_OFF_RATIO * timing.duration_s + _CUT_OFF_S or timing.notes:
         return timing
     what = f"{path} says that it is {declared_s:.1f} s long but its pictures end after {timing.duration_s:.1f} s"
     return replace(timing, notes=(what + " (perhaps it was cut off); what is there is used.",))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Part:
-    """Frames of one size without a jump in their times."""
-
-    times_s: Array
-    """rising, on the file's clock"""
-    size: Size | None
-    """in pixels, where the file tells"""
-
-
-def _split_at_jumps(stream: Stream) -> list[_Part]:
-    """The packets that have a time, a part from jump to jump and from size to size.
+def _split_at_jumps(stream: Stream) -> list[Array]:
+    """The packets' times, where they have one: rising from jump to jump, a part each.
 
     Within a part packets come in order of decoding: a few may be shown before others that came earlier. A jump is a
     key frame that is earlier than one before it, a frame that is earlier than more frames than could be reordered, or
@@ -138,80 +127,50 @@ def _split_at_jumps(stream: Stream) -> list[_Part]:
     known = [(packet.time_s, packet) for packet in stream.packets if packet.time_s is not None]
     steps = np.abs(np.diff([time_s for time_s, _ in known]))
     far_s = max(MAX_GAP_S, _REORDERED_FRAMES * float(np.median(steps))) if len(steps) else MAX_GAP_S
-    parts: list[tuple[list[float], Size | None]] = []
-    size: Size | None = None
+    parts: list[list[float]] = []
     latest: list[float] = []  # a heap of the latest times of this part
     last_s = -np.inf  # the latest of them
     for time_s, packet in known:
         is_far = abs(time_s - last_s) > far_s
         is_before = (packet.is_key and time_s < last_s) or (len(latest) > _REORDERED_FRAMES and time_s < latest[0])
-        is_resized = packet.size is not None and size is not None and packet.size != size
-        size = packet.size or size
-        if is_far or is_before or is_resized:
-            parts.append(([], size))
+        if is_far or is_before:
+            parts.append([])
             latest, last_s = [], -np.inf
-        parts[-1][0].append(time_s)
+        parts[-1].append(time_s)
         last_s = max(last_s, time_s)
         (heapq.heappush if len(latest) <= _REORDERED_FRAMES else heapq.heappushpop)(latest, time_s)
-    return [_Part(times_s=np.unique(times), size=size) for times, size in parts]
+    return [np.unique(times) for times in parts]
 
 
-def _join_parts(path: Path, parts: list[_Part], stream: Stream) -> Timing:
+def _join_parts(path: Path, parts: list[Array], stream: Stream) -> Timing:
     """One clock over all parts: each goes on a period after the one before, and gaps are as short as a period."""
-    pieces = [
-        replace(part, times_s=times)
-        for part in parts
-        for times in np.split(part.times_s, np.flatnonzero(np.diff(part.times_s) > MAX_GAP_S) + 1)
-    ]
+    pieces = [piece for part in parts for piece in np.split(part, np.flatnonzero(np.diff(part) > MAX_GAP_S) + 1)]
     period_s = _typical_period_s(pieces, stream.declared_fps)
-    used = _choose_used([piece.size for piece in pieces], stream.size)
-    segments = [Segment(first_s=float(pieces[0].times_s[0]), offset_s=0.0, is_used=used[0])]
+    segments = [Segment(first_s=float(pieces[0][0]), offset_s=0.0)]
     jumps, gaps = list[float](), list[tuple[float, float]]()
-    for before, piece, is_used in zip(pieces, pieces[1:], used[1:], strict=False):
-        first_s, last_s, offset_s = float(piece.times_s[0]), float(before.times_s[-1]), segments[-1].offset_s
+    for before, piece in itertools.pairwise(pieces):
+        first_s, last_s, offset_s = float(piece[0]), float(before[-1]), segments[-1].offset_s
         if first_s <= last_s:
             jumps.append(last_s + offset_s)
         elif first_s > last_s + MAX_GAP_S:
             gaps.append((last_s + offset_s, first_s - last_s))
         if not last_s < first_s <= last_s + MAX_GAP_S:
             offset_s += last_s + period_s - first_s
-        segments.append(Segment(first_s=first_s, offset_s=offset_s, is_used=is_used))
-    pairs = list(zip(pieces, segments, strict=True))
-    times_s = np.concatenate([piece.times_s + segment.offset_s for piece, segment in pairs if segment.is_used])
+        segments.append(Segment(first_s=first_s, offset_s=offset_s))
+    times_s = np.concatenate([piece + segment.offset_s for piece, segment in zip(pieces, segments, strict=True)])
     return Timing(
         times_s=times_s,
-        file_fps=mean_rate(times_s, stream.declared_fps),
+        file_fps=typical_rate(times_s, stream.declared_fps),
         segments=tuple(segments),
-        notes=_note_jumps(path, jumps, gaps) + _note_sizes(path, pairs, stream.size),
+        notes=_note_jumps(path, jumps, gaps),
     )
 
 
-def _choose_used(sizes: list[Size | None], decoder_size: Size) -> list[bool]:
-    """Which pieces are used: the first of the decoder's size, and those after it up to one of another."""
-    fits = [size is None or size == decoder_size for size in sizes]
-    if not any(fits):
-        return [True] * len(sizes)  # headers that we misread
-    first = fits.index(True)
-    end = fits.index(False, first) if False in fits[first:] else len(fits)
-    return [first <= index < end for index in range(len(fits))]
-
-
-def _typical_period_s(pieces: list[_Part], declared_fps: float) -> float:
-    intervals = np.concatenate([np.diff(piece.times_s) for piece in pieces])
+def _typical_period_s(pieces: list[Array], declared_fps: float) -> float:
+    intervals = np.concatenate([np.diff(piece) for piece in pieces])
     if len(intervals):
         return float(np.median(intervals))
     return 1.0 / (declared_fps if is_sensible(declared_fps) else ASSUMED_FPS)
-
-
-def _note_sizes(path: Path, pairs: list[tuple[_Part, Segment]], decoder_size: Size) -> tuple[str, ...]:
-    for piece, segment in pairs:
-        if not segment.is_used and piece.size not in (None, decoder_size):
-            assert piece.size is not None
-            time_s = float(piece.times_s[0]) + segment.offset_s
-            what = f"The pictures of {path} are {piece.size[0]}x{piece.size[1]} at {time_s:.2f} s and "
-            what += f"{decoder_size[0]}x{decoder_size[1]} elsewhere; only those of "
-            return (f"{what}{decoder_size[0]}x{decoder_size[1]} up to a change are used.",)
-    return ()
 
 
 def _note_jumps(path: Path, jumps: list[float], gaps: list[tuple[float, float]]) -> tuple[str, ...]:
@@ -242,11 +201,19 @@ def is_sensible(fps: float) -> bool:
     return _FPS_RANGE[0] <= fps <= _FPS_RANGE[1]
 
 
-def mean_rate(times_s: Array, declared_fps: float) -> float:
-    """Frames a second over `times_s`; the declared rate where they agree but for the times' rounding to 1 ms."""
+def typical_rate(times_s: Array, declared_fps: float) -> float:
+    """Frames a second where most of the frames lie; the declared rate where they agree but for rounding to 1 ms.
+
+    Where most intervals are alike the longer ones are gaps, in which frames were dropped, and do not count; where they
+    are not, the rate is the mean.
+    """
     sensible = is_sensible(declared_fps)
-    span_s, intervals = float(times_s[-1] - times_s[0]), len(times_s) - 1
-    if span_s <= 0.0:
+    intervals_s = np.diff(times_s)
+    if not len(intervals_s) or intervals_s.sum() <= 0.0:
         return declared_fps if sensible else ASSUMED_FPS
-    agrees = sensible and abs(intervals / declared_fps - span_s) < _ROUNDING_S
-    return declared_fps if agrees else intervals / span_s
+    is_used = np.abs(intervals_s / np.median(intervals_s) - 1.0) < _ALIKE
+    is_used |= is_used.mean() <= _MOST
+    used_s = intervals_s[is_used]
+    runs = 1 + np.count_nonzero(~is_used)  # each is rounded at both ends
+    agrees = sensible and abs(len(used_s) / declared_fps - used_s.sum()) < _ROUNDING_S * runs
+    return declared_fps if agrees else float(len(used_s) / used_s.sum())

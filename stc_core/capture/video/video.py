@@ -1,212 +1,193 @@
-"""A video file as RGB frames with the times at which they are shown.
+"""A video whose frames are decoded in a process of its own: where the decoder crashes, hangs or eats memory, that one
+dies, and a sentence says so.
 
-Knows timestamps, orientation and pixel shape; not what is in the picture. Times come from the packets' own presentation
-timestamps, so a variable frame rate is a fact and not an error. Frames are decoded as they are needed: memory does not
-grow with the clip.
+Knows that process and the pipe from it; `reader` is what runs in it. A frame's way through the pipe costs a millisecond
+at 1080p, a thirtieth of what its detection takes.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import replace
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO, Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import UserError
-from ..layout import Array
-from ..pose import Frame, TimedFrame
-from ..video_codec import open_decoder, read_stream, read_time_s
+from ...plain_values import to_plain
+from ..pose import TimedFrame
 from .config import VideoConfig
 from .container import check_container
-from .orientation import Orientation, find_orientation
-from .timing import ContinuousClock, Timing, build_timing, mean_rate
 
-_SEEK_MARGIN_S = 5.0  # chosen: longer than the distance of key frames in phones' videos
-_RANGE_TOLERANCE_S = 0.05  # an end this far beyond the video's is the video's; chosen
-_MIN_DECODED_FRACTION = 0.98  # with fewer frames than this (and two) some were lost; chosen
-_SQUARE_PIXELS = 0.01  # pixels less oblong than this are shown as square; chosen
-_MAX_SIDE_PX = 16384  # chosen: twice 8K; MediaPipe aborts beyond 32,767
-_MAX_PIXELS = 100_000_000  # chosen: 12K; such a frame takes 300 MB
+_MAX_SILENT_S = 120.0  # chosen: the packets of an hour are read in some seconds, a frame of 12K in one
+_WATCH_S = 0.5
+_MAX_SAID_BYTES, _MAX_SAID_CHARACTERS = 1 << 14, 200  # of what it said last; chosen
+_REMEDY = "Play it elsewhere to check it, and convert it to MP4 (H.264)."
+# Not `-m`: that would look for modules in the working folder first, which may be anybody's.
+_START = "import sys; sys.path[0] = {!a}; from stc_core.capture.video import decode_process as d; d.decode({!a}, {!a})"
+
+
+class DecodeProcess:
+    """A process that opens a video and then decodes it; what it finds comes through a pipe, and waits there."""
+
+    def __init__(self, path: Path, command: Sequence[str], max_silent_s: float = _MAX_SILENT_S):
+        self._path, self._max_silent_s = path, max_silent_s
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by _end
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, bufsize=1 << 16
+        )
+        assert self._process.stdout is not None
+        self._pipe: IO[bytes] = self._process.stdout
+        self._watch = _Watch(self._process, max_silent_s)
+        self.close = weakref.finalize(self, _end, self._process, self._watch, self._said)
+        """end the process; called also when nobody holds this object any more"""
+
+    def receive(self) -> dict[str, Any]:
+        """The next message. Raises UserError where the process sent one, died, or said nothing for too long."""
+        with self._watch.limit_silence():
+            line = self._pipe.readline()
+        if not line.endswith(b"\n"):
+            raise self._explain_death()
+        message: dict[str, Any] = json.loads(line)
+        if "error" in message:
+            raise UserError(*message["error"])
+        return message
+
+    def receive_frame(self, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """The frame that follows a message, uint8 (height, width, 3). Raises UserError as `receive` does."""
+        frame = np.empty((height, width, 3), np.uint8)
+        rest = frame.data.cast("B")
+        with self._watch.limit_silence():
+            while rest:
+                count = self._pipe.readinto(rest)  # type: ignore[attr-defined]
+                if not count:
+                    raise self._explain_death()
+                rest = rest[count:]
+        return frame
+
+    def _explain_death(self) -> UserError:
+        """What became of the process, with what it said last."""
+        code = self._process.wait()
+        if self._watch.has_ended_it:
+            return UserError(f"The decoder hangs on {self._path} for {self._max_silent_s:.0f} s.", _REMEDY)
+        how = f"signal {signal.Signals(-code).name}" if -code in set(signal.Signals) else f"code {code}"
+        last = self._read_last_line()
+        how += f": {last[:_MAX_SAID_CHARACTERS]}" if last else ""
+        return UserError(f"The decoder crashes on {self._path} ({how}): it is damaged, or made to do harm.", _REMEDY)
+
+    def _read_last_line(self) -> str:
+        self._said.seek(max(0, self._said.seek(0, 2) - _MAX_SAID_BYTES))
+        said = self._said.read().decode(errors="replace")
+        lines = "".join(c if c.isprintable() else "\n" for c in said).split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+class _Watch:
+    """Kills a process that is waited for longer than allowed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], max_silent_s: float):
+        self.has_ended_it = False
+        self._process, self._max_silent_s = process, max_silent_s
+        self._waiting_since_s: float | None = None
+        self._stop = threading.Event()
+        threading.Thread(target=self._watch, name="watch decoder", daemon=True).start()
+
+    @contextlib.contextmanager
+    def limit_silence(self) -> Iterator[None]:
+        """While the block waits for the process."""
+        self._waiting_since_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self._waiting_since_s = None
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._stop.set()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(min(_WATCH_S, self._max_silent_s)):
+            since_s = self._waiting_since_s
+            if since_s is not None and time.monotonic() - since_s > self._max_silent_s:
+                self.has_ended_it = True
+                self._process.kill()
+                return
+
+
+def _end(process: subprocess.Popen[bytes], watch: _Watch, said: IO[bytes]) -> None:
+    watch.stop()
+    process.kill()
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+    said.close()
 
 
 class Video:
     """The frames of a file. Iterating decodes from the start each time and yields (timestamp_s, RGB frame).
 
     timestamp_s rises strictly; with slow motion 4 it is a quarter of the file's. Frames are uint8 (height, width, 3)
-    as the player shows them: upright, with square pixels. image_size: (width, height) of that. fps: mean rate in
-    hertz. frames: how many are expected.
+    as the player shows them: upright, with square pixels. image_size: (width, height) of that. fps: the rate at which
+    most frames lie, hertz. frames: how many are expected. notes: sentences about what is wrong with the file; complete
+    once it was read to the end.
+
+    Made by `open_video`, or by `OpeningVideo.wait`. While iterating, UserError is raised where the decoder dies.
     """
 
-    def __init__(self, path: Path, config: VideoConfig, timing: Timing, first: Frame, orientation: Orientation):
-        self.path, self._config, self._timing, self._orientation = path, config, timing, orientation
-        self.image_size = (first.shape[1], first.shape[0])
-        times = timing.times_s[_is_in_range(timing.times_s, config)]
-        if len(times) < 2:
-            raise UserError(
-                f"{path} has {len(times)} frame(s) in the part to be used; a motion needs at least 2.",
-                "Choose a longer video, or a wider start and end.",
-            )
-        self.frames = len(times)
-        self.fps = mean_rate(times, timing.file_fps) * config.slow_motion
-        self._decoded: int | None = None
-        self._fitted: dict[tuple[int, int], float] = {}
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences about what is wrong with the file; complete once it was read to the end."""
-        notes = list(self._timing.notes)
-        for (width, height), time_s in self._fitted.items():
-            what = f"The pictures of {self.path} change their size from {self.image_size[0]}x{self.image_size[1]} to "
-            notes.append(f"{what}{width}x{height} at {time_s:.2f} s; they are fitted in, with bars.")
-        if self._decoded is not None and self._decoded < _MIN_DECODED_FRACTION * self.frames - 2:
-            notes.append(f"{self.path}: only {self._decoded} of {self.frames} frames could be decoded; those are used.")
-        return tuple(notes)
+    def __init__(self, path: Path, config: VideoConfig, process: DecodeProcess):
+        self.path, self._config = path, config
+        self._process: DecodeProcess | None = process  # until it is iterated
+        try:
+            opened = process.receive()
+        except UserError:
+            process.close()
+            raise
+        self.image_size: tuple[int, int] = (opened["image_size"][0], opened["image_size"][1])
+        self.fps: float = opened["fps"]
+        self.frames: int = opened["frames"]
+        self.notes: tuple[str, ...] = tuple(opened["notes"])
 
     def __iter__(self) -> Iterator[TimedFrame]:
-        count = 0
-        for time_s, decoder in self._grab_frames():
-            ok, frame = decoder.retrieve()
-            if ok:
-                count += 1
-                upright = _make_upright(self.path, np.asarray(frame, np.uint8), decoder, self._orientation)
-                yield time_s / self._config.slow_motion, self._fit(upright, time_s)
-        self._decoded = count
-
-    def _fit(self, frame: Frame, time_s: float) -> Frame:
-        """The frame in the first one's size: scaled as a whole, with bars where its shape is another."""
-        size = frame.shape[1], frame.shape[0]
-        if size == self.image_size:
-            return frame
-        if len(self._fitted) < 3:
-            self._fitted.setdefault(size, time_s)
-        return fit_frame(frame, self.image_size)
-
-    def _grab_frames(self) -> Iterator[tuple[float, cv2.VideoCapture]]:
-        """Times on the continuous clock, each with the decoder at that frame, which is not yet converted."""
-        config, clock = self._config, ContinuousClock(self._timing)
-        decoder = _open_near(self.path, config.start_s if len(self._timing.segments) == 1 else 0.0)
+        opened, self._process = self._process, None
+        process = opened or _start(self.path, self._config)
         try:
-            while decoder.grab():
-                time_s = clock.read(read_time_s(decoder))
-                if time_s is None:
-                    continue
-                if config.end_s is not None and time_s >= config.end_s:
-                    return
-                if _is_in_range(np.array(time_s), config):
-                    yield time_s, decoder
+            if not opened:
+                process.receive()
+            while "time_s" in (message := process.receive()):
+                yield message["time_s"], process.receive_frame(*self.image_size)
+            self.notes = tuple(message["notes"])
         finally:
-            decoder.release()
+            process.close()
+
+
+class OpeningVideo:
+    """A file that another process is looking at; `wait` says what it found."""
+
+    def __init__(self, path: Path, config: VideoConfig):
+        """Raises UserError where the file is no video by its first bytes."""
+        check_container(path)
+        self._path, self._config, self._process = path, config, _start(path, config)
+
+    def wait(self) -> Video:
+        """Call once. Raises UserError naming the file where it is no usable video."""
+        return Video(self._path, self._config, self._process)
 
 
 def open_video(path: Path, config: VideoConfig) -> Video:
     """Look at a file, decode its first frame. Raises UserError naming the file where it is no usable video."""
-    _check_config(config)
-    check_container(path)
-    stream = read_stream(path)
-    timing = build_timing(path, stream)
-    config, timing = _limit_range(path, config, timing)
-    return Video(path, config, timing, *_decode_first_frame(path))
+    return OpeningVideo(path, config).wait()
 
 
-def fit_frame(frame: Frame, size: tuple[int, int]) -> Frame:
-    """A frame scaled as a whole into (width, height), black around it."""
-    scale = min(size[0] / frame.shape[1], size[1] / frame.shape[0])
-    width, height = (max(1, round(side * scale)) for side in (frame.shape[1], frame.shape[0]))
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    fitted = np.zeros((size[1], size[0], 3), np.uint8)
-    fitted[top : top + height, left : left + width] = cv2.resize(frame, (width, height))
-    return fitted
-
-
-def _check_config(config: VideoConfig) -> None:
-    end_s = math.inf if config.end_s is None else config.end_s
-    if not (0.0 <= config.start_s < end_s):
-        raise UserError(
-            f"The start {config.start_s} s and end {config.end_s} s leave nothing of the video.",
-            "Choose a start of at least 0 and an end after it.",
-        )
-    if not 0.0 < config.slow_motion < math.inf:
-        raise UserError(f"The slow-motion factor {config.slow_motion} is impossible.", "Choose one above 0, usually 1.")
-
-
-def _limit_range(path: Path, config: VideoConfig, timing: Timing) -> tuple[VideoConfig, Timing]:
-    """The used part within the video; an end beyond the video's becomes the video's, with a note."""
-    limit_s = timing.duration_s + _RANGE_TOLERANCE_S
-    if config.start_s > limit_s:
-        what = (
-            f"The start at {config.start_s:g} s lies beyond the end of {path}, which is {timing.duration_s:.2f} s long."
-        )
-        raise UserError(what, "Choose another start, inside the video.")
-    if config.end_s is None or config.end_s <= limit_s:
-        return config, timing
-    what = f"The end at {config.end_s:g} s lies beyond the end of {path}, which is {timing.duration_s:.2f} s long; "
-    what += "it is used to its end."
-    return replace(config, end_s=None), replace(timing, notes=(*timing.notes, what))
-
-
-def _open_near(path: Path, start_s: float) -> cv2.VideoCapture:
-    """A decoder before `start_s`, if seeking works in this file; else at the beginning."""
-    decoder = open_decoder(path)
-    if start_s > 2 * _SEEK_MARGIN_S:
-        decoder.set(cv2.CAP_PROP_POS_MSEC, (start_s - _SEEK_MARGIN_S) * 1e3)
-        landed = decoder.grab() and 0.0 < decoder.get(cv2.CAP_PROP_POS_MSEC) < start_s * 1e3
-        if not landed:
-            decoder.release()
-            decoder = open_decoder(path)
-    return decoder
-
-
-def _is_in_range(times_s: Array, config: VideoConfig) -> NDArray[np.bool_]:
-    end_s = math.inf if config.end_s is None else config.end_s
-    return (times_s >= config.start_s - 1e-6) & (times_s < end_s)
-
-
-def _decode_first_frame(path: Path) -> tuple[Frame, Orientation]:
-    """The first frame that decodes, upright, and how it was made so."""
-    decoder = open_decoder(path)
-    try:
-        _check_size(path, decoder, decoder.get(cv2.CAP_PROP_FRAME_WIDTH), decoder.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        orientation = find_orientation(path, decoder.get(cv2.CAP_PROP_ORIENTATION_META))
-        while decoder.grab():
-            ok, frame = decoder.retrieve()
-            if ok:
-                return _make_upright(path, np.asarray(frame, np.uint8), decoder, orientation), orientation
-    finally:
-        decoder.release()
-    raise UserError(f"No frame of {path} can be decoded.", "Convert the video to MP4 (H.264).")
-
-
-def _pixel_shape(decoder: cv2.VideoCapture) -> float:
-    """Width of a pixel against its height; 1 where the file says nothing, or almost that."""
-    wide, high = decoder.get(cv2.CAP_PROP_SAR_NUM), decoder.get(cv2.CAP_PROP_SAR_DEN)
-    return wide / high if wide > 0 and high > 0 and abs(wide / high - 1.0) > _SQUARE_PIXELS else 1.0
-
-
-def _check_size(path: Path, decoder: cv2.VideoCapture, width: float, height: float) -> None:
-    """Raises UserError where frames of this size are too large, as stored or as shown."""
-    shown = width * _pixel_shape(decoder)
-    if max(width, shown, height) > _MAX_SIDE_PX or max(width, shown) * height > _MAX_PIXELS:
-        what = f"The pictures of {path} are {width:.0f}x{height:.0f} pixels"
-        what += f", shown {shown:.0f} wide" if shown != width else ""
-        limit = f"at most {_MAX_SIDE_PX} on a side and {_MAX_PIXELS // 1_000_000} million in all are read"
-        raise UserError(f"{what}; {limit}.", "Convert the video to a smaller one.")
-    if min(width, shown, height) < 1.0:
-        raise UserError(
-            f"The pictures of {path} are {width:.0f}x{height:.0f} pixels, shown {shown:g} wide.", "Convert it."
-        )
-
-
-def _make_upright(path: Path, frame: Frame, decoder: cv2.VideoCapture, orientation: Orientation) -> Frame:
-    """BGR as decoded to RGB as shown: square pixels, upright. Raises UserError where that is too large."""
-    height, width = frame.shape[:2]
-    _check_size(path, decoder, width, height)
-    frame = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
-    shape = _pixel_shape(decoder)
-    if shape != 1.0:
-        size = (round(width * shape), height)
-        frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return orientation.apply(frame)
+def _start(path: Path, config: VideoConfig) -> DecodeProcess:
+    root = Path(__file__).resolve().parents[3]
+    code = _START.format(str(root), str(path), json.dumps(to_plain(config)))
+    return DecodeProcess(path, [sys.executable, "-c", code])
