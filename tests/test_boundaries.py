@@ -34,9 +34,12 @@ NOT_STAGES = {
     "spans",
     "video_encoder",
     "pipeline",
+    "reconstruct",
     "solve_lifted",
 }
-ORDER = {f"stc_core.capture.{name}" for name in ("pipeline", "solve_lifted", "config")}  # they know all stages
+ORDER = {
+    f"stc_core.capture.{name}" for name in ("pipeline", "reconstruct", "solve_lifted", "config")
+}  # they know all stages
 CIRCLES_TO_BE_UNTIED: set[frozenset[str]] = set()  # of law 7, likewise
 
 

@@ -5,35 +5,37 @@ Knows the order and the settings as a whole; not what any stage does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import UserError
 from ..events import Note, Progress, Report, ignore
-from ..model.checkpoint import load_checkpoint
-from ..model.stcformer import STCFormer
 from ..motion.motion import Motion
 from .camera_motion import BackgroundTracker
-from .config import CaptureConfig, choose_detector, choose_weights
+from .config import CaptureConfig, choose_detector
 from .detect.detect import detect_landmarks, follow_person
 from .detect.person_follower import Sightings
 from .detection_checks import report_detection
 from .intrinsics import resolve_intrinsics
 from .landmark_map import map_landmarks
 from .layout import LAYOUTS, Layout
-from .lift.lift import lift
 from .person_request import PersonRequest, parse_person
-from .pose import CameraIntrinsics, Landmarks, Pose2D, Pose3D, resample_evenly
-from .progress import add_rates, name_take, offset_progress, scale_progress
+from .pose import CameraIntrinsics, Landmarks, Pose2D
+from .progress import add_rates, name_take, offset_progress, raise_failure, scale_progress
 from .shots import split_at_cuts
-from .sides.mend import mend_sides
-from .solve_lifted import solve_lifted
 from .tracking import Track, choose_track, link_tracks, needs_second_pass, report_people
 from .video.video import OpeningVideo, Video, open_video
+
+if TYPE_CHECKING:
+    from ..model.stcformer import STCFormer
+
+    ReconstructMotion = Callable[[Pose2D, STCFormer, CameraIntrinsics, CaptureConfig, Report], Motion]
 
 _SPAN_MARGIN_S = 1e-4  # beyond a take's first and last frame when it is read again: timestamps are rounded
 
@@ -54,12 +56,13 @@ def capture_takes(
     """
     config = config or CaptureConfig()
     config, report = replace(config, detect=choose_detector(config)), add_rates(report)
-    opening = opening or OpeningVideo(path, config.video)  # meanwhile the network is loaded
-    model = load_checkpoint(choose_weights(config))
-    if model.config.layout not in LAYOUTS:
-        raise UserError(f"{config.weights} was trained for the landmarks “{model.config.layout}”.", "Choose others.")
-    video = opening.wait()
-    poses = _observe_takes(video, LAYOUTS[model.config.layout], config, report)
+    opening = opening or OpeningVideo(path, config.video)
+    with ThreadPoolExecutor(1, "load") as executor:
+        loading = executor.submit(_load_lifter, config)
+        video = opening.wait()
+        takes = _detect_takes(video, config, raise_failure(report, loading))
+        model, reconstruct_motion = loading.result()
+    poses = _observe_takes(takes, video, LAYOUTS[model.config.layout], config, report)
     for note in video.notes:
         report(Note(note))
     intrinsics = resolve_intrinsics(config.camera, video.image_size, path, report)
@@ -74,14 +77,22 @@ def capture_takes(
     return motions
 
 
+def _load_lifter(config: CaptureConfig) -> tuple[STCFormer, ReconstructMotion]:
+    """The network, and what makes motions with it; its libraries are imported here, beside the first detections."""
+    from .reconstruct import load_lifter, reconstruct_motion
+
+    return load_lifter(config), reconstruct_motion
+
+
 def choose_longest(motions: Mapping[str, Motion]) -> tuple[str, Motion]:
     """The take that lasts longest, with its name."""
     return max(motions.items(), key=lambda named: len(named[1].t_world_root) / named[1].fps)
 
 
-def _observe_takes(video: Video, layout: Layout, config: CaptureConfig, report: Report) -> dict[str, Pose2D]:
+def _observe_takes(
+    takes: Sequence[Landmarks], video: Video, layout: Layout, config: CaptureConfig, report: Report
+) -> dict[str, Pose2D]:
     """The person in every take of the video, by the takes' names; those with nobody, or too short, are reported."""
-    takes = _detect_takes(video, config, report)
     if len(takes) == 1:
         return {"": _map_take(takes[0], video, layout, report)}
     poses: dict[str, Pose2D] = {}
@@ -162,19 +173,3 @@ def _report_cuts(takes: Sequence[Landmarks], poses: Mapping[str, Pose2D], report
 
 def _format_span(take: Landmarks, fps: float) -> str:
     return f"{take.timestamps[0]:.2f}-{take.timestamps[-1] + 1.0 / fps:.2f} s"
-
-
-def reconstruct_motion(
-    pose: Pose2D, model: STCFormer, intrinsics: CameraIntrinsics, config: CaptureConfig, report: Report = ignore
-) -> Motion:
-    """The motion of landmarks observed in the image: every stage after detection."""
-
-    def lift_reading(reading: Pose2D) -> Pose3D:
-        return lift(resample_evenly(reading), model, intrinsics, replace(config.lift, flip=False))
-
-    pose = mend_sides(pose, lift_reading, config.sides, report)
-    even = resample_evenly(pose)
-    if even is not pose:
-        report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))
-    raw = lift(even, model, intrinsics, config.lift, report)
-    return solve_lifted(even, raw, intrinsics, config, report)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..events import Event, Note, Progress, Report
 
@@ -25,6 +26,17 @@ def add_rates(report: Report) -> Report:
         report(event)
 
     return report_with_rate
+
+
+def raise_failure(report: Report, work: Future[Any]) -> Report:
+    """Pass events on, but raise the error of work that is done beside, as soon as it has failed."""
+
+    def report_or_raise(event: Event) -> None:
+        if work.done():
+            work.result()
+        report(event)
+
+    return report_or_raise
 
 
 def offset_progress(report: Report, before: int, whole: int) -> Report:

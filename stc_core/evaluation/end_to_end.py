@@ -23,8 +23,8 @@ from ..capture.detect.config import DetectConfig
 from ..capture.intrinsics import resolve_intrinsics
 from ..capture.landmark_map import map_landmarks, map_world_landmarks
 from ..capture.layout import BODY27, LAYOUTS
-from ..capture.pipeline import reconstruct_motion
 from ..capture.pose import Landmarks, Pose2D
+from ..capture.reconstruct import reconstruct_motion
 from ..datasets.ground_truth import GroundTruthClip
 from ..geometry.rotation import Array
 from ..model.checkpoint import load_checkpoint

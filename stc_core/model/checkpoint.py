@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ..capture.layout import LAYOUTS
 from ..errors import UserError
@@ -31,6 +32,15 @@ _NOT_PICKLED_TENSORS = (
     *(OverflowError, MemoryError, ImportError),
 )
 """what torch.load raises of files that are no state dict"""
+
+
+class _WithoutInit(TorchFunctionMode):
+    """Networks made in its context hold no first values, which take torch a second on the device "meta"."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs or {})
 
 
 def save_checkpoint(model: STCFormer, path: Path, metadata: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
@@ -62,7 +72,8 @@ def load_checkpoint(path: Path) -> STCFormer:
         raise UserError(f"{path} cannot be read ({error.strerror or error}).", "Check its permissions.") from None
     if not all(bool(value.isfinite().all()) for value in tensors.values()):
         raise UserError(f"{path} holds weights that are not finite numbers.", "Download or train it again.")
-    model = STCFormer(config)
+    with _WithoutInit():
+        model = STCFormer(config)
     model.load_state_dict(tensors)
     return model.eval()
 
@@ -124,7 +135,7 @@ def _guess_config(tensors: Mapping[str, Tensor]) -> STCFormerConfig:
 def _check_shapes(path: Path, config: STCFormerConfig, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Raises UserError where the tensors of a file are not those of its network; makes none of them."""
     layout = LAYOUTS.get(config.layout)
-    with torch.device("meta"):
+    with _WithoutInit(), torch.device("meta"):
         wanted = {key: tuple(value.shape) for key, value in STCFormer(config).state_dict().items()}
     if layout is None or len(layout.names) != len(config.parts) or wanted != dict(shapes):
         raise _other_network(path)

@@ -24,8 +24,8 @@ from stc_core.capture.landmark_map import map_landmarks
 from stc_core.capture.layout import LAYOUTS
 from stc_core.capture.lift.config import LiftConfig
 from stc_core.capture.lift.lift import lift
-from stc_core.capture.pipeline import reconstruct_motion
 from stc_core.capture.pose import CameraIntrinsics, Pose2D, Pose3D
+from stc_core.capture.reconstruct import reconstruct_motion
 from stc_core.capture.sides.config import SidesConfig
 from stc_core.capture.sides.mend import exchange_sides, find_exchanged, find_pairs
 from stc_core.capture.sides.viterbi import LIMBS, Mask
