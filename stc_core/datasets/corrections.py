@@ -5,6 +5,9 @@ skeleton as it should be, or optical.bvh, recorded beside the video; sync.json m
 recording begins, in seconds of the video}. 2D and scores come from the capture, 3D from the correction, in the axes of
 the capture's camera, brought together by time.
 
+Two ways to use a correction: as a shard clip with 3D of its own (`plan_corrections`), or as an edit, how far each
+landmark was moved from where the capture had it (`load_edits`): what was not edited is then no lesson.
+
 From the correction's joints come hips, knees, ankles, shoulders, elbows, wrists, and the middles of hips and shoulders.
 What is no joint is attached rigidly to one, where the capture saw it (the median over its confident frames): heels to
 the ankles, big toes to the toes, knuckles to the hands, ears, nose and crown to the head, the spine's middle to the
@@ -25,7 +28,7 @@ from scipy.optimize import least_squares
 
 from ..capture.layout import BODY27
 from ..errors import UserError
-from ..events import Report
+from ..events import Note, Report
 from ..geometry import rotation
 from ..geometry.alignment import align
 from ..geometry.intervals import interpolate
@@ -50,6 +53,8 @@ _ATTACHED_MIDLINE = {"nose": "head", "head": "head", "spine": "chest"}
 _MAIN_JOINTS = [BODY27.index(f"{side}_{name}") for side in ("left", "right") for name in _JOINTS]
 _CONFIDENT_SCORE = 0.5
 _MIN_FRAMES = 10
+LEAST_EDIT_M = 0.005
+"""a landmark that was moved less was not edited; chosen: keys that were reduced or baked anew move it by 1 to 3 mm"""
 _SHIFTS_S = np.arange(-0.5, 0.51, 0.05)
 
 
@@ -61,24 +66,83 @@ class CorrectionsConfig:
     farthest: float = 0.25  # of the correction from the picture, torsos, the median of the confident joints
 
 
-def prepare_corrections(folder: Path, out: Path, report: Report) -> None:
-    """Write the corrected captures of a folder as the shards `out`. Raises UserError where there are none to use."""
-    (plan,) = plan_corrections(folder)
-    write_shards(out, plan.info, plan.list_takes(), report)
+@dataclass(frozen=True, kw_only=True)
+class EditedCapture:
+    """A capture of T frames, and how an animator changed it."""
+
+    name: str
+    capture: Motion
+    """with what was seen and its camera"""
+    shift: Array
+    """(T, 27, 3) metres, camera axes: how far the edit moved each landmark against the pelvis; 0 where it did not"""
+
+    @property
+    def camera(self) -> Camera:
+        """The capture's."""
+        assert self.capture.camera is not None
+        return self.capture.camera
 
 
 def plan_corrections(folder: Path, config: CorrectionsConfig | None = None) -> list[DatasetPlan]:
     """The corrections of a folder as one source; what cannot be used is left out with a note."""
     config = config or CorrectionsConfig()
+    return [_plan_takes(_list_takes(folder), config)]
+
+
+def prepare_corrections(folder: Path, out: Path, report: Report, *, edited: bool = True) -> bool:
+    """Write the corrected captures of a folder as the shards `out`; those that an animator edited only where asked.
+
+    Returns whether there were any. Raises UserError where the folder holds no capture, or none that can be used.
+    """
+    paths = [path for path in _list_takes(folder) if edited or not (path / CORRECTED).is_file()]
+    if paths:
+        plan = _plan_takes(paths, CorrectionsConfig())
+        write_shards(out, plan.info, plan.list_takes(), report)
+    return bool(paths)
+
+
+def load_edits(folder: Path, report: Report) -> list[EditedCapture]:
+    """The captures that an animator corrected; one in which nothing was moved is left out with a note.
+
+    Raises UserError where the folder holds no capture, or a damaged one.
+    """
+    edits = []
+    for path in _list_takes(folder):
+        if not (path / CORRECTED).is_file():
+            continue
+        edit = _read_edit(path)
+        if edit.shift.any():
+            edits.append(edit)
+        else:
+            report(Note(f"{path.name} is left out: nothing was edited in it that the network could learn."))
+    return edits
+
+
+def _list_takes(folder: Path) -> list[Path]:
     names = sorted(path.parent for path in folder.glob(f"*/{CAPTURE}"))
     if not names:
         raise UserError(f"{folder} holds no NAME/{CAPTURE}.", "Give the folder in which corrections were saved.")
+    return names
+
+
+def _plan_takes(paths: list[Path], config: CorrectionsConfig) -> DatasetPlan:
     info = DatasetInfo("captured", "the user's own", BODY27.name, "views", asdict(config))
 
     def list_takes() -> list[Take]:
-        return [skip_damaged(Take(path.name, partial(_read_take, path, config), stamp_files(path))) for path in names]
+        return [skip_damaged(Take(path.name, partial(_read_take, path, config), stamp_files(path))) for path in paths]
 
-    return [DatasetPlan(info, list_takes)]
+    return DatasetPlan(info, list_takes)
+
+
+def _read_edit(folder: Path) -> EditedCapture:
+    """How the landmarks of a corrected motion lie against those of the capture's own joints, frame by frame."""
+    capture, corrected = load_motion(folder / CAPTURE), load_motion(folder / CORRECTED)
+    observed = _read_capture(capture, folder / CAPTURE)
+    before = _world_landmarks(capture, capture, folder / CAPTURE)
+    after, there = _resample_at(_world_landmarks(capture, corrected, folder / CORRECTED), corrected, observed.times)
+    shift = (after - after[:, :1] - before + before[:, :1]) @ observed.camera.R.T
+    moved = np.linalg.norm(shift, axis=-1) >= LEAST_EDIT_M
+    return EditedCapture(name=folder.name, capture=capture, shift=shift * (moved & there[:, None])[..., None])
 
 
 @dataclass(frozen=True)

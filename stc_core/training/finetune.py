@@ -1,9 +1,12 @@
 """Fine-tunes the lifter on corrected captures: `python -m stc_core.training.finetune --corrections DIR --out FILE`.
 
-Starts from weights and trains them on the corrected takes (as the capture observed them, and before virtual cameras),
-mixed with base motion so that nothing is forgotten. Stops by the error on held-out corrected takes, and writes new
-weights; the old ones stay. Without base motion a penalty keeps the weights near their start (L2-SP: Li et al., ICML
-2018). Knows the loop; how corrections are read is known by `datasets.corrections`.
+Starts from weights and writes new ones; the old ones stay. Takes whose 3D was recorded are truth: the network is
+trained on them (as the capture observed them, and before virtual cameras), mixed with base motion so that nothing is
+forgotten, and stops by the error on takes held out. Without base motion a penalty keeps the weights near their start
+(L2-SP: Li et al., ICML 2018). Captures that an animator edited teach their edit alone; all else is held where the old
+weights have it, and what is reported is how far the edited bones are off when the capture is lifted again.
+
+Knows the loop; how corrections are read is known by `datasets.corrections`, how edits teach by `edits`.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,8 +25,9 @@ from torch import Tensor
 from ..assets import find_weights
 from ..augment.virtual_camera import CameraConfig, NoiseConfig, project
 from ..augment.windows import BodyConfig, SourceMotion, draw_windows
+from ..capture.config import LARGE_WEIGHTS, WEIGHTS
 from ..capture.progress import add_rates
-from ..datasets.corrections import prepare_corrections
+from ..datasets.corrections import EditedCapture, load_edits, prepare_corrections
 from ..errors import UserError
 from ..events import Done, Event, Failed, Note, Progress, Report, to_line
 from ..files import check_writable
@@ -33,12 +37,14 @@ from ..progress_bars import ProgressBars
 from ..ranges import Range, find_out_of_range
 from .batches import BodySource, BodySourceConfig, Pair, make_pair, measure
 from .config import Precision
-from .losses import pose_loss, predict, uses_bfloat16
+from .edits import EditGain, EditSource, Lesson, lesson_loss
+from .losses import predict, uses_bfloat16
 from .recordings import Recordings, cut_windows, load_recordings
 from .run import update_average
 
-WEIGHTS = "body27.safetensors"
-WARM_UP_STEPS = 50  # chosen
+WARM_UP_STEPS = 50  # at most, and a tenth of all; chosen
+STEPS, EDIT_STEPS = 800, 150  # by default, with recorded takes and with edits alone; chosen
+BATCH_SIZE, EDIT_BATCH_SIZE = 16, 6  # windows, the same; chosen, for minutes on two processor cores
 FINAL_FRACTION = 0.1  # of the learning rate after the last step; chosen
 _PARTS = {"embedding": "pose_emb.", "blocks": "stcformer.stc_block.", "head": "regress_head."}
 _ADAPT = "fine-tune"
@@ -56,7 +62,7 @@ class FinetuneConfig:
     out: Path
     """the new weights, a .safetensors file that is not there yet"""
     start: Path | None = None
-    """weights to start from; those that came with STC Mocap by default"""
+    """weights to start from; by default those that the captures were made with, or STC Mocap's"""
     base: Path | None = None
     """folder that `prepare` made of the motion the weights were trained on, against forgetting and to measure it"""
     correction_fraction: Annotated[Fraction, tyro.conf.arg(aliases=("--share",))] = 0.5
@@ -69,14 +75,14 @@ class FinetuneConfig:
     """what stays as it is: embedding, head, or blocks.0, blocks.1, …"""
     held_out_fraction: Annotated[Fraction, tyro.conf.arg(aliases=("--held-out",))] = 0.2
     """fraction of the corrected takes that are never shown and decide when to stop (--held-out: its old name)"""
-    steps: Annotated[int, Range(1)] = 800
-    """at most"""
+    steps: Annotated[int, Range(1)] | None = None
+    """at most; by default 800, and 150 where all that is taught are edits"""
     patience: Annotated[int, Range(1)] = 6
     """measurements without a better one before it stops"""
     measure_every: Annotated[int, Range(1)] = 50
     """steps from one measurement of the held-out takes to the next"""
-    batch_size: Annotated[int, Range(1, 100_000), tyro.conf.arg(aliases=("--windows",))] = 16
-    """windows a step (--windows: its old name)"""
+    batch_size: Annotated[int | None, Range(1, 100_000), tyro.conf.arg(aliases=("--windows",))] = None
+    """windows a step; by default 16, and 6 where all that is taught are edits (--windows: its old name)"""
     learning_rate: Annotated[float, Range(0.0, 1.0, open_low=True)] = 3e-4
     """the highest learning rate"""
     ema_decay: Annotated[Fraction, tyro.conf.arg(aliases=("--average",))] = 0.98
@@ -95,11 +101,21 @@ class FinetuneConfig:
     """how base motion is varied and seen"""
 
 
-def finetune(config: FinetuneConfig, report: Report) -> dict[str, tuple[float, float]]:
-    """Write new weights; returns each test's error before and after, mm.
+@dataclass(frozen=True)
+class FinetuneResult:
+    """What the new weights are worth."""
+
+    errors_mm: dict[str, tuple[float, float]]
+    """each test's error before and after: of recorded takes held out, and of base motion"""
+    gain: EditGain | None
+    """of the edited captures; None where there are none"""
+
+
+def finetune(config: FinetuneConfig, report: Report) -> FinetuneResult:
+    """Write new weights; returns what they are worth.
 
     Raises UserError where the corrections, weights or settings do not allow it, where the file is there already or
-    could not be written, and where the held-out takes became no better: then nothing is written.
+    could not be written, and where what was to be learned became no better: then nothing is written.
     """
     for name, value, allowed in find_out_of_range(config):
         raise UserError(f"{name} is {value}.", f"It can be {allowed}.")
@@ -108,28 +124,56 @@ def finetune(config: FinetuneConfig, report: Report) -> dict[str, tuple[float, f
     check_writable(config.out)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    start = config.start or find_weights(WEIGHTS)
+    edits = [] if _is_prepared(config.corrections) else load_edits(config.corrections, report)
+    start = config.start or _choose_start(edits)
     old, model, best = (load_checkpoint(start).to(config.device) for _ in range(3))
     _freeze(model, config.freeze)
-    shown, held_out = _load_corrections(config, model, report)
+    recorded = _load_recorded(config, model, report)
+    if recorded is None and not edits:
+        remedy = f"Edit a captured action and save the correction. Landmarks must be {model.config.layout}."
+        raise UserError(f"{config.corrections} holds no corrected capture.", remedy)
+    source = EditSource(edits, old) if edits else None
     device = torch.device(config.device)
     base = BodySource(config.base_source, model.config, config.base, device) if config.base else None
-    tests = {"corrected takes": held_out}
+    tests = {"corrected takes": recorded[1]} if recorded else {}
     if base:
         tests |= {f"base {name}": pair for name, pair in base.make_tests().items()}
     before = measure(old, tests)
-    steps = _Adaptation(config, model, best, old, shown, base).run(held_out, report)
+    adaptation = _Adaptation(config, model, old, recorded[0] if recorded else None, source, base)
+    steps = adaptation.run(best, recorded[1] if recorded else None, report)
     after = measure(best, tests)
-    for name in tests:
-        report(Note(f"{name}: {before[name]:.1f} mm before, {after[name]:.1f} mm after."))
-    if after["corrected takes"] >= before["corrected takes"]:
-        raise UserError("The takes held out became no better, so no weights were written.", "Correct more takes.")
-    errors = {name: (before[name], after[name]) for name in tests}
+    result = FinetuneResult(
+        {name: (before[name], after[name]) for name in tests}, source.measure_gain(best) if source else None
+    )
+    _check_worth(result, report)
     digest = hashlib.sha256(start.read_bytes()).hexdigest()
-    about = {"fine_tuned_from": start.name, "sha256": digest, "steps": steps, "errors_mm": errors}
-    save_checkpoint(best, config.out, about)
+    about = {"fine_tuned_from": start.name, "sha256": digest, "steps": steps, "errors_mm": result.errors_mm}
+    save_checkpoint(best, config.out, about | ({"edits": asdict(result.gain)} if result.gain else {}))
     report(Done({"weights": str(config.out)}))
-    return errors
+    return result
+
+
+def _is_prepared(folder: Path) -> bool:
+    return bool(list(folder.glob("*/index.json")))
+
+
+def _choose_start(edits: list[EditedCapture]) -> Path:
+    """The weights that the captures were made with, where they are ours and the same for all."""
+    names = {str(edit.capture.settings.get("weights")) for edit in edits}
+    return find_weights(names.pop() if len(names) == 1 and names <= {WEIGHTS, LARGE_WEIGHTS} else WEIGHTS)
+
+
+def _check_worth(result: FinetuneResult, report: Report) -> None:
+    """Report what became better and worse. Raises UserError where what was to be learned did not come."""
+    for name, (before, after) in result.errors_mm.items():
+        report(Note(f"{name}: {before:.1f} mm before, {after:.1f} mm after."))
+    if result.gain:
+        report(Note(result.gain.sentence))
+        if result.gain.left_deg >= result.gain.edited_deg:
+            raise UserError("The edits did not come back, so no weights were written.", "Correct more frames of them.")
+    before, after = result.errors_mm.get("corrected takes", (1.0, 0.0))
+    if after >= before:
+        raise UserError("The takes held out became no better, so no weights were written.", "Correct more takes.")
 
 
 def _freeze(model: STCFormer, names: tuple[str, ...]) -> None:
@@ -145,17 +189,17 @@ def _freeze(model: STCFormer, names: tuple[str, ...]) -> None:
             parameter.requires_grad_(False)
 
 
-def _load_corrections(config: FinetuneConfig, model: STCFormer, report: Report) -> tuple[Recordings, Pair]:
-    """The takes to show, and fixed windows of those to hold out."""
+def _load_recorded(config: FinetuneConfig, model: STCFormer, report: Report) -> tuple[Recordings, Pair] | None:
+    """The recorded takes to show, and fixed windows of those to hold out; None where none was recorded."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = config.corrections
-        if not list(folder.glob("*/index.json")):
+        if not _is_prepared(folder):
             folder = Path(scratch)
-            prepare_corrections(config.corrections, folder / "captured", report)
+            if not prepare_corrections(config.corrections, folder / "captured", report, edited=False):
+                return None
         found = load_recordings(folder, model.config.layout, (), held_out=False, device=config.device)
     if found is None:
-        remedy = f"They must have the landmarks {model.config.layout}."
-        raise UserError(f"{config.corrections} holds no corrected capture.", remedy)
+        return None
     shown, held_out = _split(found, config.held_out_fraction, model.config.frames)
     at = torch.linspace(0, len(held_out) - 1, min(192, len(held_out)), device=held_out.device).long()
     plain = torch.zeros(len(at), dtype=torch.bool, device=held_out.device)
@@ -181,53 +225,66 @@ def _split(found: Recordings, fraction: float, frames: int) -> tuple[Tensor, Ten
 
 
 class _Adaptation:
-    """The loop: `model` is trained, `best` receives the averaged weights with the least error, `old` are the start."""
+    """The loop: `model` is trained, `old` are the weights at its start."""
 
     def __init__(
         self,
         config: FinetuneConfig,
         model: STCFormer,
-        best: STCFormer,
         old: STCFormer,
-        shown: Recordings,
+        recorded: Recordings | None,
+        edits: EditSource | None,
         base: BodySource | None,
     ):
-        self.config, self.model, self.best, self.old = config, model, best, old
-        self.shown, self.base, self.bodies = shown, base, _make_bodies(shown)
+        self.config, self.model, self.old = config, model, old
+        self.recorded, self.edits, self.base = recorded, edits, base
+        self.bodies = _make_bodies(recorded) if recorded else []
+        self.steps = config.steps or (STEPS if recorded else EDIT_STEPS)
+        self.batch_size = config.batch_size or (BATCH_SIZE if recorded else EDIT_BATCH_SIZE)
         self.bfloat16 = uses_bfloat16(config.precision, torch.device(config.device))
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.optimiser = torch.optim.AdamW(trained, config.learning_rate, weight_decay=0.0)
 
-    def run(self, held_out: Pair, report: Report) -> int:
-        """Train until the steps are done or the held-out error stays; returns the step of the best weights."""
-        config = self.config
+    def run(self, best: STCFormer, held_out: Pair | None, report: Report) -> int:
+        """Train until the steps are done or the held-out error stays; returns the step of the best weights.
+
+        `best` receives the averaged weights: those with the least held-out error, or, where nothing is held out, the
+        last.
+        """
+        config, tests = self.config, {"": held_out} if held_out else {}
         averaged = STCFormer(self.model.config).to(config.device)
         averaged.load_state_dict(self.model.state_dict())
-        least, best_step, since = measure(self.old, {"": held_out})[""], 0, 0
-        report(Progress(_ADAPT, 0, config.steps))
-        for step in range(1, config.steps + 1):
-            warm_up = min(1.0, step / WARM_UP_STEPS)
-            for group in self.optimiser.param_groups:
-                falling = 1.0 - (1.0 - FINAL_FRACTION) * step / config.steps
-                group["lr"] = config.learning_rate * warm_up * falling
+        least, best_step, since = measure(self.old, tests).get("", 0.0), 0, 0
+        report(Progress(_ADAPT, 0, self.steps))
+        for step in range(1, self.steps + 1):
+            self._set_learning_rate(step)
             self._advance()
             update_average(averaged, self.model, min(config.ema_decay, step / (step + 10)))
-            report(Progress(_ADAPT, step, config.steps))
-            if step % config.measure_every == 0 or step == config.steps:
-                error = measure(averaged, {"": held_out})[""]
+            report(Progress(_ADAPT, step, self.steps))
+            if tests and (step % config.measure_every == 0 or step == self.steps):
+                error = measure(averaged, tests)[""]
                 since += 1
                 if error < least:
                     least, best_step, since = error, step, 0
-                    self.best.load_state_dict(averaged.state_dict())
+                    best.load_state_dict(averaged.state_dict())
                 if since >= config.patience:
                     break
-        return best_step
+        if not tests:
+            best.load_state_dict(averaged.state_dict())
+        return best_step if tests else self.steps
+
+    def _set_learning_rate(self, step: int) -> None:
+        """It rises while the loop warms up and falls in a line from there to its last fraction."""
+        warm_up = min(1.0, step / min(WARM_UP_STEPS, max(1, self.steps // 10)))
+        falling = 1.0 - (1.0 - FINAL_FRACTION) * step / self.steps
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * warm_up * falling
 
     def _advance(self) -> None:
         """One step."""
-        inputs, truth = self._draw_batch()
+        inputs, truth, weights = self._draw_batch()
         self.model.train()
-        loss = pose_loss(predict(self.model, inputs, self.bfloat16), truth)
+        loss = lesson_loss(predict(self.model, inputs, self.bfloat16), truth, weights)
         if self.base is None:
             pairs = zip(self.model.parameters(), self.old.parameters(), strict=True)
             penalty = torch.stack([((new - start) ** 2).sum() for new, start in pairs]).sum()
@@ -237,21 +294,32 @@ class _Adaptation:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
 
-    def _draw_batch(self) -> Pair:
-        """Windows of the corrections as the capture observed them and as virtual cameras do, and of the base."""
-        config, network, shown = self.config, self.model.config, self.shown
-        own = round(config.batch_size * config.correction_fraction) if self.base else config.batch_size
-        virtual = round(own * config.virtual_fraction) if self.bodies else 0
-        middles = shown.middles[torch.randint(len(shown.middles), (own - virtual,), device=shown.middles.device)]
+    def _draw_batch(self) -> Lesson:
+        """Windows of the corrections, half of them edits where there are recorded takes too, and of the base."""
+        own = round(self.batch_size * self.config.correction_fraction) if self.base else self.batch_size
+        edited = 0 if self.edits is None else own if self.recorded is None else own // 2
+        pairs = self._draw_recorded(own - edited) if self.recorded else []
+        if self.base:
+            pairs.append(self.base.draw_batch(0, 0, 1, self.batch_size - own, self.model.config.frames))
+        lessons = [(inputs, truth.nan_to_num(), truth.isfinite().all(-1).float()) for inputs, truth in pairs]
+        if self.edits and edited:
+            lessons.append(self.edits.draw_batch(edited))
+        inputs, truth, weights = (torch.cat(values) for values in zip(*lessons, strict=True))
+        return inputs, truth, weights
+
+    def _draw_recorded(self, count: int) -> list[Pair]:
+        """Windows as the capture observed them, and as virtual cameras do."""
+        shown, network = self.recorded, self.model.config
+        assert shown is not None
+        virtual = round(count * self.config.virtual_fraction) if self.bodies else 0
+        middles = shown.middles[torch.randint(len(shown.middles), (count - virtual,), device=shown.middles.device)]
         flip = torch.rand(len(middles), device=middles.device) < 0.5
         pairs = [cut_windows(shown, middles, network.frames, network, flip)]
         if virtual:
             plain = BodyConfig(swap_arms=0.0, swap_upper=0.0)
             bodies = draw_windows(self.bodies, {}, virtual, network.frames, network.rate_hz, plain)
             pairs.append(make_pair(project(bodies, CameraConfig(), NoiseConfig()), network))
-        if self.base:
-            pairs.append(self.base.draw_batch(0, 0, 1, config.batch_size - own, network.frames))
-        return torch.cat([inputs for inputs, _ in pairs]), torch.cat([truth for _, truth in pairs])
+        return pairs
 
 
 def _make_bodies(shown: Recordings) -> list[SourceMotion]:

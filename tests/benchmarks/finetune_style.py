@@ -15,13 +15,14 @@ import torch
 
 from stc_core.assets import find_weights
 from stc_core.augment.virtual_camera import CameraConfig, NoiseConfig, project
+from stc_core.capture.config import WEIGHTS
 from stc_core.capture.layout import BODY27
 from stc_core.datasets import dataset_plan, shard_writer, shards
 from stc_core.datasets.body_height import BODY_HEIGHT_M, body_height
 from stc_core.events import Event, Note, Progress
 from stc_core.model.checkpoint import load_checkpoint
 from stc_core.training.batches import BodySource, BodySourceConfig, measure
-from stc_core.training.finetune import WEIGHTS, FinetuneConfig, finetune
+from stc_core.training.finetune import FinetuneConfig, finetune
 from stc_core.training.recordings import cut_windows, load_recordings
 
 FOCAL, SIZE, RATE, PIECE_S = 1000.0, (1280, 720), 20.0, 6.0

@@ -63,7 +63,7 @@ def start_of(config: FinetuneConfig) -> Path:
 
 def test_takes_held_out_become_better_and_the_old_weights_stay(config: FinetuneConfig) -> None:
     digest = hashlib.sha256(start_of(config).read_bytes()).hexdigest()
-    before, after = finetune(config, ignore)["corrected takes"]
+    before, after = finetune(config, ignore).errors_mm["corrected takes"]
     assert after < 0.8 * before
     assert hashlib.sha256(start_of(config).read_bytes()).hexdigest() == digest
     about = read_metadata(config.out)
@@ -139,7 +139,7 @@ def test_weights_that_predict_up_are_fine_tuned_too(config: FinetuneConfig, tmp_
     torch.manual_seed(0)
     start = tmp_path / "up.safetensors"
     save_checkpoint(STCFormer(replace(BODY_NETWORK, width=16, blocks=2, frames=9, up=True)), start, {})
-    before, after = finetune(replace(config, start=start, virtual_fraction=0.0), ignore)["corrected takes"]
+    before, after = finetune(replace(config, start=start, virtual_fraction=0.0), ignore).errors_mm["corrected takes"]
     assert after < before
     assert load_checkpoint(config.out).up_head.weight.isfinite().all()
 
