@@ -35,16 +35,19 @@ from .. import paths
 from . import armature, provenance, rigify
 from .apply import resolve_target
 
+_LEAST_EDIT_DEG = 1.0  # chosen: keys that are baked anew or reduced turn a bone by less
+
 
 def save_correction(obj: bpy.types.Object, scene: bpy.types.Scene, folder: Path) -> Path:
     """Store the armature's captured action, as edited, as a new correction in `folder`; returns its own folder.
 
-    The scene, its frame and the pose stay as they are. Raises UserError where the capture is missing or nothing can be
-    written.
+    The scene, its frame and the pose stay as they are. Raises UserError where the capture is missing, nothing was
+    edited that the network could learn, or nothing can be written.
     """
     action, record = provenance.require_captured_action(obj)
     motion = record.load()
     corrected = _compute_corrected_motion(obj, scene, record, motion)
+    _require_edit(action, motion, corrected)
     kept = paths.make_folder(folder, action.name)
     try:
         shutil.copyfile(record.motion, kept / "capture.npz")
@@ -84,6 +87,16 @@ def _compute_corrected_motion(
         t_world_root=motion.t_world_root + after.t_world_root - before.t_world_root,
         q_parent_joint=rotation.unroll(rotation.normalise(rotation.mul(edit, motion.q_parent_joint))),
     )
+
+
+def _require_edit(action: bpy.types.Action, motion: Motion, corrected: Motion) -> None:
+    """Raises UserError where no bone was turned; the path through the room is no lesson for the network."""
+    turned = rotation.angle(rotation.mul(rotation.inv(motion.q_parent_joint), corrected.q_parent_joint))
+    if np.degrees(turned.max()) < _LEAST_EDIT_DEG:
+        raise UserError(
+            f"No bone of {action.name} is turned otherwise than it was captured, so there is nothing to learn.",
+            "Turn bones where the action is wrong, key them, and save the correction then.",
+        )
 
 
 def _choose_evaluated_bones(obj: bpy.types.Object, rest: RestPose, bone_map: BoneMap) -> BoneMap:

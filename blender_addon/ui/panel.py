@@ -291,8 +291,22 @@ class STC_MOCAP_PT_corrections(SubPanel, bpy.types.Panel):
         else:
             layout.operator("stc_mocap.fine_tune", icon="MODIFIER")
         done = next((e for e in monitor.entries() if e.job.kind == "finetune" and e.status.state == "done"), None)
-        for path in list(done.status.files.values())[:1] if done else ():
-            layout.operator("stc_mocap.use_weights", text=f"Use {path.name}").path = str(path)
+        if done:
+            _draw_new_weights(layout, context, done)
+
+
+def _draw_new_weights(layout: bpy.types.UILayout, context: bpy.types.Context, entry: monitor.JobEntry) -> None:
+    """What fine-tuning was worth, and the weights that it made, to be used or in use."""
+    for note in entry.status.notes:
+        _draw_sentence(layout, context, note, "DOT")
+    path = entry.status.files.get("weights")
+    if path is None:
+        return
+    row = layout.row()
+    in_use = context.scene.stc_mocap.weights == str(path)
+    row.enabled = not in_use
+    text = f"{path.name} is in use" if in_use else f"Use {path.name}"
+    row.operator("stc_mocap.use_weights", text=text, depress=in_use).path = str(path)
 
 
 _CLASSES = (

@@ -31,8 +31,8 @@ from .recordings import Recordings, cut_windows
 
 Lesson = tuple[Tensor, Tensor, Tensor]
 """inputs (B, T, K, channels), the truth (B, T, K, 3), metres, and the weight (B, T, K) of each landmark"""
-EDIT_WEIGHT = 2.0
-"""of a landmark that was edited; of others 1. Chosen: with 4 the edit comes sooner and other limbs move further"""
+EDIT_WEIGHT = 3.0
+"""of a landmark that was edited; of others 1. Chosen: with more the edit comes sooner and other limbs move further"""
 _NEAR_FRACTION = 0.5  # of the windows, around what was edited; chosen
 _VIRTUAL_FRACTION = 0.25  # of the windows, through virtual cameras; chosen
 _LEAST_EDIT_DEG = 2.0  # a bone that was turned less counts as not edited; chosen, above what baking keys anew turns

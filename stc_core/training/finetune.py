@@ -43,8 +43,8 @@ from .recordings import Recordings, cut_windows, load_recordings
 from .run import update_average
 
 WARM_UP_STEPS = 50  # at most, and a tenth of all; chosen
-STEPS, EDIT_STEPS = 800, 150  # by default, with recorded takes and with edits alone; chosen
-BATCH_SIZE, EDIT_BATCH_SIZE = 16, 6  # windows, the same; chosen, for minutes on two processor cores
+STEPS, BATCH_SIZE, LEARNING_RATE = 800, 16, 3e-4  # by default, with recorded takes; chosen
+EDIT_STEPS, EDIT_BATCH_SIZE, EDIT_LEARNING_RATE = 250, 4, 5e-4  # with edits alone; chosen, for minutes on two cores
 FINAL_FRACTION = 0.1  # of the learning rate after the last step; chosen
 _PARTS = {"embedding": "pose_emb.", "blocks": "stcformer.stc_block.", "head": "regress_head."}
 _ADAPT = "fine-tune"
@@ -75,16 +75,16 @@ class FinetuneConfig:
     """what stays as it is: embedding, head, or blocks.0, blocks.1, …"""
     held_out_fraction: Annotated[Fraction, tyro.conf.arg(aliases=("--held-out",))] = 0.2
     """fraction of the corrected takes that are never shown and decide when to stop (--held-out: its old name)"""
-    steps: Annotated[int, Range(1)] | None = None
-    """at most; by default 800, and 150 where all that is taught are edits"""
+    steps: Annotated[int | None, Range(1)] = None
+    """at most; by default 800, and 250 where all that is taught are edits"""
     patience: Annotated[int, Range(1)] = 6
     """measurements without a better one before it stops"""
     measure_every: Annotated[int, Range(1)] = 50
     """steps from one measurement of the held-out takes to the next"""
     batch_size: Annotated[int | None, Range(1, 100_000), tyro.conf.arg(aliases=("--windows",))] = None
-    """windows a step; by default 16, and 6 where all that is taught are edits (--windows: its old name)"""
-    learning_rate: Annotated[float, Range(0.0, 1.0, open_low=True)] = 3e-4
-    """the highest learning rate"""
+    """windows a step; by default 16, and 4 where all that is taught are edits (--windows: its old name)"""
+    learning_rate: Annotated[float | None, Range(0.0, 1.0, open_low=True)] = None
+    """the highest learning rate; by default 3e-4, and 5e-4 where all that is taught are edits"""
     ema_decay: Annotated[Fraction, tyro.conf.arg(aliases=("--average",))] = 0.98
     """decay a step of the exponential moving average of the weights, which is saved (--average: its old name)"""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -241,9 +241,10 @@ class _Adaptation:
         self.bodies = _make_bodies(recorded) if recorded else []
         self.steps = config.steps or (STEPS if recorded else EDIT_STEPS)
         self.batch_size = config.batch_size or (BATCH_SIZE if recorded else EDIT_BATCH_SIZE)
+        self.learning_rate = config.learning_rate or (LEARNING_RATE if recorded else EDIT_LEARNING_RATE)
         self.bfloat16 = uses_bfloat16(config.precision, torch.device(config.device))
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self.optimiser = torch.optim.AdamW(trained, config.learning_rate, weight_decay=0.0)
+        self.optimiser = torch.optim.AdamW(trained, self.learning_rate, weight_decay=0.0)
 
     def run(self, best: STCFormer, held_out: Pair | None, report: Report) -> int:
         """Train until the steps are done or the held-out error stays; returns the step of the best weights.
@@ -278,7 +279,7 @@ class _Adaptation:
         warm_up = min(1.0, step / min(WARM_UP_STEPS, max(1, self.steps // 10)))
         falling = 1.0 - (1.0 - FINAL_FRACTION) * step / self.steps
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * warm_up * falling
+            group["lr"] = self.learning_rate * warm_up * falling
 
     def _advance(self) -> None:
         """One step."""

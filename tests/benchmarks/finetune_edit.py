@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--quality", choices=("fast", "good", "best"), default="good")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--learning-rate", type=float, default=FinetuneConfig.learning_rate)
+    parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--out", type=Path, help="keep the correction and the new weights here")
     flags = parser.parse_args()
     folder = flags.out or Path(tempfile.mkdtemp())

@@ -203,3 +203,21 @@ def test_a_recording_without_a_common_time_is_named(tmp_path: Path, told: str | 
         (folder / "sync.json").write_text(told)
     with pytest.raises(UserError, match=message):
         corrections.prepare_corrections(tmp_path / "c", tmp_path / "out" / "captured", lambda event: None)
+
+
+def test_an_edit_is_how_far_it_moved_each_landmark_against_the_pelvis(tmp_path: Path) -> None:
+    walk = synthetic.walk(seconds=2.0)
+    edited = correct_motion(walk)
+    q = edited.q_parent_joint.copy()
+    q[:20] = walk.q_parent_joint[:20]
+    save_pair(tmp_path / "one", capture(walk), replace(edited, q_parent_joint=q, start_s=1.5))
+    save_pair(tmp_path / "none", capture(walk), replace(walk, start_s=1.5))
+    told: list[Event] = []
+    (edit,) = corrections.load_edits(tmp_path, told.append)
+    assert edit.name == "one" and "none" in str(told[0])
+    moved = edit.shift.any(-1)
+    names = [BODY27.names[index] for index in np.flatnonzero(moved.any(0))]
+    assert not moved[:20].any() and set(names) == {f"left_{n}" for n in ("elbow", "wrist", "index", "pinky")}
+    shift = truth(edited) - truth(walk)
+    wanted = (shift - shift[:, :1])[20:, BODY27.index("left_wrist")]
+    assert np.allclose(edit.shift[20:, BODY27.index("left_wrist")], wanted, atol=1e-6)

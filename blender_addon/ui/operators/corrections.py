@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keep a corrected action, and fine-tune the network on what was kept."""
 
+from pathlib import Path
+
 import bpy
 from bpy.props import StringProperty
 
@@ -65,6 +67,7 @@ class STC_MOCAP_OT_use_weights(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.scene.stc_mocap.weights = self.path
+        self.report({"INFO"}, f"{Path(self.path).name} is in use for this scene's next captures.")
         return {"FINISHED"}
 
 

@@ -20,17 +20,22 @@ from stc_core.motion.motion import load_motion
 from ..workspace import Workspace, find_action, finish_jobs, get_provenance, get_running, run_capture, wait_until
 
 
+def tilt_hand(obj: bpy.types.Object) -> None:
+    """Turn the right hand by half a radian in every key."""
+    hand = [c for c in keyframes.get_fcurves(obj) if c.data_path == 'pose.bones["hand.R"].rotation_quaternion']
+    tilt = rotation.from_axis_angle([1.0, 0.0, 0.0], np.array(0.5))
+    for frame in range(len(hand[0].keyframe_points)):
+        q = rotation.mul([curve.keyframe_points[frame].co.y for curve in hand], tilt)
+        for curve, value in zip(hand, q, strict=True):
+            curve.keyframe_points[frame].co.y = value
+
+
 def test_a_correction_holds_what_was_edited_and_leaves_the_scene_alone(
     workspace: Workspace, settings: bpy.types.PropertyGroup
 ) -> None:
     run_capture(settings)
     scene, obj = bpy.context.scene, settings.armature
-    arm = [c for c in keyframes.get_fcurves(obj) if c.data_path == 'pose.bones["hand.R"].rotation_quaternion']
-    tilt = rotation.from_axis_angle([1.0, 0.0, 0.0], np.array(0.5))
-    for frame in range(len(arm[0].keyframe_points)):
-        q = rotation.mul([curve.keyframe_points[frame].co.y for curve in arm], tilt)
-        for curve, value in zip(arm, q, strict=True):
-            curve.keyframe_points[frame].co.y = value
+    tilt_hand(obj)
     scene.frame_set(17, subframe=0.25)
     obj.pose.bones["head"].location = (0.0, 0.0, 0.3)  # by hand, not keyed
     bpy.ops.stc_mocap.save_correction()
@@ -54,6 +59,10 @@ def test_corrections_teach_new_weights_that_can_be_used(
     with pytest.raises(RuntimeError, match="no corrections yet"):
         bpy.ops.stc_mocap.fine_tune()
     run_capture(settings)
+    with pytest.raises(RuntimeError, match="nothing to learn"):
+        bpy.ops.stc_mocap.save_correction()
+    assert not workspace.corrections.exists()
+    tilt_hand(settings.armature)
     bpy.ops.stc_mocap.save_correction()
     workspace.pause()
     bpy.ops.stc_mocap.fine_tune()
