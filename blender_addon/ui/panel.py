@@ -298,7 +298,7 @@ class STC_MOCAP_PT_corrections(SubPanel, bpy.types.Panel):
 def _draw_new_weights(layout: bpy.types.UILayout, context: bpy.types.Context, entry: monitor.JobEntry) -> None:
     """What fine-tuning was worth, and the weights that it made, to be used or in use."""
     for note in entry.status.notes:
-        _draw_sentence(layout, context, note, "DOT")
+        draw_sentence(layout, context, note, "DOT")
     path = entry.status.files.get("weights")
     if path is None:
         return
