@@ -13,7 +13,7 @@ import numpy as np
 
 from ...geometry.intervals import interpolate_columns
 from ...geometry.rotation import Array, normalise
-from .bone_names import LEFT, RIGHT
+from .bone_sides import LEFT, RIGHT
 from .bone_tree import BoneTree
 
 ARM = ("shoulder", "upper_arm", "lower_arm", "hand")

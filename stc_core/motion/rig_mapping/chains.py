@@ -1,6 +1,6 @@
-"""Joints found by the bones' names and how they hang together, for rigs without a preset.
+"""Limbs found by the bones' names, how they hang together and how long they are.
 
-A limb is the chain of bones whose names fit its joints best in their order; the trunk is what lies between the limbs.
+A limb is the chain of bones whose names fit its joints best in their order and whose lengths could be a limb's.
 Knows words through `bone_names`, and lengths through `body_shape` where a bone between two others has no clear name.
 """
 
@@ -12,8 +12,10 @@ from itertools import pairwise
 import numpy as np
 
 from .body_shape import ARM, LEG, split_limb
-from .bone_names import LEFT, RIGHT, BoneName, is_no_joint, possible_joints
+from .bone_names import BoneName
+from .bone_sides import LEFT, RIGHT
 from .bone_tree import BoneTree
+from .bone_words import is_no_joint, possible_joints
 
 LIMBS = (ARM, LEG)
 SIDES = (LEFT, RIGHT)
@@ -21,37 +23,131 @@ SIDES = (LEFT, RIGHT)
 Findings = dict[str, tuple[tuple[int, ...], float]]  # joint -> its bones and the confidence, 0 to 1
 _Line = dict[str, tuple[int, float]]  # joint of one limb, without side -> its bone and how well the name fits
 # chosen:
-_NAME_CONFIDENCE = 0.85  # of the best name without a preset
-_POSITION_CONFIDENCE = 0.5  # of a bone found by its position between others
-_CLEAR = 0.9  # a name that fits this well needs no chain to be understood
-_ROOT_DISTANCE = 0.5  # of a leg's length: a bone further from the hip joints is a root on the floor, not the hips
+NAME_CONFIDENCE = 0.85  # of the best name without a preset
+POSITION_CONFIDENCE = 0.5  # of a bone found by its position between others
+_DOUBTED_CONFIDENCE = 0.6  # the most of a limb with bones of its names left over
+CLEAR = 0.9  # a name that fits this well needs no chain to be understood
+_LISTED_FIT = 1.25  # of a name that a preset lists
+_LIKELY = 0.7  # a name that fits this well is left out of a limb only at a cost
+_LEFT_OUT_COST = 0.45  # in names that fit
+_GAP_COST = 0.6  # of a joint between two others for which there is no bone, likewise
+_MAX_SEGMENT_RATIO, _MAX_COLLAR_RATIO = 1.7, 0.9  # of upper and lower segment; of collar bone and upper arm
+_MAX_STEPS = 8  # bones on a path with a limb's names: of more, lengths are not compared
 _MAX_CHAIN = 12  # bones; in longer chains the lengths do not show a limb's joints
 
 
-def find_limbs(tree: BoneTree, names: Sequence[BoneName]) -> Findings:
-    """Find the arms' and legs' joints by name, left and right too."""
+def find_limbs(tree: BoneTree, names: Sequence[BoneName], listed: Findings) -> Findings:
+    """Find the arms' and legs' joints, left and right, by the words of their names and by lengths.
+
+    listed: the joints that a preset names; its word counts more, and does not decide.
+    """
     found: Findings = {}
     for side in SIDES:
         for limb in LIMBS:
-            line = _find_limb(tree, names, side, limb)
-            found |= {f"{side}_{joint}": ((bone,), score * _NAME_CONFIDENCE) for joint, (bone, score) in line.items()}
+            line, most = _find_limb(tree, names, side, limb, listed)
+            for joint, (bone, score) in line.items():
+                own, confidence = listed.get(f"{side}_{joint}", ((), 0.0))
+                if own[:1] != (bone,):
+                    own, confidence = (bone,), min(score, 1.0) * NAME_CONFIDENCE
+                found[f"{side}_{joint}"] = (own, min(confidence, most))
     return found
 
 
-def _find_limb(tree: BoneTree, names: Sequence[BoneName], side: str, limb: Sequence[str]) -> _Line:
-    """Find one limb's joints by name."""
+def _find_limb(
+    tree: BoneTree, names: Sequence[BoneName], side: str, limb: Sequence[str], listed: Findings
+) -> tuple[_Line, float]:
+    """Find one limb's joints by name, and the most that these can be sure of."""
     scores: dict[int, dict[str, float]] = {}
     for bone, name in enumerate(names):
         fits = {joint: score for joint, score in possible_joints(name).items() if joint in limb}
         if name.side == side and fits and not ("toes" in fits and _is_single_toe(tree, names, bone)):
             scores[bone] = fits
-    line: _Line = max((_fit_line(tree, scores, bone, limb) for bone in scores), key=_rank, default={})
+    for joint in limb:
+        for bone in listed.get(f"{side}_{joint}", ((), 0.0))[0]:
+            scores[bone] = scores.get(bone, {}) | {joint: _LISTED_FIT}
+    line: _Line = max((_fit_path(tree, scores, bone, limb) for bone in _list_ends(tree, scores)), key=_rank, default={})
+    steps = [bone for bone in tree.path(max((bone for bone, _ in line.values()), default=-1)) if bone in scores]
+    most = _DOUBTED_CONFIDENCE if _list_left_out(scores, steps, line) else 1.0
     if len(line) < len(limb) // 2:  # bones of a control rig hang on each other in roundabout ways: names alone count
         for joint in limb:
-            clear = {bone: fits[joint] for bone, fits in scores.items() if fits.get(joint, 0.0) >= _CLEAR}
+            clear = {bone: fits[joint] for bone, fits in scores.items() if fits.get(joint, 0.0) >= CLEAR}
             if joint not in line and clear:
                 line[joint] = max(clear.items(), key=lambda pair: pair[1])
-    return line
+    return line, most
+
+
+def _list_ends(tree: BoneTree, scores: Mapping[int, object]) -> list[int]:
+    """Return the bones below which no other has a score."""
+    above = {other for bone in scores for other in tree.path(bone)[:-1]}
+    return [bone for bone in scores if bone not in above]
+
+
+def _fit_path(tree: BoneTree, scores: Mapping[int, Mapping[str, float]], bone: int, limb: Sequence[str]) -> _Line:
+    """Assign the limb's joints, in their order, to bones on the path to this one: names that fit, lengths of a limb."""
+    steps = [b for b in tree.path(bone) if b in scores]
+    if len(steps) > _MAX_STEPS:
+        return _fit_line(tree, scores, bone, limb)
+    lines: list[_Line] = [{}]
+    for step in steps:
+        for line in list(lines):
+            last = max((limb.index(joint) for joint in line), default=-1)
+            lines += [{**line, j: (step, scores[step][j])} for j in limb[last + 1 :] if scores[step].get(j)]
+    return max(lines, key=lambda line: (_rank(line)[0] - _measure_misfit(tree, scores, steps, line, limb), _rank(line)))
+
+
+def _measure_misfit(
+    tree: BoneTree,
+    scores: Mapping[int, Mapping[str, float]],
+    steps: Sequence[int],
+    line: _Line,
+    limb: Sequence[str],
+) -> float:
+    """Rate how unlike a limb a line is: bones of a limb's names left out before its end, lengths that no limb has."""
+    if not line:
+        return 0.0
+    misfit = _LEFT_OUT_COST * len(_list_left_out(scores, steps, line))
+    misfit += _GAP_COST * _count_gaps(tree, line, limb)
+    parts = ("shoulder", "upper_arm", "lower_arm", "hand") if limb == ARM else ("", *LEG[:3])
+    at = [tree.heads[line[joint][0]] if joint in line else None for joint in parts]
+    lengths = [None if a is None or b is None else float(np.linalg.norm(b - a)) for a, b in pairwise(at)]
+    collar, upper, lower = lengths
+    if upper is not None and lower is not None:
+        misfit += max(0.0, abs(_log_ratio(upper, lower)) - np.log(_MAX_SEGMENT_RATIO))
+    if collar is not None and upper is not None:
+        misfit += max(0.0, _log_ratio(collar, upper) - np.log(_MAX_COLLAR_RATIO))
+    return float(misfit)
+
+
+def _list_left_out(scores: Mapping[int, Mapping[str, float]], steps: Sequence[int], line: _Line) -> list[int]:
+    """Return the bones on the way to a line's last one that have a limb's names and are no part of it."""
+    used = {bone for bone, _ in line.values()}
+    return [
+        bone
+        for bone in steps
+        if bone not in used and bone < max(used, default=-1) and max(scores[bone].values()) >= _LIKELY
+        if not _is_piece(scores[bone], bone, line)
+    ]
+
+
+def _count_gaps(tree: BoneTree, line: _Line, limb: Sequence[str]) -> int:
+    """Count the joints that a line lacks between two others with no bone between these to be it."""
+    order = [joint for joint in limb if joint in line]
+    return sum(
+        limb.index(b) - limb.index(a) - 1 for a, b in pairwise(order) if not tree.between(line[a][0], line[b][0])
+    )
+
+
+def _is_piece(fits: Mapping[str, float], bone: int, line: _Line) -> bool:
+    """Whether a bone is a further piece of a joint on the line: a wrist above a hand, the second half of a thigh."""
+    own = max(fits, key=lambda joint: fits[joint])
+    below = min((b, joint) for joint, (b, _) in line.items() if b > bone)[1]
+    above = max(((b, joint) for joint, (b, _) in line.items() if b < bone), default=(-1, ""))[1]
+    return own in (above, below)
+
+
+def _log_ratio(a: float, b: float) -> float:
+    """Return log(a / b), of lengths near zero a large one."""
+    return float(np.clip(np.log(max(a, 1e-12) / max(b, 1e-12)), -3.0, 3.0))
 
 
 def _is_single_toe(tree: BoneTree, names: Sequence[BoneName], bone: int) -> bool:
@@ -81,6 +177,31 @@ def _fit_line(tree: BoneTree, scores: Mapping[int, Mapping[str, float]], bone: i
     return max(best, key=_rank)
 
 
+def find_loose_ends(tree: BoneTree, names: Sequence[BoneName], found: Findings) -> Findings:
+    """Find hands and feet that do not hang on their limbs, as where inverse kinematics was baked, and the toes below.
+
+    They are called so and lie as far from the lower segment's head as an end does.
+    """
+    loose: Findings = {}
+    for side in SIDES:
+        for upper, lower, end in (ARM[1:], LEG[:3]):
+            joints = [f"{side}_{joint}" for joint in (upper, lower, end)]
+            if joints[2] in found or not {joints[0], joints[1]} <= set(found):
+                continue
+            start, middle = (tree.heads[found[joint][0][0]] for joint in joints[:2])
+            length = float(np.linalg.norm(middle - start))
+            for bone, name in enumerate(names):
+                away = tree.heads[bone] - middle
+                is_near = length / _MAX_SEGMENT_RATIO < float(np.linalg.norm(away)) < length * _MAX_SEGMENT_RATIO
+                if name.side == side and possible_joints(name).get(end, 0.0) >= CLEAR and is_near:
+                    below = [b for b in tree.children[bone] if possible_joints(names[b]).get("toes") and end == "foot"]
+                    confidence = CLEAR * NAME_CONFIDENCE
+                    loose |= {joints[2]: ((bone,), confidence)}
+                    loose |= {f"{side}_toes": ((b,), confidence) for b in below[:1]}
+                    break
+    return loose
+
+
 def fill_limbs(tree: BoneTree, names: Sequence[BoneName], found: Findings) -> Findings:
     """Find joints by the lengths of a chain, between and beside those that were found."""
     filled: Findings = {}
@@ -91,7 +212,7 @@ def fill_limbs(tree: BoneTree, names: Sequence[BoneName], found: Findings) -> Fi
             for joint, bone in _fill_limb(tree, side, limb, known, found).items():
                 free = bone not in used and not is_no_joint(names[bone]) and not _is_single_toe(tree, names, bone)
                 if joint not in known and free:
-                    filled[f"{side}_{joint}"] = ((bone,), _POSITION_CONFIDENCE)
+                    filled[f"{side}_{joint}"] = ((bone,), POSITION_CONFIDENCE)
     return filled
 
 
@@ -111,104 +232,3 @@ def _fill_limb(
     )
     chain = [b for b in path[trunk + 1 :]] + tree.longest_chain(ordered[-1])[1:]
     return split_limb(tree, chain, limb, known) if set(ordered) <= set(chain) and len(chain) <= _MAX_CHAIN else {}
-
-
-def find_trunk(tree: BoneTree, names: Sequence[BoneName], found: Findings) -> Findings:
-    """Find hips, spine, neck and head by name and by where the limbs leave them."""
-    legs = _first_bones(found, LEG)
-    arms = _first_bones(found, ARM)
-    heads = _find_named(tree, names, "head")
-    ends = arms or heads[:1]
-    result: Findings = {}
-    hips = found["hips"][0][-1] if "hips" in found else _find_hips(tree, names, legs, ends)
-    if hips >= 0:
-        fit = possible_joints(names[hips]).get("hips", 0.0)
-        result["hips"] = ((hips,), max(fit * _NAME_CONFIDENCE, _POSITION_CONFIDENCE))
-    heads = [bone for bone in heads if hips < 0 or tree.is_below(bone, hips) or not legs] or heads
-    head = found["head"][0][0] if "head" in found else (heads[0] if heads else _find_above_neck(tree, names))
-    if head >= 0:
-        result["head"] = (
-            (head,),
-            max(possible_joints(names[head]).get("head", 0.0) * _NAME_CONFIDENCE, _POSITION_CONFIDENCE),
-        )
-    fork = (
-        tree.deepest_common([tree.parents[bone] for bone in arms])
-        if arms
-        else (tree.parents[head] if head >= 0 else -1)
-    )
-    result |= _find_spine_and_neck(tree, names, hips, fork, head)
-    return result
-
-
-def _find_above_neck(tree: BoneTree, names: Sequence[BoneName]) -> int:
-    """Find the bone on a neck that is not called head, -1 where there is none."""
-    necks = _find_named(tree, names, "neck")
-    above = [bone for bone in (tree.children[necks[-1]] if necks else []) if not names[bone].side]
-    return max((bone for bone in above if not is_no_joint(names[bone])), key=lambda b: tree.reach[b], default=-1)
-
-
-def _first_bones(found: Findings, limb: Sequence[str]) -> list[int]:
-    """Return the first known bone of each side's limb."""
-    lists = [[found[f"{side}_{joint}"][0][0] for joint in limb if f"{side}_{joint}" in found] for side in SIDES]
-    return [bones[0] for bones in lists if bones]
-
-
-def _find_named(tree: BoneTree, names: Sequence[BoneName], joint: str) -> list[int]:
-    """Find bones with a joint's name, the best fitting and highest in the tree first."""
-    fits = [(-possible_joints(name).get(joint, 0.0), len(tree.path(bone)), bone) for bone, name in enumerate(names)]
-    return [bone for score, _, bone in sorted(fits) if score < 0.0 and not names[bone].side]
-
-
-def _find_hips(tree: BoneTree, names: Sequence[BoneName], legs: Sequence[int], ends: Sequence[int]) -> int:
-    """Find the bone called hips above legs and trunk, else the one where these meet."""
-    named = _find_named(tree, names, "hips")
-    meet = tree.deepest_common([*(tree.parents[bone] for bone in legs), *ends]) if legs and ends else -1
-    if meet >= 0 and _is_far_from_legs(tree, meet, legs):
-        meet = -1
-    above = [bone for bone in named if bone == meet or (meet >= 0 and tree.is_below(meet, bone))]
-    above = [bone for bone in above if not _is_far_from_legs(tree, bone, legs)]
-    if above:
-        best = max(possible_joints(names[bone])["hips"] for bone in above)
-        return max(bone for bone in above if possible_joints(names[bone])["hips"] == best)
-    if meet >= 0:
-        return meet
-    return next((bone for bone in named if possible_joints(names[bone])["hips"] > 0.5), -1)
-
-
-def _is_far_from_legs(tree: BoneTree, bone: int, legs: Sequence[int]) -> bool:
-    """Whether a bone lies far from the hip joints, as a root on the floor does."""
-    tops = tree.heads[list(legs)]
-    far = np.linalg.norm(tree.heads[bone] - tops, axis=-1).min()
-    return bool(far > _ROOT_DISTANCE * max(tree.reach[list(legs)].mean(), 1e-9))
-
-
-def _find_spine_and_neck(tree: BoneTree, names: Sequence[BoneName], hips: int, fork: int, head: int) -> Findings:
-    """Take the bones from the hips to where the arms part for the spine, those from there to the head for the neck."""
-    result: Findings = {}
-    chain = [] if fork < 0 or hips < 0 or fork == hips else [*tree.between(hips, fork), fork]
-    if chain and not tree.is_below(fork, hips):
-        chain = _spine_below(tree, names, fork)
-    necks = tree.between(fork, head) if fork >= 0 and head >= 0 and tree.is_below(head, fork) else []
-    while chain and possible_joints(names[chain[-1]]).get("neck"):
-        necks.insert(0, chain.pop())
-    named = [bone for bone in necks if possible_joints(names[bone]).get("neck")]
-    chain = [bone for bone in chain if not is_no_joint(names[bone])]
-    necks = named or [bone for bone in necks if not is_no_joint(names[bone])]
-    if chain:
-        result["spine"] = (tuple(chain), _rate_confidence(names, chain, "spine"))
-    if necks:
-        result["neck"] = (tuple(necks), _rate_confidence(names, necks, "neck"))
-    return result
-
-
-def _spine_below(tree: BoneTree, names: Sequence[BoneName], fork: int) -> list[int]:
-    """Return the bones called spine above a fork that does not hang on the hips."""
-    return [bone for bone in tree.path(fork) if possible_joints(names[bone]).get("spine")]
-
-
-def _rate_confidence(names: Sequence[BoneName], bones: Sequence[int], joint: str) -> float:
-    """Rate a chain by how well its names fit the joint on the mean, 0 to 1."""
-    return max(
-        _POSITION_CONFIDENCE,
-        _NAME_CONFIDENCE * float(np.mean([possible_joints(names[bone]).get(joint, 0.0) for bone in bones])),
-    )

@@ -13,10 +13,10 @@ import numpy as np
 from ...geometry import rotation
 from ..retarget.rest_pose import RestPose
 from ..skeleton import HUMANOID
-from . import chains, match_presets, twist_bones
+from . import chains, match_presets, soundness, trunk, twist_bones
 from .body_shape import find_body
 from .bone_map import BoneMap
-from .bone_names import BoneName, parse_names, possible_joints
+from .bone_names import BoneName, parse_names
 from .bone_tree import BoneTree
 from .chains import LIMBS, SIDES, Findings
 from .presets import RigPreset
@@ -31,14 +31,21 @@ def guess_bone_map(rest: RestPose) -> BoneMap:
     Left and right are taken from names wherever names show them, else from where the feet point. Never raises.
     """
     tree, names = _build_tree(rest), parse_names(rest.bones)
-    preset, found = match_presets.find_preset(rest.bones, names)
-    for joint, bones in chains.find_limbs(tree, names).items():
-        _add(tree, found, {joint: bones})
-    _add(tree, found, chains.fill_limbs(tree, names, found))
-    trunk = chains.find_trunk(tree, names, found)
-    _add(tree, found, trunk)
-    if preset is None or not preset.controls:
-        _extend_spine(names, found, trunk)
+    preset, listed = match_presets.find_preset(rest.bones, names)
+    if preset is not None and preset.controls:
+        found = dict(listed)
+        _add_all(tree, found, chains.find_limbs(tree, names, {}))
+        _add_all(tree, found, chains.fill_limbs(tree, names, found))
+        _add_all(tree, found, trunk.find_trunk(tree, names, found))
+    else:
+        found = chains.find_limbs(tree, names, listed)
+        _add_all(tree, found, {joint: bones for joint, bones in listed.items() if _is_of_trunk(joint)})
+        _add_all(tree, found, chains.fill_limbs(tree, names, found))
+        used = {bone for bones, _ in found.values() for bone in bones}
+        found |= {j: v for j, v in chains.find_loose_ends(tree, names, found).items() if used.isdisjoint(v[0])}
+        middle = trunk.find_trunk(tree, names, found)
+        found = {joint: value for joint, value in found.items() if not _is_of_trunk(joint)}
+        _add_all(tree, found, middle)
     needs_shape = _is_incomplete(found)
     if needs_shape:
         _add_shape(tree, names, found)
@@ -71,14 +78,14 @@ def _add(tree: BoneTree, found: Findings, more: Findings) -> None:
             found[joint] = (free, confidence)
 
 
-def _extend_spine(names: Sequence[BoneName], found: Findings, trunk: Findings) -> None:
-    """Add bones called spine that stand in line with a preset's own, which is shorter."""
-    own, confidence = found.get("spine", ((), 0.0))
-    line = trunk.get("spine", ((), 0.0))[0]
-    used = {bone for joint, (bones, _) in found.items() if joint != "spine" for bone in bones}
-    if own and set(own) < set(line):
-        kept = [b for b in line if b in own or (b not in used and "spine" in possible_joints(names[b]))]
-        found["spine"] = (tuple(kept), confidence)
+def _add_all(tree: BoneTree, found: Findings, more: Findings) -> None:
+    """Add findings one by one."""
+    for joint, bones in more.items():
+        _add(tree, found, {joint: bones})
+
+
+def _is_of_trunk(joint: str) -> bool:
+    return joint in ("hips", "spine", "neck", "head")
 
 
 def _hangs_rightly(tree: BoneTree, found: Findings, joint: str, bone: int) -> bool:
@@ -126,6 +133,7 @@ def _make_bone_map(
     if preset is None or not preset.controls:
         found = found | twist_bones.find_first_pieces(tree, names, found)
         twists = twist_bones.find_twist_bones(tree, names, found)
+        found = soundness.doubt_joints(tree, found)
     found = _distribute_spine(found)
     order = [joint for joint in HUMANOID.joint_names if joint in found]
     return BoneMap(
@@ -140,5 +148,5 @@ def _distribute_spine(found: Findings) -> Findings:
     """Distribute the spine's bones over spine, chest and upper chest, from below."""
     bones, confidence = found.get("spine", ((), 0.0))
     parts = np.array_split(np.array(bones, int), min(len(bones), len(_TRUNK))) if bones else []
-    trunk = {joint: (tuple(map(int, part)), confidence) for joint, part in zip(_TRUNK, parts, strict=False)}
-    return {joint: value for joint, value in found.items() if joint not in _TRUNK} | trunk
+    spine = {joint: (tuple(map(int, part)), confidence) for joint, part in zip(_TRUNK, parts, strict=False)}
+    return {joint: value for joint, value in found.items() if joint not in _TRUNK} | spine

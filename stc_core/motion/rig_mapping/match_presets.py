@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from .bone_names import LEFT, BoneName, parse_name
+from .bone_names import BoneName, parse_name
+from .bone_sides import LEFT
 from .chains import SIDES, Findings
 from .presets import PRESETS, RigPreset
 

@@ -418,4 +418,220 @@ PRESETS: tuple[RigPreset, ...] = (
         """,
         prefix="",
     ),
+    _preset(
+        "VRChat, named by CATS",
+        """
+        hips: Hips
+        spine: Spine, Chest, Upper Chest
+        neck: Neck
+        head: Head
+        """,
+        """
+        shoulder: Left shoulder
+        upper_arm: Left arm
+        lower_arm: Left elbow
+        hand: Left wrist
+        upper_leg: Left leg
+        lower_leg: Left knee
+        foot: Left ankle
+        toes: Left toe
+        """,
+        prefix="",
+    ),
+    _preset(
+        "MikuMikuDance, English names",
+        """
+        hips: Waist|Groove|Center
+        spine: UpperBody, UpperBody2, UpperBody3
+        neck: Neck
+        head: Head
+        """,
+        """
+        shoulder: Shoulder_L
+        upper_arm: Arm_L
+        lower_arm: Elbow_L
+        hand: Wrist_L
+        upper_leg: Leg_L
+        lower_leg: Knee_L
+        foot: Ankle_L
+        toes: ToeTip_L|Toe_L
+        """,
+        prefix="",
+        marks=("UpperBody", "upper body"),
+    ),
+    _preset(
+        "OptiTrack Motive",
+        """
+        hips: Hip
+        spine: Ab, Chest
+        neck: Neck, Neck2
+        head: Head
+        """,
+        """
+        shoulder: Shoulder.L
+        upper_arm: UArm.L
+        lower_arm: FArm.L
+        hand: Hand.L
+        upper_leg: Thigh.L
+        lower_leg: Shin.L
+        foot: Foot.L
+        toes: Toe.L
+        """,
+        marks=("FArm",),
+    ),
+    _preset(
+        "Rokoko",
+        """
+        hips: Hips
+        spine: Spine1, Spine2, Spine3, Spine4
+        neck: Neck
+        head: Head
+        """,
+        """
+        shoulder: LeftShoulder
+        upper_arm: LeftArm
+        lower_arm: LeftForeArm
+        hand: LeftHand
+        upper_leg: LeftThigh
+        lower_leg: LeftShin
+        foot: LeftFoot
+        toes: LeftToe
+        """,
+    ),
+    _preset(
+        "SMPL",
+        """
+        hips: pelvis
+        spine: spine1, spine2, spine3
+        neck: neck
+        head: head
+        """,
+        """
+        shoulder: left_collar
+        upper_arm: left_shoulder
+        lower_arm: left_elbow
+        hand: left_wrist
+        upper_leg: left_hip
+        lower_leg: left_knee
+        foot: left_ankle
+        toes: left_foot
+        """,
+    ),
+    _preset(
+        "XNALara",
+        """
+        hips: root hips
+        spine: spine lower, spine middle, spine upper
+        neck: head neck lower
+        head: head neck upper
+        """,
+        """
+        shoulder: arm left shoulder 1
+        upper_arm: arm left shoulder 2
+        lower_arm: arm left elbow
+        hand: arm left wrist
+        upper_leg: leg left thigh
+        lower_leg: leg left knee
+        foot: leg left ankle
+        toes: leg left toes
+        """,
+        prefix="",
+    ),
+    _preset(
+        "Roblox R15",
+        """
+        hips: LowerTorso
+        spine: UpperTorso
+        head: Head
+        """,
+        """
+        upper_arm: LeftUpperArm
+        lower_arm: LeftLowerArm
+        hand: LeftHand
+        upper_leg: LeftUpperLeg
+        lower_leg: LeftLowerLeg
+        foot: LeftFoot
+        """,
+        marks=("LowerTorso",),
+    ),
+    _preset(
+        "Advanced Skeleton",
+        """
+        hips: Root_M
+        spine: Spine1_M, Spine2_M, Spine3_M, Chest_M
+        neck: Neck_M
+        head: Head_M
+        """,
+        """
+        shoulder: Scapula_L
+        upper_arm: Shoulder_L
+        lower_arm: Elbow_L
+        hand: Wrist_L
+        upper_leg: Hip_L
+        lower_leg: Knee_L
+        foot: Ankle_L
+        toes: Toes_L
+        """,
+        prefix="",
+    ),
+    _preset(
+        "mGear",
+        """
+        hips: spine_C0_pelvis_jnt
+        spine: spine_C0_01_jnt, spine_C0_02_jnt, spine_C0_03_jnt, spine_C0_04_jnt
+        neck: neck_C0_0_jnt, neck_C0_1_jnt
+        head: neck_C0_head_jnt
+        """,
+        """
+        shoulder: shoulder_L0_shoulder_jnt
+        upper_arm: arm_L0_0_jnt
+        lower_arm: arm_L0_1_jnt
+        hand: arm_L0_end_jnt
+        upper_leg: leg_L0_0_jnt
+        lower_leg: leg_L0_1_jnt
+        foot: leg_L0_end_jnt
+        toes: foot_L0_0_jnt
+        """,
+        prefix="",
+    ),
+    _preset(
+        "Second Life",
+        """
+        hips: mPelvis
+        spine: mTorso, mChest
+        neck: mNeck
+        head: mHead
+        """,
+        """
+        shoulder: mCollarLeft
+        upper_arm: mShoulderLeft
+        lower_arm: mElbowLeft
+        hand: mWristLeft
+        upper_leg: mHipLeft
+        lower_leg: mKneeLeft
+        foot: mAnkleLeft
+        toes: mFootLeft
+        """,
+        prefix="",
+    ),
+    _preset(
+        "Source 2",
+        """
+        hips: pelvis
+        spine: spine_0, spine_1, spine_2, spine_3
+        neck: neck_0
+        head: head
+        """,
+        """
+        shoulder: clavicle_L
+        upper_arm: arm_upper_L
+        lower_arm: arm_lower_L
+        hand: hand_L
+        upper_leg: leg_upper_L
+        lower_leg: leg_lower_L
+        foot: ankle_L
+        toes: ball_L
+        """,
+        prefix="",
+    ),
 )

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .bone_names import BoneName, possible_joints, possible_twist_segments
+from .bone_names import BoneName
 from .bone_tree import BoneTree
+from .bone_words import possible_joints, possible_twist_segments
 from .chains import LIMBS, SIDES, Findings
 
 _SEGMENT_ENDS = {

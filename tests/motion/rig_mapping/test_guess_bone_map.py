@@ -17,7 +17,7 @@ from stc_core.motion.skeleton import HUMANOID
 from tests.motion.rig_mapping.changed_rigs import remove_bones
 from tests.motion.rig_mapping.rig_trees import STRANGERS, VENDORS
 from tests.motion.rig_mapping.rig_truths import HUMAN_IK, RIGIFY, TRUTHS, expect, read_upright
-from tests.motion.rig_mapping.rigs import POSITIONS, TRUNK, locate, make_armature, make_rig, merge_spine, read_rig
+from tests.motion.rig_mapping.rigs import POSITIONS, REAL, TRUNK, locate, make_armature, make_rig, merge_spine, read_rig
 
 
 @pytest.mark.parametrize("name", TRUTHS)
@@ -25,7 +25,8 @@ def test_real_rigs_find_every_joint(name: str) -> None:
     title, truth = TRUTHS[name]
     bone_map = guess_bone_map(read_upright(name))
     assert (bone_map.name, merge_spine(bone_map)) == (title, truth)
-    assert set(bone_map.confidence) == set(bone_map.bones) and set(bone_map.confidence.values()) == {1.0}
+    assert set(bone_map.confidence) == set(bone_map.bones)
+    assert set(bone_map.confidence.values()) == {1.0} or len(REAL[name]["bones"][0]) == 2  # names on made-up positions
 
 
 @pytest.mark.parametrize("name", VENDORS)
