@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from tests.motion.rig_mapping.rig_trees import VENDORS
 from tests.motion.rig_mapping.rig_truths import TRUTHS, read_upright
 from tests.motion.rig_mapping.rigs import make_rig, merge_spine, read_rig
 
-RENAMES = {
+RENAMES: dict[str, Callable[[str, int], str]] = {
     "upper case": lambda name, i: name.upper(),
     "lower case": lambda name, i: name.lower(),
     "a prefix": lambda name, i: f"Hero_{name}",
