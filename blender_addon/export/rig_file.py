@@ -19,6 +19,7 @@ from stc_core.errors import UserError
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 from ..rig import armature
+from .bone_children import skin_bone_children
 from .supervise import limit_resources
 
 SUFFIXES = (".blend", ".fbx", ".glb", ".gltf", ".vrm")  # a .vrm is a .glb
@@ -40,7 +41,7 @@ def open_rig(path: Path) -> tuple[bpy.types.Object, tuple[str, ...]]:
     """Open a rig's file in place of what was open, in metres and without its own animation.
 
     Returns the body's armature and notes on what was left out: images that lie outside the rig's file and folder, which
-    whoever gets the export may not be meant to see. Raises UserError where the file cannot be read, or has no armature
+    whoever gets the export may not be meant to see; and on meshes that hung on bones. Raises UserError where the file cannot be read, or has no armature
     or several that may be meant.
     """
     if not path.is_file():
@@ -58,7 +59,8 @@ def open_rig(path: Path) -> tuple[bpy.types.Object, tuple[str, ...]]:
         ) from None
     _remove_animation()
     _convert_to_metres(bpy.context.scene)
-    return find_body_armature(path), _remove_outside_images(path.parent)
+    obj = find_body_armature(path)
+    return obj, (*_remove_outside_images(path.parent), *skin_bone_children(obj))
 
 
 def import_file(path: Path, use_animation: bool = False) -> None:
