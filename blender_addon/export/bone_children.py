@@ -32,12 +32,16 @@ def _iterate_bone_children(obj: bpy.types.Object) -> Iterator[tuple[bpy.types.Ob
     for child in obj.children:
         bone = obj.data.bones.get(child.parent_bone) if child.parent_type == "BONE" else None
         if bone:
-            at_end = Matrix() if bone.use_relative_parent else bone.matrix_local @ Matrix.Translation((0, bone.length, 0))
+            at_end = (
+                Matrix() if bone.use_relative_parent else bone.matrix_local @ Matrix.Translation((0, bone.length, 0))
+            )
             at_rest = obj.matrix_world @ at_end @ child.matrix_parent_inverse @ child.matrix_basis
             yield from _iterate_tree(child, bone.name, at_rest)
 
 
-def _iterate_tree(child: bpy.types.Object, bone: str, at_rest: Matrix) -> Iterator[tuple[bpy.types.Object, str, Matrix]]:
+def _iterate_tree(
+    child: bpy.types.Object, bone: str, at_rest: Matrix
+) -> Iterator[tuple[bpy.types.Object, str, Matrix]]:
     yield child, bone, at_rest
     for other in child.children:
         if other.parent_type == "OBJECT":

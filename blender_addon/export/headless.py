@@ -42,7 +42,6 @@ from stc_core.motion.retarget.placement import Start
 from stc_core.motion.retarget.retarget import RootPath
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.bone_map_io import load_bone_map, save_bone_map
-from stc_core.motion.rig_mapping.presets import PRESETS
 
 if __name__ == "__main__" and importlib.util.find_spec("bpy") is None:
     lacking = "This Python has no bpy. Run: pip install 'stc-mocap[blender]' in Python 3.11, or use Blender itself."
@@ -52,10 +51,11 @@ if __name__ == "__main__" and importlib.util.find_spec("bpy") is None:
 
 import bpy
 
-from ..rig import apply, armature, constraints, keyframes
+from ..rig import apply, constraints, keyframes
 from . import animation_file, exporters, rig_file
+from .new_armature import SKELETONS, create_named_armature
 
-SKELETONS = {"humanoid": "", "mixamo": "Mixamo", "unreal": "Unreal mannequin"}  # and the preset with its names
+ENGINES = ("unreal", "unity")
 _ENDINGS = {"motion": ".npz", "bones": "_bones.json"}
 _CENTIMETRE_M = 0.01
 """FBX's unit: an armature built in it needs no object scale, which game engines handle badly"""
@@ -76,6 +76,8 @@ class ExportOptions:
     """for the rig; None: one is guessed"""
     skeleton: str = "humanoid"
     """of SKELETONS: how the bones of a created armature are named"""
+    engine: str = ""
+    """of ENGINES, for which an FBX is in centimetres without scales and, for Unreal, at a whole frame rate"""
     start_at: Start = "world"
     root_path: RootPath = "hips"
     overwrite: bool = False
@@ -101,7 +103,7 @@ def export_motions(options: ExportOptions, report: Report) -> bool:
             for fmt, output in outputs.items():
                 if fmt == "motion":
                     save_motion(motion, output)
-                elif prepared is None or not options.rig:
+                elif prepared is None or not options.rig or options.engine:
                     unit_m = _CENTIMETRE_M if fmt == "fbx" else 1.0
                     is_first = prepared is None
                     prepared = _prepare_scene(options, motion, bone_map, output.stem, unit_m)
@@ -172,16 +174,20 @@ def _prepare_scene(
     notes: tuple[str, ...] = ()
     if options.rig:
         obj, notes = rig_file.open_rig(options.rig)
+        if options.engine and unit_m == _CENTIMETRE_M:
+            rig_file.convert_to_centimetres(obj)
         bone_map, more = _free_bones(obj, bone_map, is_imported=options.rig.suffix.lower() != ".blend")
         notes += more
     else:
-        obj, bone_map = _create_armature(motion, options.skeleton, unit_m)
+        obj, bone_map = create_named_armature(motion, options.skeleton, unit_m)
     scene = bpy.context.scene
     scene.name = name  # exporters name the animation after it
-    keyframes.set_scene_fps(scene, motion.fps)
+    is_whole = options.engine == "unreal"  # which refuses, or cuts, clips of other rates
+    keyframes.set_scene_fps(scene, max(1.0, round(motion.fps)) if is_whole else motion.fps)
     apply_options = apply.ApplyOptions(
         name=name,
         start_frame=0.0,
+        set_scene_rate=not is_whole,
         set_scene_range=True,
         lock_feet=options.rig is not None,
         start=options.start_at,
@@ -206,41 +212,6 @@ def _free_bones(obj: bpy.types.Object, bone_map: BoneMap | None, is_imported: bo
                 bone.matrix_basis.identity()
     notes = () if target.switches else tuple(constraints.mute_overriding(obj, keyed))
     return (bone_map or used if target.switches else used), notes
-
-
-def _create_armature(motion: Motion, skeleton: str, scene_unit_m: float) -> tuple[bpy.types.Object, BoneMap]:
-    """Create an armature of the motion's own proportions alone in a scene; returns it and its bone map.
-
-    In Unreal the object itself becomes a bone, except under the name that Blender gives to armatures.
-    """
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
-    scene.unit_settings.scale_length = scene_unit_m
-    name = "root" if skeleton == "unreal" else "Armature"
-    obj = armature.create_armature(motion.skeleton, name, scene.collection, scene_unit_m)
-    bones = {joint: armature.bone_name(joint) for joint in motion.skeleton.joint_names}
-    named = get_bone_names(skeleton)
-    for joint, bone in bones.items():
-        obj.data.bones[bone].name = bones[joint] = named.get(joint, bone)
-    return obj, BoneMap(name=skeleton, bones={joint: (bone,) for joint, bone in bones.items()})
-
-
-def get_bone_names(skeleton: str) -> dict[str, str]:
-    """The bone's name for each joint of the humanoid in one of SKELETONS; empty where the armature's own names stay."""
-    rig = next((rig for rig in PRESETS if rig.name == SKELETONS[skeleton]), None)
-    if rig is None:
-        return {}
-    names = {joint: bones[0] for joint, bones in rig.bones.items()}
-    names |= dict(zip(("spine", "chest", "upper_chest"), rig.bones["spine"], strict=False))
-    if skeleton == "mixamo":
-        names = {joint: f"mixamorig:{name}" for joint, name in names.items()}
-    left = {joint: name for joint, name in names.items() if joint.startswith("left_")}
-    return names | {joint.replace("left", "right"): _mirror_name(name) for joint, name in left.items()}
-
-
-def _mirror_name(name: str) -> str:
-    """The right bone's name for a left one's."""
-    return f"{name.removesuffix('_l')}_r" if name.endswith("_l") else name.replace("Left", "Right")
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -299,6 +270,7 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
     )
     parser.add_argument("--map", type=Path, metavar="FILE.json", help="the rig's bone map, else it is guessed")
     parser.add_argument("--skeleton", choices=SKELETONS, help="how the bones are named, without --rig")
+    parser.add_argument("--engine", choices=ENGINES, default="", help="scale and rate as a game engine wants them")
     parser.add_argument("--start-at", choices=get_args(Start), default="world", help="where the motion begins")
     parser.add_argument("--root-path", choices=get_args(RootPath), default="hips", help="what carries the path")
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist already")
@@ -318,6 +290,7 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
         rig=options.rig,
         bone_map=options.map,
         skeleton=skeleton,
+        engine=options.engine,
         start_at=options.start_at,
         root_path=options.root_path,
         overwrite=options.overwrite,

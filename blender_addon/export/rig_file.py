@@ -41,8 +41,8 @@ def open_rig(path: Path) -> tuple[bpy.types.Object, tuple[str, ...]]:
     """Open a rig's file in place of what was open, in metres and without its own animation.
 
     Returns the body's armature and notes on what was left out: images that lie outside the rig's file and folder, which
-    whoever gets the export may not be meant to see; and on meshes that hung on bones. Raises UserError where the file cannot be read, or has no armature
-    or several that may be meant.
+    whoever gets the export may not be meant to see; and on meshes that hung on bones. Raises UserError where the file
+    cannot be read, or has no armature or several that may be meant.
     """
     if not path.is_file():
         raise UserError(f"There is no file {path}.", "Check the path.")
@@ -146,6 +146,23 @@ def _convert_to_metres(scene: bpy.types.Scene) -> None:
             if obj.parent is None:
                 obj.matrix_world = Matrix.Scale(scale, 4) @ obj.matrix_world
         bpy.context.view_layer.update()
+
+
+def convert_to_centimetres(obj: bpy.types.Object) -> None:
+    """Make the centimetre the scene's unit and apply the scales of the armature and its meshes: what an FBX then holds
+    needs no object scale, which game engines handle badly.
+    """
+    scene = bpy.context.scene
+    scene.unit_settings.scale_length = 0.01
+    for other in scene.objects:
+        if other.parent is None:
+            other.matrix_world = Matrix.Scale(100.0, 4) @ other.matrix_world
+    select_character(obj)
+    for other in bpy.context.selected_objects:
+        if other.data and other.data.users > 1:
+            other.data = other.data.copy()
+    bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
+    bpy.context.view_layer.update()
 
 
 def find_body_armature(path: Path) -> bpy.types.Object:

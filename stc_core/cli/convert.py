@@ -51,8 +51,11 @@ class ConvertFlags:
     """where the motion begins: in its own world, or where the rig stands and as it faces"""
     root_path: Literal["hips", "in-place", "root-bone"] = "hips"
     """what carries the path over the floor: the hips, nothing, or the bone above the hips that game engines read"""
-    skeleton: Literal["humanoid", "mixamo", "unreal"] = "humanoid"
+    skeleton: Literal["humanoid", "mixamo", "unreal", "unity"] = "humanoid"
     """without a rig: how bones are named"""
+    engine: Literal["none", "unreal", "unity"] = "none"
+    """make FBX as a game engine wants it: in centimetres without scales and, without a rig, with its bone names; for
+    Unreal also with the path on the root bone and a whole number of frames a second"""
     blender: str = ""
     """the Blender, or the Python with bpy, that writes fbx, glb and usd; this Python by default"""
     report: bool = True
@@ -83,6 +86,7 @@ def run_convert(args: Sequence[str]) -> int:
         blender=flags.blender,
         start_at=flags.start_at,
         root_path=flags.root_path,
+        engine=flags.engine,
     )
     tasks = make_tasks(
         found.inputs, out, formats, flags.config, options, with_summary=flags.report, overwrite=flags.overwrite

@@ -48,12 +48,19 @@ class ExportOptions:
     blender: str = ""
     start_at: Literal["world", "character"] = "world"
     root_path: Literal["hips", "in-place", "root-bone"] = "hips"
+    engine: Literal["none", "unreal", "unity"] = "none"
+
+    def choose_skeleton(self) -> str:
+        """How bones are named without a rig: as the engine's, unless another choice was made."""
+        return self.engine if self.engine != "none" and self.skeleton == "humanoid" else self.skeleton
 
     def list_changes(self) -> dict[str, str]:
-        """The settings of the retargeting that are not the default, by the exporter's flags."""
-        changes = {"start-at": self.start_at, "root-path": self.root_path}
-        default = {"start-at": "world", "root-path": "hips"}
-        return {flag: value for flag, value in changes.items() if value != default[flag]}
+        """The settings of the retargeting that are not the default, by the exporter's flags; Unreal reads the path from
+        a root bone.
+        """
+        root_path = "root-bone" if self.engine == "unreal" and self.root_path == "hips" else self.root_path
+        changes = {"start-at": self.start_at, "root-path": root_path, "engine": self.engine}
+        return {flag: value for flag, value in changes.items() if value not in ("world", "hips", "none")}
 
 
 def make_tasks(
@@ -82,7 +89,7 @@ def make_tasks(
             name=entry.name,
             to=to,
             settings=None if entry.is_motion else settings,
-            skeleton=options.skeleton,
+            skeleton=options.choose_skeleton(),
             hashes=hashes,
             summary=summaries.VERSION if with_summary else 0,
             overwrite=overwrite,

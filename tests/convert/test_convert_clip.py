@@ -116,6 +116,12 @@ def test_what_the_retargeting_is_set_to_decides_the_results(motion: Path) -> Non
         for options in (ExportOptions(), ExportOptions(start_at="character", root_path="root-bone"))
     )
     assert not plain.retarget and changed.retarget == {"start-at": "character", "root-path": "root-bone"}
+    unreal, unity = (
+        make_tasks(found, motion.parent, ("fbx",), config, options)[0]
+        for options in (ExportOptions(engine="unreal"), ExportOptions(engine="unity"))
+    )
+    assert unreal.skeleton == "unreal" and unreal.retarget == {"root-path": "root-bone", "engine": "unreal"}
+    assert unity.skeleton == "unity" and unity.retarget == {"engine": "unity"}
     assert fingerprint_result(plain, "fbx", "") != fingerprint_result(changed, "fbx", "")
     assert fingerprint_result(plain, "motion", "") == fingerprint_result(changed, "motion", "")
 
