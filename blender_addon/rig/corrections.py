@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
@@ -115,10 +115,19 @@ def count_corrections(folder: Path) -> int:
 def sample_pose(obj: bpy.types.Object, rest: RestPose, frames: Array, unit_m: float) -> tuple[Array, Array]:
     """Sample heads (T, B, 3), world metres, and q_world_bone (T, B, 4) of the rest's bones at the scene's `frames`
     (T,).
+    """
+    matrices = sample_matrices(obj, rest.bones, frames)
+    axes = matrices[..., :3, :3]
+    axes = axes / np.linalg.norm(axes, axis=-2, keepdims=True)
+    return matrices[..., :3, 3] * unit_m, rotation.unroll(rotation.from_matrix(axes))
+
+
+def sample_matrices(obj: bpy.types.Object, names: Sequence[str], frames: Array) -> Array:
+    """Sample the matrices (T, B, 4, 4) of pose bones in the world at the scene's `frames` (T,).
 
     Evaluated with all constraints and drivers, in a scene of its own: the user's scene stays as it is.
     """
-    matrices, window_manager = np.empty((len(frames), len(rest.bones), 4, 4)), bpy.context.window_manager
+    matrices, window_manager = np.empty((len(frames), len(names), 4, 4)), bpy.context.window_manager
     window_manager.progress_begin(0, len(frames))
     with _make_temporary_scene(obj) as scene_copy:
         for number, (row, frame) in enumerate(zip(matrices, frames, strict=True)):
@@ -127,11 +136,9 @@ def sample_pose(obj: bpy.types.Object, rest: RestPose, frames: Array, unit_m: fl
             scene_copy.frame_set(whole, subframe=float(frame - whole))
             evaluated = obj.evaluated_get(scene_copy.view_layers[0].depsgraph)
             world = np.array(evaluated.matrix_world)
-            row[:] = world @ np.array([evaluated.pose.bones[name].matrix for name in rest.bones])
+            row[:] = world @ np.array([evaluated.pose.bones[name].matrix for name in names])
     window_manager.progress_end()
-    axes = matrices[..., :3, :3]
-    axes = axes / np.linalg.norm(axes, axis=-2, keepdims=True)
-    return matrices[..., :3, 3] * unit_m, rotation.unroll(rotation.from_matrix(axes))
+    return matrices
 
 
 @contextmanager

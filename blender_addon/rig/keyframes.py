@@ -42,11 +42,11 @@ def write_action(
     for column, values in enumerate(_compute_channel_values(obj, animation)):
         pose_bone = obj.pose.bones[animation.bones[column]]
         _write_fcurves(
-            obj, action, pose_bone.path_from_id(_get_rotation_channel(pose_bone)), frames, values, pose_bone.name
+            obj, action, pose_bone.path_from_id(get_rotation_channel(pose_bone)), frames, values, pose_bone.name
         )
     for name, locations in animation.locations.items():
         bone = obj.pose.bones[name]
-        positions = _convert_to_location_axes(bone.bone, locations)
+        positions = convert_to_location_axes(bone.bone, locations)
         _write_fcurves(obj, action, bone.path_from_id("location"), frames, positions, name)
     action.use_frame_range = True
     action.frame_start, action.frame_end = frames[0], frames[-1]
@@ -68,7 +68,7 @@ def write_fcurve(
     constant: bool = False,
 ) -> bpy.types.FCurve:
     """Write a new F-curve: `values` (N,) at rising `frames` (N,), interpolated linearly or `constant`."""
-    holder = _get_channelbag(action, obj)
+    holder = get_channelbag(action, obj)
     curve = holder.fcurves.new(data_path, index=index)
     if group:
         curve.group = holder.groups.get(group) or holder.groups.new(group)
@@ -170,7 +170,7 @@ def set_scene_fps(scene: bpy.types.Scene, fps: float) -> None:
 # --- where F-curves live ----------------------------------------------------------------------------------------------
 
 
-def _get_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
+def get_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
     """What holds the object's `fcurves` and `groups` in the action: the action itself, or its slot's channelbag."""
     if not hasattr(action, "slots"):
         return action
@@ -200,7 +200,7 @@ def _write_fcurves(
 # --- in a bone's own terms --------------------------------------------------------------------------------------------
 
 
-def _get_rotation_channel(bone: bpy.types.PoseBone) -> str:
+def get_rotation_channel(bone: bpy.types.PoseBone) -> str:
     """The property that holds a pose bone's rotation in its mode."""
     names = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
     return names.get(bone.rotation_mode, "rotation_euler")
@@ -252,13 +252,18 @@ def _compute_euler(q: Array, mode: str) -> Array:
     return angles[..., [order.index(axis) for axis in "XYZ"]]
 
 
-def _convert_to_location_axes(bone: bpy.types.Bone, positions: Array) -> Array:
+def convert_to_location_axes(bone: bpy.types.Bone, positions: Array) -> Array:
     """Basis locations (T, 3) in the axes that Blender reads the bone's location in: its own, its parent's or the
     armature's.
     """
+    return rotation.rotate(get_location_axes(bone), positions)
+
+
+def get_location_axes(bone: bpy.types.Bone) -> Array:
+    """The rotation (4,) from the bone's rest axes to those in which its location is read."""
     if bone.use_local_location:
-        return positions
+        return rotation.IDENTITY
     q_bone = rotation.from_matrix(np.array(bone.matrix_local.to_3x3()))
     if bone.parent:
         q_bone = rotation.mul(rotation.inv(rotation.from_matrix(np.array(bone.parent.matrix_local.to_3x3()))), q_bone)
-    return rotation.rotate(q_bone, positions)
+    return q_bone

@@ -9,7 +9,7 @@ does not know F-curves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from .tracks import LOCATION, QUATERNION, PosedArmature, Track, pose_armature, t
 
 _LIMITS = (0.3, 0.65, 1.0)
 """fractions of the bound, one after the other; twice as many take twice the time and save 3 % of the keys; chosen"""
+_MANY_POINTS = 8
+"""that move as one, such as the joints of fingers without keys; chosen"""
 _MARGIN = 0.98
 """of the bound, for what the first-order sum of errors and Blender's single precision leave out; chosen"""
 
@@ -32,14 +34,13 @@ _MARGIN = 0.98
 class ReducedTrack:
     """The keys that are left of a track, for each of its channels."""
 
-    bone: str
-    kind: str
+    track: Track
     channels: tuple[Spline, ...]
 
     def evaluate(self, times: Array, is_linear: bool = False) -> Track:
         """The track at all the times (N,) that it was reduced from."""
         values = np.stack([evaluate(channel, times, is_linear) for channel in self.channels], 1)
-        return Track(bone=self.bone, kind=self.kind, values=values)
+        return replace(self.track, values=values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ class _Reducer:
             while active:
                 active = [channel for channel in active if self._thin_out(*channel, limit * fraction)]
         return tuple(
-            ReducedTrack(bone=track.bone, kind=track.kind, channels=tuple(splines))
+            ReducedTrack(track=track, channels=tuple(splines))
             for track, splines in zip(self.tracks, self.splines, strict=True)
         )
 
@@ -161,7 +162,7 @@ class _Reducer:
         """By what rotation vector or shift (N, 3), armature axes, samples (N, C) move the bone from where it was."""
         one, bone = self.tracks[track], self.rest.index(self.tracks[track].bone)
         if one.is_location:
-            return rotation.rotate(self.former.q_following[:, bone], samples - one.values)
+            return rotation.rotate(self.former.q_following[:, bone], one.to_positions(samples - one.values))
         own = rotation.mul(to_rotation(samples, one.kind), rotation.inv(to_rotation(one.values, one.kind)))
         return rotation.rotate(self.former.q_base[:, bone], rotation.log(own))
 
@@ -198,16 +199,34 @@ class _Reach:
 def _choose_points(rest: RestPose, tracks: Sequence[Track], former: PosedArmature) -> tuple[list[int], Array]:
     """The points that are watched: of all bones that a track moves the heads, and the tips of those without children.
 
-    Returns the bone (P,) that carries each, and where they are (N, P, 3), armature space.
+    Of many that move as one the outermost will do. Returns the bone (P,) that carries each, and where they are
+    (N, P, 3), armature space.
     """
-    keyed, moved = {rest.index(track.bone) for track in tracks}, set[int]()
+    keyed = {rest.index(track.bone) for track in tracks}
+    carriers: dict[int, int] = {}  # each moved bone's nearest keyed one above, or itself where it inherits no rotation
     for bone, parent in enumerate(rest.parents):
-        if bone in keyed or parent in moved:
-            moved.add(bone)
-    heads, tips = sorted(moved), sorted(moved - set(rest.parents))
-    lengths = rotation.rotate(rotation.inv(rest.q_armature_bone[tips]), rest.tails[tips] - rest.heads[tips])
-    ends = former.heads[:, tips] + rotation.rotate(former.q_armature_bone[:, tips], lengths)
-    return [*heads, *tips], np.concatenate([former.heads[:, heads], ends], 1)
+        if bone in keyed or (parent in carriers and not rest.inherits_rotation[bone]):
+            carriers[bone] = bone
+        elif parent in carriers:
+            carriers[bone] = carriers[parent]
+    tips = sorted(set(carriers) - set(rest.parents))
+    owners = np.array([*sorted(carriers), *tips])
+    at_rest = np.concatenate([rest.heads[sorted(carriers)], rest.tails[tips]])
+    by_carrier = np.array([carriers[owner] for owner in owners])
+    chosen = [index for carrier in np.unique(by_carrier) for index in _find_outermost(at_rest, by_carrier == carrier)]
+    owners, at_rest = owners[chosen], at_rest[chosen]
+    offsets = rotation.rotate(rotation.inv(rest.q_armature_bone[owners]), at_rest - rest.heads[owners])
+    positions = former.heads[:, owners] + rotation.rotate(former.q_armature_bone[:, owners], offsets)
+    return owners.tolist(), positions
+
+
+def _find_outermost(points: Array, is_candidate: NDArray[np.bool_]) -> list[int]:
+    """Of points (P, 3) that move as one those farthest in 26 directions, or all where they are few."""
+    candidates = np.flatnonzero(is_candidate)
+    if len(candidates) <= _MANY_POINTS:
+        return candidates.tolist()
+    directions = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3), -1).reshape(-1, 3)
+    return np.unique(candidates[(points[candidates] @ directions.T).argmax(0)]).tolist()
 
 
 def _find_reach(rest: RestPose, track: Track, former: PosedArmature, owners: Sequence[int], positions: Array) -> _Reach:

@@ -7,7 +7,7 @@ keys: quaternions, Euler angles of a mode, axis and angle, or locations. Does no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,7 +27,9 @@ class Track:
     kind: str
     """QUATERNION, AXIS_ANGLE, a Blender Euler mode as "XYZ" (about x first), or LOCATION"""
     values: Array
-    """(N, C): wxyz; angle and axis; radians about x, y, z; armature units in the bone's rest axes"""
+    """(N, C): wxyz; angle and axis; radians about x, y, z; armature units"""
+    q_bone_location: Array = field(default_factory=rotation.IDENTITY.copy)
+    """(4,): from the axes in which a location is keyed to the bone's rest axes"""
 
     def __post_init__(self) -> None:
         width = 4 if self.kind in (QUATERNION, AXIS_ANGLE) else 3
@@ -37,6 +39,10 @@ class Track:
     def is_location(self) -> bool:
         """Whether the track moves the bone; otherwise it rotates it."""
         return self.kind == LOCATION
+
+    def to_positions(self, values: Array) -> Array:
+        """A location track's values (N, 3) in the bone's rest axes."""
+        return rotation.rotate(self.q_bone_location, values)
 
 
 def to_rotation(values: Array, kind: str) -> Array:
@@ -69,7 +75,7 @@ def pose_armature(rest: RestPose, tracks: Sequence[Track]) -> PosedArmature:
     Raises ValueError where a track's bone is not in the rest pose.
     """
     rotations = {rest.index(track.bone): to_rotation(track.values, track.kind) for track in _rotating(tracks)}
-    locations = {rest.index(track.bone): track.values for track in tracks if track.is_location}
+    locations = {rest.index(track.bone): track.to_positions(track.values) for track in tracks if track.is_location}
     return pose_bones(rest, rotations, locations, len(tracks[0].values) if tracks else 1)
 
 

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key reduction of the action that an armature plays, in place. Knows what is sampled and written; fits nothing."""
+
+from __future__ import annotations
+
+import bpy
+
+from stc_core.motion.edit.reduce_keys import Reduction, reduce_keys
+
+from . import curves
+from .sampled_action import sample_action
+
+
+def reduce_action(obj: bpy.types.Object, scene: bpy.types.Scene, bound_m: float) -> Reduction:
+    """Leave only the keyframes that keep every joint within `bound_m`, world metres, at every frame.
+
+    Only curves that rotate and move bones are changed; they become Bezier curves. Raises UserError where the armature
+    plays no action.
+    """
+    sampled = sample_action(obj, scene)
+    reduction = reduce_keys(sampled.rest, sampled.tracks, sampled.frames, bound_m)
+    for track in reduction.tracks:
+        curves.write_reduced(obj, sampled.action, track, sampled.frames)
+    return reduction
