@@ -12,9 +12,20 @@ def _get_modules() -> tuple[ModuleType, ...]:
     from .engine import engine_jobs
     from .jobs import library_list, monitor, preview
     from .rig import confidence
-    from .ui import operators, panel, preferences
+    from .ui import edit_panel, operators, panel, preferences
 
-    return preferences, properties, operators, panel, engine_jobs, library_list, preview, monitor, confidence
+    return (
+        preferences,
+        properties,
+        operators,
+        panel,
+        edit_panel,
+        engine_jobs,
+        library_list,
+        preview,
+        monitor,
+        confidence,
+    )
 
 
 def register() -> None:

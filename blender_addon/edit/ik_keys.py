@@ -20,6 +20,7 @@ from stc_core.motion.edit.ik_controls import HingeChain, LimbMotion, flatten_sta
 from stc_core.motion.edit.pose import KeyedPose, pose_keyed
 from stc_core.motion.edit.tracks import PosedArmature
 from stc_core.motion.retarget.rest_pose import RestPose, follow_parent, inherited_rotation
+from stc_core.motion.rig_mapping.bone_map import BoneMap
 
 from ..rig import keyframes
 from ..rig.corrections import sample_matrices
@@ -41,12 +42,12 @@ class IkKeys:
     """the farthest that a foot or hand is from where FK had it, at a few frames"""
 
 
-def key_ik_controls(obj: bpy.types.Object, scene: bpy.types.Scene) -> IkKeys:
+def key_ik_controls(obj: bpy.types.Object, scene: bpy.types.Scene, bone_map: BoneMap | None = None) -> IkKeys:
     """Key the IK controls and poles of all limbs that the armature's action moves by FK, and switch IK on in it.
 
     Raises UserError where there is no such limb.
     """
-    sampled = sample_action(obj, scene)
+    sampled = sample_action(obj, scene, bone_map)
     keyed, available = sampled.keyed_pose(), set(sampled.rest.bones)
     limbs = [limb for limb in find_limbs(obj) if keyed.bones & set(limb.chain) and set(limb.chain) <= available]
     if not limbs:

@@ -148,8 +148,9 @@ def _merge_channel(
     below = {c.array_index: c for c in curves.get_fcurves(obj, base) if c.data_path == path}
     defaults = _get_defaults(obj, path)
     frames = curves.choose_frames([*below.values(), *corrections.values()], constants=True)
-    lower, upper = (_evaluate(each, defaults, frames) for each in (below, corrections))
-    values = _combine(path, lower, upper, defaults, influence)
+    neutral = np.zeros(4) if path.endswith("axis_angle") else defaults  # Blender adds the axis of a correction too
+    lower, upper = _evaluate(below, defaults, frames), _evaluate(corrections, neutral, frames)
+    values = _combine(path, lower, upper, neutral, influence)
     curves.remove_fcurves(obj, base, [path])
     for index in sorted({*below, *corrections} if not path.endswith("rotation_quaternion") else range(4)):
         keyframes.write_fcurve(obj, base, path, frames, values[:, index], group, index)
@@ -176,12 +177,14 @@ def _evaluate(each: Curves, defaults: Array, frames: Array) -> Array:
     return np.array(columns, float).T
 
 
-def _combine(path: str, lower: Array, upper: Array, defaults: Array, influence: float) -> Array:
-    """Values (N, C) as Blender's blend mode Combine makes them of the strip below and the action above it."""
+def _combine(path: str, lower: Array, upper: Array, neutral: Array, influence: float) -> Array:
+    """Values (N, C) as Blender's blend mode Combine makes them of the strip below and the action above it, of which
+    `neutral` (C,) corrects nothing.
+    """
     if path.endswith("rotation_quaternion"):
         power = rotation.exp(rotation.log(rotation.normalise(upper)) * influence)
         return rotation.unroll(rotation.mul(rotation.normalise(lower), power))
     if path.endswith(".scale"):
-        scaled: Array = lower * (upper / defaults) ** influence
+        scaled: Array = lower * (upper / neutral) ** influence
         return scaled
-    return lower + (upper - defaults) * influence
+    return lower + (upper - neutral) * influence

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The action that an armature plays, as arrays: what is keyed on which bones, and how the keyed bones hang together.
 
-On a generated Rigify rig the bones are its controls, each under the one that it really follows; controls that follow
-nothing but the root, as those of inverse kinematics do, hang on the root. Does not know what the edits are.
+On a generated Rigify rig the bones are its controls, each under the one that it really follows; IK controls hang on the
+root, and all others that are keyed, such as tweaks, on the torso. Does not know what the edits are.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from stc_core.motion.edit.tracks import LOCATION, Track, to_rotation
 from stc_core.motion.retarget.rest_pose import RestPose
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 
-from ..properties import get_bone_map
 from ..rig import keyframes, provenance
 from ..rig.apply import resolve_target
 from . import curves, layer
 
-_ROOT = "root"
-"""Rigify's control that carries all others"""
-_FOLLOWERS = {"toe_ik": "foot_ik", "toe": "foot_ik", "foot_heel_ik": "foot_spin_ik", "foot_spin_ik": "foot_ik"}
+_ROOT, _TORSO = "root", "torso"
+"""Rigify's controls that carry all others, and the body"""
+_FREE = {"root", "foot_ik", "hand_ik", "thigh_ik_target", "upper_arm_ik_target"}
+"""Rigify's controls that follow the root alone, without their sides"""
+_FOLLOWERS = {"toe_ik": "foot_ik", "toe": "foot_ik", "foot_heel_ik": "foot_ik", "foot_spin_ik": "foot_ik"}
 """Rigify's controls that follow another one which is not keyed by retargeting, without their sides"""
 
 
@@ -42,6 +43,8 @@ class SampledAction:
     frames: Array
     """(N,): of the scene, rising"""
     tracks: tuple[Track, ...]
+    loose: frozenset[str] = frozenset()
+    """keyed bones of which it is not known what they follow; in the rest pose they hang on the torso"""
 
     def keyed_pose(self) -> KeyedPose:
         """The tracks as rotations and locations."""
@@ -75,10 +78,13 @@ def find_action(obj: bpy.types.Object | None) -> bpy.types.Action:
     return action
 
 
-def sample_action(obj: bpy.types.Object, scene: bpy.types.Scene, whole_frames: bool = False) -> SampledAction:
+def sample_action(
+    obj: bpy.types.Object, scene: bpy.types.Scene, bone_map: BoneMap | None = None, whole_frames: bool = False
+) -> SampledAction:
     """Sample the armature's action at all its keyframes, and at every frame between them where those are far apart.
 
-    whole_frames: at the scene's whole frames alone. Raises UserError where there is nothing to edit.
+    bone_map: for an action that does not know with which one it was made; None: it is guessed. whole_frames: at the
+    scene's whole frames alone. Raises UserError where there is nothing to edit.
     """
     action = find_action(obj)
     found = curves.find_transform_curves(obj, action)
@@ -87,16 +93,26 @@ def sample_action(obj: bpy.types.Object, scene: bpy.types.Scene, whole_frames: b
         raise UserError(f"The action {action.name} moves no bone of {obj.name}.", "Choose an action with keyframes.")
     tracks = tuple(curves.read_track(obj, bone, kind, each, frames) for (bone, kind), each in found.items())
     record = provenance.read_provenance(action)
-    bone_map = record.bone_map() if record else get_bone_map(obj)
+    bone_map = record.bone_map() if record else bone_map
     target = resolve_target(obj, bone_map, scene, record.rigify_controls if record else True)
-    rest = add_free_controls(obj, target.rest, {track.bone for track in tracks})
-    return SampledAction(obj=obj, action=action, rest=rest, bone_map=target.bone_map, frames=frames, tracks=tracks)
+    keyed = {track.bone for track in tracks}
+    return SampledAction(
+        obj=obj,
+        action=action,
+        rest=add_free_controls(obj, target.rest, keyed),
+        bone_map=target.bone_map,
+        frames=frames,
+        tracks=tracks,
+        loose=frozenset(
+            name for name in keyed.difference(target.rest.bones) if name.partition(".")[0] not in {*_FREE, *_FOLLOWERS}
+        ),
+    )
 
 
 def add_free_controls(obj: bpy.types.Object, rest: RestPose, keyed: set[str]) -> RestPose:
     """The rest pose with those keyed bones too that probing did not find: Rigify's root first, the others on it."""
     missing = [bone.name for bone in obj.data.bones if bone.name in keyed and bone.name not in rest.bones]
-    for name in sorted(missing, key=lambda bone: bone != _ROOT):
+    for name in sorted(missing, key=lambda bone: (bone != _ROOT, bone.partition(".")[0] in _FOLLOWERS)):
         rest = _prepend_root(obj, rest) if name == _ROOT else _append_bone(obj, rest, name)
     return rest
 
@@ -120,9 +136,8 @@ def _append_bone(obj: bpy.types.Object, rest: RestPose, name: str) -> RestPose:
     """The rest pose with one more control, on the one that it follows or on the root."""
     bone = obj.data.bones[name]
     base, dot, side = name.partition(".")
-    above = [
-        other for other in (f"{_FOLLOWERS.get(base, '')}{dot}{side}", _ROOT) if other in rest.bones and other != name
-    ]
+    candidates = (f"{_FOLLOWERS.get(base, '')}{dot}{side}", "" if base in _FREE else _TORSO, _ROOT)
+    above = [other for other in candidates if other in rest.bones and other != name]
     return replace(
         rest,
         bones=(*rest.bones, name),

@@ -38,16 +38,17 @@ class Loop:
     mismatch_m: float
 
 
-def mirror_action(obj: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Action:
+def mirror_action(obj: bpy.types.Object, scene: bpy.types.Scene, bone_map: BoneMap | None = None) -> bpy.types.Action:
     """Make a new action that is the mirror image of the armature's, and let the armature play it.
 
     Raises UserError where the armature plays no action or has no thighs in its bone map.
     """
-    sampled = sample_action(obj, scene)
+    sampled = sample_action(obj, scene, bone_map)
     keyed = sampled.keyed_pose()
     partners = find_partners(sampled)
     body = (*(sampled.first_bone(f"{side}_upper_leg") for side in ("left", "right")), _find_carrier(sampled, keyed))
-    mirrored = mirror_pose(sampled.rest, keyed, partners, body)
+    mirrored = mirror_pose(sampled.rest, _leave_out(keyed, sampled.loose), partners, body)
+    mirrored = _join(mirrored, _mirror_locally(keyed, sampled.loose, partners))
     action = _copy_action(sampled, "mirrored")
     moving = curves.find_transform_curves(obj, action)
     curves.remove_fcurves(obj, action, [curve.data_path for each in moving.values() for curve in each.values()])
@@ -57,12 +58,14 @@ def mirror_action(obj: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Ac
     return action
 
 
-def loop_action(obj: bpy.types.Object, scene: bpy.types.Scene, config: LoopConfig) -> Loop:
+def loop_action(
+    obj: bpy.types.Object, scene: bpy.types.Scene, config: LoopConfig, bone_map: BoneMap | None = None
+) -> Loop:
     """Make a new action of the best cycle in the armature's, closed and repeated for ever; the armature plays it.
 
     Raises UserError where the armature plays no action, or nothing in it repeats itself.
     """
-    sampled = sample_action(obj, scene, whole_frames=True)
+    sampled = sample_action(obj, scene, bone_map, whole_frames=True)
     keyed, fps = sampled.keyed_pose(), keyframes.get_scene_fps(scene)
     points, sideways = _observe_body(sampled, keyed)
     cycle = find_cycle(points, sideways, fps, config)
@@ -120,6 +123,27 @@ def _pair_bones(bone_map: BoneMap) -> list[tuple[str, str]]:
             if len(other) == len(chain):
                 pairs += list(zip(chain, other, strict=True))
     return pairs
+
+
+def _leave_out(keyed: KeyedPose, bones: frozenset[str]) -> KeyedPose:
+    """What is keyed on other bones than these."""
+    return KeyedPose(
+        rotations={bone: values for bone, values in keyed.rotations.items() if bone not in bones},
+        locations={bone: values for bone, values in keyed.locations.items() if bone not in bones},
+    )
+
+
+def _mirror_locally(
+    keyed: KeyedPose, bones: frozenset[str], partners: dict[str, str]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Rotations and locations of these bones' partners, mirrored in the bones' own axes as Paste Flipped does it."""
+    rotations = {partners[b]: v * np.array([1.0, 1.0, -1.0, -1.0]) for b, v in keyed.rotations.items() if b in bones}
+    locations = {partners[b]: v * np.array([-1.0, 1.0, 1.0]) for b, v in keyed.locations.items() if b in bones}
+    return rotations, locations
+
+
+def _join(keyed: KeyedPose, others: tuple[dict[str, Array], dict[str, Array]]) -> KeyedPose:
+    return KeyedPose(rotations={**keyed.rotations, **others[0]}, locations={**keyed.locations, **others[1]})
 
 
 def _swap_sides(obj: bpy.types.Object, action: bpy.types.Action) -> None:

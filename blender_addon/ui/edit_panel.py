@@ -6,8 +6,8 @@ from __future__ import annotations
 import bpy
 
 from ..edit import layer
+from .drawing import SubPanel
 from .operators.edit import find_edit_problem, get_edited_armature
-from .panel import SubPanel
 
 
 class STC_MOCAP_PT_edit(SubPanel, bpy.types.Panel):

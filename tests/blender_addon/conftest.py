@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 HAS_BPY = importlib.util.find_spec("bpy") is not None
-collect_ignore = [] if HAS_BPY else ["rig", "export", "ui", "test_extension.py"]
+collect_ignore = [] if HAS_BPY else ["rig", "edit", "export", "ui", "test_extension.py"]
 _status = [0]
 
 

@@ -7,9 +7,17 @@ click while a capture runs.
 
 import bpy
 
-from . import bone_map, capture, corrections, jobs, range, result
+from . import bone_map, capture, corrections, edit, jobs, range, result
 
-CLASSES = (*capture.CLASSES, *range.CLASSES, *bone_map.CLASSES, *result.CLASSES, *corrections.CLASSES, *jobs.CLASSES)
+CLASSES = (
+    *capture.CLASSES,
+    *range.CLASSES,
+    *bone_map.CLASSES,
+    *result.CLASSES,
+    *corrections.CLASSES,
+    *edit.CLASSES,
+    *jobs.CLASSES,
+)
 
 
 def register() -> None:

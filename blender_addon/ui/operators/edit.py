@@ -10,6 +10,7 @@ from stc_core.errors import UserError
 from stc_core.motion.edit.loop import LoopConfig
 
 from ...edit import ik_keys, key_reduction, layer, sampled_action, variants
+from ...properties import get_bone_map
 from .base import ReportingOperator, check_poll
 
 _MM_PER_M = 1000.0
@@ -21,6 +22,14 @@ def get_edited_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature that is edited: the active object, else the one chosen in the panel."""
     active = getattr(context, "object", None)  # a timer's context has none
     return active if active and active.type == "ARMATURE" else context.scene.stc_mocap.armature
+
+
+def require_edited_armature(context: bpy.types.Context) -> bpy.types.Object:
+    """The armature that is edited. Raises UserError where there is none."""
+    obj = get_edited_armature(context)
+    if obj is None:
+        raise UserError("No armature is chosen.", "Select one that plays an action.")
+    return obj
 
 
 def find_edit_problem(context: bpy.types.Context) -> str:
@@ -57,7 +66,8 @@ class STC_MOCAP_OT_reduce_keys(EditingOperator):
     )
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        made = key_reduction.reduce_action(get_edited_armature(context), context.scene, self.bound_mm / _MM_PER_M)
+        obj = require_edited_armature(context)
+        made = key_reduction.reduce_action(obj, context.scene, self.bound_mm / _MM_PER_M, get_bone_map(obj))
         fraction = made.keys_after / made.keys_before
         return self.report_success(
             f"{made.keys_after} of {made.keys_before} keyframes are left ({fraction:.0%}); "
@@ -74,7 +84,8 @@ class STC_MOCAP_OT_key_ik(EditingOperator):
     )
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        keyed = ik_keys.key_ik_controls(get_edited_armature(context), context.scene)
+        obj = require_edited_armature(context)
+        keyed = ik_keys.key_ik_controls(obj, context.scene, get_bone_map(obj))
         names, error_mm = ", ".join(keyed.limbs), keyed.error_m * _MM_PER_M
         return self.report_success(
             f"IK leads {names}; feet and hands are within {max(error_mm, 0.1):.1f} mm of where they were.",
@@ -90,7 +101,8 @@ class STC_MOCAP_OT_mirror(EditingOperator):
     )
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        action = variants.mirror_action(get_edited_armature(context), context.scene)
+        obj = require_edited_armature(context)
+        action = variants.mirror_action(obj, context.scene, get_bone_map(obj))
         return self.report_success(f"The new action {action.name} is mirrored.")
 
 
@@ -118,10 +130,11 @@ class STC_MOCAP_OT_loop(EditingOperator):
         config = LoopConfig(
             in_place=self.in_place, min_s=self.min_s, max_s=max(self.min_s, self.max_s), blend_s=self.blend_s
         )
-        loop = variants.loop_action(get_edited_armature(context), context.scene, config)
+        obj = require_edited_armature(context)
+        loop = variants.loop_action(obj, context.scene, config, get_bone_map(obj))
         return self.report_success(
-            f"The new action {loop.action.name} repeats frames {loop.first:g} to {loop.last:g}, whose poses differed by "
-            f"{loop.mismatch_m * _MM_PER_M:.0f} mm."
+            f"The new action {loop.action.name} repeats frames {loop.first:g} to {loop.last:g}; their poses differed "
+            f"by {loop.mismatch_m * _MM_PER_M:.0f} mm."
         )
 
 
@@ -131,7 +144,7 @@ class STC_MOCAP_OT_add_layer(EditingOperator):
     bl_description = "Put an empty layer over the action: keyframes that you insert correct it and leave it as it is"
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        action = layer.add_layer(get_edited_armature(context))
+        action = layer.add_layer(require_edited_armature(context))
         return self.report_success(f"Keyframes now go to the layer {action.name}.")
 
 
@@ -152,7 +165,7 @@ class STC_MOCAP_OT_merge_layer(LayerOperator):
     bl_description = "Bake the corrections into the action below, and remove the layer"
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        action = layer.merge_layer(get_edited_armature(context))
+        action = layer.merge_layer(require_edited_armature(context))
         return self.report_success(f"The corrections are in the action {action.name}.")
 
 
@@ -162,7 +175,7 @@ class STC_MOCAP_OT_remove_layer(LayerOperator):
     bl_description = "Remove the layer with its corrections; the action below it stays as it was"
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        layer.remove_layer(get_edited_armature(context))
+        layer.remove_layer(require_edited_armature(context))
         return self.report_success("The correction layer is removed.")
 
 
