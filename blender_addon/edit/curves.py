@@ -101,16 +101,16 @@ def choose_frames(sampled: Sequence[bpy.types.FCurve], whole_frames: bool = Fals
     whole_frames: the scene's whole frames alone. Curves of one keyframe count only with `constants`; none or one frame
     is left where nothing moves.
     """
-    times = [np.empty(0)]
+    times: list[Array] = [np.empty(0)]
     for curve in sampled:
         if len(curve.keyframe_points) > (0 if constants else 1):
             points = np.empty(2 * len(curve.keyframe_points), np.float32)
             curve.keyframe_points.foreach_get("co", points)
-            times.append(points[::2].astype(float))
-    keyed = np.unique(np.round(np.concatenate(times), 4))
+            times.append(points[::2].astype(np.float64))
+    keyed: Array = np.unique(np.round(np.concatenate(times), 4))
     if len(keyed) < 2:
         return keyed
-    whole = np.arange(np.ceil(keyed[0] - 1e-3), np.floor(keyed[-1] + 1e-3) + 1.0)
+    whole: Array = np.arange(np.ceil(keyed[0] - 1e-3), np.floor(keyed[-1] + 1e-3) + 1.0, dtype=np.float64)
     if whole_frames:
         return whole
     return keyed if np.diff(keyed).max() < _WHOLE_FRAME else np.unique(np.concatenate([keyed, whole]))

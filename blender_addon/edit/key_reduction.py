@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 
 from stc_core.motion.edit.reduce_keys import Reduction, reduce_keys
@@ -21,7 +23,9 @@ def reduce_action(
     plays no action.
     """
     sampled = sample_action(obj, scene, bone_map)
+    moving = curves.find_transform_curves(obj, sampled.action).values()
+    keys_before = sum(len(curve.keyframe_points) for each in moving for curve in each.values())
     reduction = reduce_keys(sampled.rest, sampled.tracks, sampled.frames, bound_m)
     for track in reduction.tracks:
         curves.write_reduced(obj, sampled.action, track, sampled.frames)
-    return reduction
+    return replace(reduction, keys_before=keys_before)

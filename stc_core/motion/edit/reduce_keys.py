@@ -224,9 +224,9 @@ def _find_outermost(points: Array, is_candidate: NDArray[np.bool_]) -> list[int]
     """Of points (P, 3) that move as one those farthest in 26 directions, or all where they are few."""
     candidates = np.flatnonzero(is_candidate)
     if len(candidates) <= _MANY_POINTS:
-        return candidates.tolist()
+        return [int(index) for index in candidates]
     directions = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3), -1).reshape(-1, 3)
-    return np.unique(candidates[(points[candidates] @ directions.T).argmax(0)]).tolist()
+    return [int(index) for index in np.unique(candidates[(points[candidates] @ directions.T).argmax(0)])]
 
 
 def _find_reach(rest: RestPose, track: Track, former: PosedArmature, owners: Sequence[int], positions: Array) -> _Reach:
