@@ -75,22 +75,22 @@ def draw(obj: bpy.types.Object, applied: ApplyResult, motion: Motion, scale: flo
     skins = [mesh for mesh in meshes if mesh.parent == obj and mesh.vertex_groups]
     for mesh in meshes:
         mesh.color, mesh.hide_render = (0.72, 0.66, 0.6, 1.0), mesh not in skins
-    _stage(scene)
+    stage(scene)
     rows = []
     for bearing in (-60.0, 30.0):
         shots = []
         for frame in frames:
             scene.frame_set(round(applied.action.frame_start) + int(frame))
-            drawn = _sticks(_bone_ends(obj), 0.012 * scale, _BONE) if not skins else []
+            drawn = make_sticks(bone_ends(obj), 0.012 * scale, _BONE) if not skins else []
             hips = np.array(obj.matrix_world @ obj.pose.bones[_hips(applied)].head)
             right = np.array(Matrix.Rotation(np.radians(bearing), 3, "Z") @ Vector((ASIDE * scale, 0.0, 0.0)))
-            drawn += _sticks(_joint_ends(motion, int(frame), scale, hips + 2.0 * right), 0.012 * scale, _TRUE)
-            drawn.append(_floor(hips + right, scale))
-            shots.append(_shot(scene, hips + right, scale, bearing, path.with_suffix(".shot.png")))
+            drawn += make_sticks(_joint_ends(motion, int(frame), scale, hips + 2.0 * right), 0.012 * scale, _TRUE)
+            drawn.append(make_floor(hips + right, scale))
+            shots.append(shoot(scene, hips + right, scale, bearing, path.with_suffix(".shot.png")))
             for thing in drawn:
                 bpy.data.meshes.remove(thing.data)
         rows.append(np.concatenate(shots, 1))
-    _save(np.concatenate(rows[::-1], 0), path)
+    save(np.concatenate(rows[::-1], 0), path)
     path.with_suffix(".shot.png").unlink()
 
 
@@ -98,7 +98,7 @@ def _hips(applied: ApplyResult) -> str:
     return applied.target.bone_map.bones["hips"][-1]
 
 
-def _bone_ends(obj: bpy.types.Object) -> Array:
+def bone_ends(obj: bpy.types.Object) -> Array:
     """Heads and tails (B, 2, 3) of the bones that deform, in the world."""
     bones = [bone for bone in obj.pose.bones if bone.bone.use_deform]
     return np.array([[obj.matrix_world @ bone.head, obj.matrix_world @ bone.tail] for bone in bones])
@@ -114,7 +114,7 @@ def _joint_ends(motion: Motion, frame: int, scale: float, over: Array) -> Array:
     return np.array(ends + [[places[joint], tips[joint]] for joint in np.flatnonzero(motion.skeleton.tips.any(-1))])
 
 
-def _sticks(ends: Array, radius: float, colour: tuple[float, float, float]) -> list[bpy.types.Object]:
+def make_sticks(ends: Array, radius: float, colour: tuple[float, float, float]) -> list[bpy.types.Object]:
     """One mesh of a thin four-sided spindle for each pair of ends (N, 2, 3)."""
     points: list[Array] = []
     faces: list[tuple[int, ...]] = []
@@ -129,7 +129,7 @@ def _sticks(ends: Array, radius: float, colour: tuple[float, float, float]) -> l
     return [_mesh("sticks", np.array(points), faces, colour)]
 
 
-def _floor(middle: Array, scale: float) -> bpy.types.Object:
+def make_floor(middle: Array, scale: float) -> bpy.types.Object:
     corners = scale * np.array([[-1.2, -1.2, 0], [1.2, -1.2, 0], [1.2, 1.2, 0], [-1.2, 1.2, 0]])
     return _mesh("floor", corners + middle * [1.0, 1.0, 0.0], [(0, 1, 2, 3)], _FLOOR)
 
@@ -145,7 +145,7 @@ def _mesh(
     return thing
 
 
-def _stage(scene: bpy.types.Scene) -> None:
+def stage(scene: bpy.types.Scene) -> None:
     scene.render.engine = "BLENDER_WORKBENCH"
     scene.display.render_aa = "8"
     shading = scene.display.shading
@@ -162,7 +162,7 @@ def _stage(scene: bpy.types.Scene) -> None:
     scene.camera = camera
 
 
-def _shot(scene: bpy.types.Scene, middle: Array, scale: float, bearing_deg: float, path: Path) -> Picture:
+def shoot(scene: bpy.types.Scene, middle: Array, scale: float, bearing_deg: float, path: Path) -> Picture:
     """The picture (H, W, 4) from a bearing about the middle; 0 is from -y."""
     camera, turn = scene.camera, Matrix.Rotation(np.radians(bearing_deg), 3, "Z")
     centre = Vector((middle[0], middle[1], 0.86 * scale))
@@ -178,7 +178,7 @@ def _shot(scene: bpy.types.Scene, middle: Array, scale: float, bearing_deg: floa
     return pixels.reshape(PIXELS[1], PIXELS[0], 4)
 
 
-def _save(picture: Picture, path: Path) -> None:
+def save(picture: Picture, path: Path) -> None:
     """Write a picture (H, W, 4), its lowest row first."""
     image = bpy.data.images.new("sheet", picture.shape[1], picture.shape[0])
     image.pixels.foreach_set(np.ascontiguousarray(picture, np.float32).ravel())
