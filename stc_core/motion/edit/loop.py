@@ -57,7 +57,9 @@ class Cycle:
 def loop_motion(motion: Motion, config: LoopConfig | None = None) -> tuple[Motion, Cycle]:
     """Cut the best cycle out of a motion and close it; the last frame has the pose of the first.
 
-    What belongs to the video (camera, landmarks) is left out. Raises UserError where nothing repeats itself.
+    Contacts are kept where the motion is as it was: a foot that retargeting locked near an end would tear the ends
+    apart again, and in place no foot stands still. What belongs to the video (camera, landmarks) is left out. Raises
+    UserError where nothing repeats itself.
     """
     config = config or LoopConfig()
     rest, names = skeleton_rest(motion.skeleton), motion.skeleton.joint_names
@@ -71,7 +73,8 @@ def loop_motion(motion: Motion, config: LoopConfig | None = None) -> tuple[Motio
     closed = close_cycle(rest, keyed, names[0], sideways, cycle, blend_frames, config.in_place)
     frames = slice(cycle.first, cycle.last + 1)
     contacts = motion.contacts[frames].copy()
-    contacts[-1] = contacts[0]
+    contacts[: blend_frames + 1] = contacts[-blend_frames - 1 :] = False
+    contacts &= not config.in_place
     looped = replace(
         motion,
         t_world_root=closed.locations[names[0]] + motion.skeleton.offsets[0],

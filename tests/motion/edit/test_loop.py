@@ -11,6 +11,9 @@ from stc_core.errors import UserError
 from stc_core.geometry import rotation
 from stc_core.motion.edit.loop import LoopConfig, loop_motion
 from stc_core.motion.motion import Motion
+from stc_core.motion.retarget.bone_animation import evaluate_pose
+from stc_core.motion.retarget.retarget import retarget
+from tests.made_rigs import RigSpec, make_rig
 from tests.synthetic import stand, walk
 
 PERIOD_S = 1.1  # of the synthetic walk
@@ -55,10 +58,21 @@ def test_velocities_meet_too() -> None:
 def test_in_the_middle_the_motion_is_as_it_was() -> None:
     looped, cycle = loop_motion(WALK, LoopConfig(blend_s=0.2))
     middle = slice(7, cycle.last - cycle.first - 6)
+    assert not looped.contacts[:7].any() and not looped.contacts[-7:].any()
     np.testing.assert_allclose(
         looped.q_parent_joint[middle, 1:], WALK.q_parent_joint[cycle.first : cycle.last + 1][middle, 1:], atol=1e-12
     )
     assert (looped.contacts[middle] == WALK.contacts[cycle.first : cycle.last + 1][middle]).all()
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_retargeted_with_locked_feet_the_ends_still_meet(in_place: bool) -> None:
+    looped = loop_motion(WALK, LoopConfig(in_place=in_place))[0]
+    rest, bone_map = make_rig(RigSpec(proportions=0.2))
+    heads = evaluate_pose(rest, retarget(looped, rest, bone_map))[0]
+    stride = (heads[-1, 0] - heads[0, 0]) * [1.0, 1.0, 0.0]
+    assert np.linalg.norm(heads[-1] - stride - heads[0], axis=-1).max() < 0.002
+    assert looped.contacts.any() != in_place
 
 
 def test_a_walk_in_a_circle_goes_straight() -> None:
