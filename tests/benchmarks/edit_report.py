@@ -148,7 +148,8 @@ def draw_row(obj: bpy.types.Object, action: bpy.types.Action, out: Path) -> rig_
     rig_report.stage(scene)
     height = float(max((obj.matrix_world @ bone.tail_local).z for bone in obj.data.bones if bone.use_deform)) / 1.7
     shots = []
-    for frame in np.linspace(*action.frame_range, SHOTS).round():
+    first, last = action.frame_range
+    for frame in np.linspace(first, last, SHOTS).round():
         scene.frame_set(int(frame))
         ends = rig_report.bone_ends(obj)
         middle = ends.mean((0, 1)) * [1.0, 1.0, 0.0]
