@@ -215,7 +215,7 @@ def test_law_5_videos_are_decoded_in_one_place_only(path: Path) -> None:
 
 @pytest.mark.parametrize("path", EVERYWHERE)
 def test_law_5_the_decoder_runs_in_a_process_of_its_own_only(path: Path) -> None:
-    inside = {CAPTURE / "video" / f"{name}.py" for name in ("reader", "timing", "decode_process")}
+    inside = {CAPTURE / "video" / f"{name}.py" for name in ("reader", "timing", "stills_decoder", "decode_process")}
     uses = within(
         imports(path), *(f"stc_core.capture.video.{name}" for name in ("decoder", "reader", "decode_process"))
     )

@@ -21,6 +21,8 @@ def is_quicktime(head: bytes) -> bool:
 
 def read_moov(path: Path) -> bytes:
     """The content of the file's description (its `moov` box), or nothing where the file is of another kind."""
+    if not path.is_file():  # an image sequence
+        return b""
     with open(path, "rb") as file:
         if not is_quicktime(file.read(12)):
             return b""

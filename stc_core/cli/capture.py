@@ -17,6 +17,7 @@ from ..capture.config import CaptureConfig
 from ..capture.preview.config import PreviewConfig
 from ..capture.preview.preview import write_preview
 from ..capture.video.config import VideoConfig
+from ..capture.video.image_sequence import name_sequence
 from ..capture.video.video import OpeningVideo, open_video
 from ..errors import UserError
 from ..events import Done, Event, Note, Report, to_line
@@ -36,7 +37,7 @@ class CaptureFlags:
     """Turn the person in a video into a motion: a motion file, a BVH and, if asked, a preview to look at."""
 
     video: tyro.conf.Positional[Path]
-    """the video file"""
+    """the video file, a folder of numbered pictures, or their names as shot.%04d.png"""
     out: str
     """a folder, or the .npz or .bvh file to write (the other goes beside it)"""
     preview: bool = False
@@ -111,7 +112,7 @@ def keep_old(path: Path, report: Report) -> Iterator[None]:
 def _prepare_output(video: Path, out: Path) -> tuple[Path, str]:
     """The folder for the files, made, and how their names begin. Raises UserError where it cannot be written to."""
     is_file = out.suffix.lower() in (".npz", ".bvh")
-    folder, stem = (out.parent, out.stem) if is_file else (out, video.stem)
+    folder, stem = (out.parent, out.stem) if is_file else (out, name_sequence(video))
     if len(os.fsencode(stem)) > _MAX_STEM_BYTES:
         raise UserError(
             f"The name “{stem[:20]}…” is too long for the files to be made.", "Name one: --out FOLDER/NAME.npz."

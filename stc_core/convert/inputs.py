@@ -9,17 +9,22 @@ import glob
 import os
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..capture.video.image_sequence import find_sequences, list_stills, name_sequence
 from ..errors import UserError
 from .store import urls
 from .store.record import ANIMATIONS
 
 FORMATS = ("bvh", "fbx", "glb", "usd", "vrma")
-VIDEOS = frozenset(".mp4 .mov .m4v .avi .mkv .webm .mpg .mpeg .m2v .wmv .mts .m2ts .ts .3gp .flv .ogv .mxf".split())
+VIDEOS = frozenset(
+    ".mp4 .mov .qt .m4v .insv .avi .mkv .webm .mpg .mpeg .m2v .vob .wmv .asf .mts .m2ts .ts .3gp .3g2 .flv .ogv .mxf "
+    ".dv .gif .y4m .mjpeg .mjpg".split()
+)
 MOTION_FILES = frozenset({".npz"})
 MOTIONS = MOTION_FILES | {".bvh"} | ANIMATIONS
+_MIN_STILLS = 10  # chosen: so many pictures with numbers in a row are a clip, fewer are photographs
 _RANKS = (VIDEOS | MOTION_FILES, frozenset({".bvh"}), ANIMATIONS)
 LISTS = frozenset({".txt", ".lst", ".list"})
 
@@ -74,8 +79,9 @@ def find_inputs(args: Sequence[str], results: Collection[str] = ()) -> FoundInpu
     for arg in args:
         for entry in finder.expand(arg, Path()):
             found.setdefault(entry.source if isinstance(entry.source, str) else os.path.realpath(entry.source), entry)
-    _check_names(found.values())
-    return FoundInputs(inputs=tuple(found.values()), unreadable=tuple(dict.fromkeys(finder.unreadable)))
+    inputs = _tell_apart(found.values())
+    _check_names(inputs)
+    return FoundInputs(inputs=tuple(inputs), unreadable=tuple(dict.fromkeys(finder.unreadable)))
 
 
 @dataclass
@@ -95,6 +101,8 @@ class _Finder:
         elif os.path.isfile(path):
             one = Input(source=path.absolute(), name=path.stem)
             yield from self._expand_list(path) if path.suffix.lower() in LISTS else [one]
+        elif list_stills(path):
+            yield Input(source=path.absolute(), name=name_sequence(path))
         elif glob.has_magic(arg):
             yield from self._expand_pattern(str(path))
         else:
@@ -118,10 +126,12 @@ class _Finder:
         files = _leave_out_exports([path for path in self._walk(folder) if self._is_input(path)])
         if (failed := self.unreadable[before:]) and failed[0][0] == folder:
             raise UserError(f"The folder {folder} cannot be read ({failed[0][1]}).", "Check your right to read it.")
-        if not files and not failed:
+        sequences = list(_find_sequences(folder, {path.parent for path in files}))
+        if not files and not sequences and not failed:
             raise UserError(f"The folder {folder} holds no video and no motion.", "Choose another folder.")
         for path in files:
             yield Input(source=path.absolute(), name=_name(path, folder))
+        yield from sequences
 
     def _walk(self, folder: Path) -> Iterator[Path]:
         for parent, folders, files in os.walk(folder, onerror=self._remember):
@@ -171,6 +181,25 @@ class _Finder:
                 raise UserError(f"{path}, line {number}: {error.what}", error.remedy) from None
 
 
+def _find_sequences(folder: Path, others: Collection[Path]) -> Iterator[Input]:
+    """The image sequences in a folder and those in it, but for folders that hold other inputs: their pictures belong to
+    these. A sequence that is alone in its folder has the folder's name.
+    """
+    for parent, folders, _ in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = Path(parent)
+        sequences = [] if here in others else [path for path in find_sequences(here) if _is_clip(path)]
+        for path in sequences:
+            inside = (here if len(sequences) == 1 else here / name_sequence(path)).relative_to(folder)
+            yield Input(source=path.absolute(), name=inside.as_posix() if inside.parts else name_sequence(folder))
+
+
+def _is_clip(sequence: Path) -> bool:
+    """Whether pictures are as many as a clip has, and none is missing."""
+    numbers = [number for number, _ in list_stills(sequence)]
+    return len(numbers) >= _MIN_STILLS and numbers[-1] - numbers[0] == len(numbers) - 1
+
+
 def _leave_out_exports(files: Sequence[Path]) -> list[Path]:
     """Leave out FBX and glTF beside videos and motion files, and of one name all but the best source of a motion."""
     has_sources = any(path.suffix.lower() in VIDEOS | MOTION_FILES for path in files)
@@ -190,11 +219,30 @@ def _name(path: Path, base: Path) -> str:
     return path.relative_to(base).with_suffix("").as_posix()
 
 
+def _tell_apart(found: Collection[Input]) -> list[Input]:
+    """The inputs; videos of one folder that differ in their suffix only, as phones write them, are named with it."""
+    suffixes: dict[tuple[str, str], set[str]] = {}
+    keys = [(os.path.dirname(str(entry.source)), _fold(entry.name)) for entry in found]
+    for key, entry in zip(keys, found, strict=True):
+        suffixes.setdefault(key, set()).add(urls.suffix_of(entry.source))
+    alike = {key for key, known in suffixes.items() if len(known) > 1 and known <= VIDEOS}
+    return [
+        replace(entry, name=f"{entry.name}_{urls.suffix_of(entry.source)[1:]}") if key in alike else entry
+        for key, entry in zip(keys, found, strict=True)
+    ]
+
+
 def _check_names(found: Collection[Input]) -> None:
-    """Two names count as one where any file system takes them for one."""
     taken: dict[str, Input] = {}
     for entry in found:
-        other = taken.setdefault(unicodedata.normalize("NFC", entry.name).casefold(), entry)
+        other = taken.setdefault(_fold(entry.name), entry)
         if other is not entry:
             what = f"{other.source} and {entry.source} would both become “{entry.name}”."
-            raise UserError(what, "Rename one, give the folder above both, or convert them into two folders.")
+            is_beside = os.path.dirname(str(other.source)) == os.path.dirname(str(entry.source))
+            others = "" if is_beside else "give the folder above both, "
+            raise UserError(what, f"Rename one, {others}or convert them into two folders.")
+
+
+def _fold(name: str) -> str:
+    """What two names have in common that any file system takes for one."""
+    return unicodedata.normalize("NFC", name).casefold()

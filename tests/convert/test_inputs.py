@@ -105,7 +105,7 @@ def test_bad_input_is_a_sentence(tmp_path: Path) -> None:
     ("one", "other"),
     [
         ("a/walk.mp4", "b/walk.mp4"),
-        ("a/walk.mp4", "a/walk.mov"),
+        ("a/walk.mp4", "a/Walk.mp4"),
         ("a/walk.mp4", "b/Walk.mp4"),
         ("a/\u00e9.mp4", "b/e\u0301.mp4"),
     ],
@@ -157,3 +157,33 @@ def test_an_input_folder_that_cannot_be_read_is_a_sentence(tmp_path: Path, monke
     touch_files(tmp_path / "in" / "x.mp4")
     forbid(monkeypatch, tmp_path / "in")
     assert f"The folder {tmp_path / 'in'} cannot be read (Permission denied)" in sentence(tmp_path / "in")
+
+
+def test_every_kind_of_video_is_found_in_a_folder(tmp_path: Path) -> None:
+    kinds = ["gif", "insv", "asf", "vob", "dv", "qt", "y4m", "mjpeg", "3g2", "webm"]
+    touch_files(*(tmp_path / f"clip_{kind}.{kind}" for kind in kinds))
+    assert names(tmp_path) == sorted(f"clip_{kind}" for kind in kinds)
+
+
+def test_videos_that_differ_in_their_suffix_only_have_it_in_their_names(tmp_path: Path) -> None:
+    touch_files(*(tmp_path / name for name in ["IMG_1.MOV", "IMG_1.MP4", "IMG_2.MOV", "in/IMG_1.mp4"]))
+    assert names(tmp_path) == ["IMG_1_mov", "IMG_1_mp4", "IMG_2", "in/IMG_1"]
+    touch_files(tmp_path / "x" / "a.mp4", tmp_path / "x" / "A.mp4")
+    with pytest.raises(UserError, match="would both become “a”") as caught:
+        names(tmp_path / "x")
+    assert "folder above" not in caught.value.remedy
+
+
+def test_image_sequences_are_clips_and_photographs_are_not(tmp_path: Path) -> None:
+    shots, photographs = tmp_path / "shots", tmp_path / "photographs"
+    touch_files(*(shots / "walk" / f"shot.{number:04d}.png" for number in range(1001, 1013)))
+    touch_files(*(shots / "two" / f"{name}{number}.jpg" for name in "ab" for number in range(12)))
+    touch_files(*(photographs / f"IMG_{number:04d}.JPG" for number in range(0, 40, 2)), photographs / "clip.mp4")
+    touch_files(*(tmp_path / "few" / f"{number}.png" for number in range(3)))
+    assert names(shots) == ["two/a", "two/b", "walk"]
+    assert [str(entry.source) for entry in find(shots / "walk")] == [str(shots / "walk" / "shot.%04d.png")]
+    assert names(shots / "walk") == ["walk"] and not find(shots / "walk")[0].is_motion
+    assert names(shots / "walk" / "shot.%04d.png", shots / "two" / "a%d.jpg") == ["shot", "a"]
+    assert names(photographs) == ["clip"]
+    with pytest.raises(UserError, match="holds no video"):
+        names(tmp_path / "few")

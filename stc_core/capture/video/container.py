@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ..quicktime import is_quicktime
+from .image_sequence import list_stills
 
 _HEAD_BYTES = 8192
 _TS_PACKET_BYTES = (188, 192, 204)  # MPEG-TS plain, with time codes (M2TS), with error correction
@@ -35,12 +36,18 @@ _MAGIC = (  # offset, bytes
     (0, b"\x1f\x07\x00"),  # DV
     (0, b"BIKi"),
 )
+_LISTS = (b"#EXTM3U", b"ffconcat")
 _PICTURES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"II*\x00": "TIFF", b"MM\x00*": "TIFF"}
 
 
 def check_container(path: Path) -> None:
-    """Raises UserError where a file is missing, empty, cannot be read, or is no video container by its first bytes."""
+    """Raises UserError where a file is missing, empty, cannot be read, or is no video container by its first bytes.
+
+    An image sequence is let in.
+    """
     try:
+        if list_stills(path):
+            return
         if path.is_dir():
             raise UserError(f"{path} is a folder.", "Choose a video file in it.")
         if not path.exists():
@@ -53,8 +60,15 @@ def check_container(path: Path) -> None:
         raise UserError(f"{path} cannot be read ({error.strerror}).", "Check your right to read it.") from error
     if not head:
         raise UserError(f"{path} is empty.", "Copy or record the video again.")
-    if not is_container(head):
-        raise UserError(f"{path} cannot be read as a video: {_describe(head)}.", "Convert it to MP4 (H.264).")
+    if is_container(head):
+        return
+    remedy = "Convert it to MP4 (H.264)."
+    if find_picture_kind(head):
+        names = f"{path.stem.rstrip('0123456789')}%04d{path.suffix}"
+        remedy = f"For an image sequence name its folder, or the pictures as {names}."
+    elif head.startswith(_LISTS):
+        remedy = f"Join its parts: ffmpeg -i {path.name} -c copy {path.stem}.mp4."
+    raise UserError(f"{path} cannot be read as a video: {_describe(head)}.", remedy)
 
 
 def is_container(head: bytes) -> bool:
@@ -64,6 +78,13 @@ def is_container(head: bytes) -> bool:
     if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"ON2 ") and head[8:12] in (b"AVI ", b"AVIX", b"ON2f"):
         return True
     return _is_transport_stream(head)
+
+
+def find_picture_kind(head: bytes) -> str | None:
+    """Which kind of picture a file with these first bytes is; None where it is none."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    return next((kind for magic, kind in _PICTURES.items() if head.startswith(magic)), None)
 
 
 def _is_transport_stream(head: bytes) -> bool:
@@ -78,10 +99,9 @@ def _is_transport_stream(head: bytes) -> bool:
 
 def _describe(head: bytes) -> str:
     """What the file is instead, as far as its first bytes tell."""
-    if head.startswith((b"#EXTM3U", b"ffconcat")):
+    if head.startswith(_LISTS):
         return "it is a list of other files, which are not read"
-    kind = next((kind for magic, kind in _PICTURES.items() if head.startswith(magic)), None)
-    if kind:
+    if kind := find_picture_kind(head):
         return f"it is a {kind} picture, 1 frame"
     if set(head) <= _ANY_TEXT:
         return "it is text"

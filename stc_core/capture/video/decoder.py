@@ -7,6 +7,7 @@ open and without its name: it can open no other.
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from av.sidedata.sidedata import SideData
 
 from ...errors import UserError
 from ..pose import Frame
+
+DecodedFrame = av.VideoFrame
 
 _COLOURS = "ITU601"  # as OpenCV converts all videos: the detector was measured with such pictures
 _MAX_THREADS = 4  # chosen: decoding takes a tenth of the time that detection takes
@@ -162,7 +165,11 @@ def resize(frame: Frame, size: tuple[int, int]) -> Frame:
 
 def read_display_matrix(frame: av.VideoFrame) -> tuple[float, float, float, float] | None:
     """a, b, c, d by which a frame's x and y become the picture's: x' = ax + cy, y' = bx + dy. None: not set."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        data = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # beside it is something that PyAV does not know, as EXIF: it tells the rotation alone
+        turn = math.radians(-frame.rotation)
+        return math.cos(turn), math.sin(turn), -math.sin(turn), math.cos(turn)
     if not isinstance(data, SideData) or data.buffer_size < 36:
         return None
     a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5] / 65536.0

@@ -22,8 +22,10 @@ from ..pose import Frame, TimedFrame
 from .config import VideoConfig
 from .container import check_container
 from .decoder import Decoder, read_display_matrix, resize, to_rgb
+from .image_sequence import list_stills
 from .orientation import Orientation, find_orientation
-from .timing import ContinuousClock, Timing, build_timing, typical_rate
+from .stills_decoder import StillsDecoder
+from .timing import ASSUMED_FPS, ContinuousClock, Timing, build_timing, typical_rate
 
 _SEEK_MARGIN_S = 5.0  # chosen: longer than the distance of key frames in phones' videos
 _RANGE_TOLERANCE_S = 0.05  # an end this far beyond the video's is the video's; chosen
@@ -69,7 +71,7 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[TimedFrame]:
         count, config, clock = 0, self._config, ContinuousClock(self._timing)
-        with contextlib.closing(_open_near(self.path, self._find_seek_s())) as decoder:
+        with contextlib.closing(_open_near(self.path, config, self._find_seek_s())) as decoder:
             for file_s, frame in decoder.decode():
                 time_s = clock.read(file_s)
                 if time_s is None or not _is_in_range(np.array(time_s), config):
@@ -100,11 +102,16 @@ def read_video(path: Path, config: VideoConfig) -> VideoReader:
     """Look at a file, decode its first frame. Raises UserError naming the file where it is no usable video."""
     _check_config(config)
     check_container(path)
-    with contextlib.closing(Decoder(path)) as decoder:
+    with contextlib.closing(_open(path, config)) as decoder:
         _check_size(path, *decoder.size, decoder.pixel_shape)
-        timing = build_timing(path, decoder.read_stream())
+        timing = build_timing(path, decoder.read_stream(), config.frame_rate)
+        if isinstance(decoder, StillsDecoder) and config.frame_rate is None:
+            note = (
+                f"An image sequence states no rate; {ASSUMED_FPS:g} frames a second are assumed. --frame-rate sets it."
+            )
+            timing = replace(timing, notes=(note, *timing.notes))
     config, timing = _limit_range(path, config, timing)
-    return VideoReader(path, config, timing, *_decode_first_frame(path))
+    return VideoReader(path, config, timing, *_decode_first_frame(path, config))
 
 
 def fit_frame(frame: Frame, size: tuple[int, int]) -> Frame:
@@ -143,14 +150,19 @@ def _limit_range(path: Path, config: VideoConfig, timing: Timing) -> tuple[Video
     return replace(config, end_s=None), replace(timing, notes=(*timing.notes, what))
 
 
-def _open_near(path: Path, start_s: float) -> Decoder:
+def _open(path: Path, config: VideoConfig) -> Decoder | StillsDecoder:
+    stills = list_stills(path)
+    return StillsDecoder(stills, config.frame_rate or ASSUMED_FPS) if stills else Decoder(path)
+
+
+def _open_near(path: Path, config: VideoConfig, start_s: float) -> Decoder | StillsDecoder:
     """A decoder at or before `start_s`, on the file's clock, if seeking works in this file; else at the beginning."""
-    decoder = Decoder(path)
+    decoder = _open(path, config)
     if start_s > _SEEK_MARGIN_S:
         landed_s = next((time_s for time_s, _ in decoder.decode()), None) if decoder.seek(start_s) else None
         if landed_s is None or not 0.0 < landed_s <= start_s or not decoder.seek(start_s):
             decoder.close()
-            return Decoder(path)
+            return _open(path, config)
     return decoder
 
 
@@ -159,9 +171,9 @@ def _is_in_range(times_s: Array, config: VideoConfig) -> NDArray[np.bool_]:
     return (times_s >= config.start_s - 1e-6) & (times_s < end_s)
 
 
-def _decode_first_frame(path: Path) -> tuple[Frame, Orientation]:
+def _decode_first_frame(path: Path, config: VideoConfig) -> tuple[Frame, Orientation]:
     """The first frame that decodes, upright, and how it was made so."""
-    with contextlib.closing(Decoder(path)) as decoder:
+    with contextlib.closing(_open(path, config)) as decoder:
         for _, frame in decoder.decode():
             _check_size(path, frame.width, frame.height, decoder.pixel_shape)
             orientation = find_orientation(read_display_matrix(frame))

@@ -102,13 +102,16 @@ class ContinuousClock:
         return self._index
 
 
-def build_timing(path: Path, stream: Stream) -> Timing:
-    """The times of all packets (one a frame) that are used. Raises UserError where there is none."""
+def build_timing(path: Path, stream: Stream, frame_rate: float | None = None) -> Timing:
+    """The times of all packets (one a frame) that are used. Raises UserError where there is none.
+
+    frame_rate: of a file without times, hertz; None for what it declares, else an assumption.
+    """
     if not stream.packets:
         raise UserError(f"{path} holds no frame.", "Copy or record the video again.")
     parts = _split_at_jumps(stream)
     if sum(map(len, parts)) <= len(stream.packets) / 2:
-        return _build_even_timing(path, stream)
+        return _build_even_timing(path, stream, frame_rate)
     timing = _join_parts(path, parts, stream)
     declared_s = stream.declared_s
     if declared_s > _MAX_DECLARED_S or declared_s < _CUT_OFF_RATIO * timing.duration_s + _CUT_OFF_S or timing.notes:
@@ -186,10 +189,11 @@ def _note_jumps(path: Path, jumps: list[float], gaps: list[tuple[float, float]])
     return tuple(notes)
 
 
-def _build_even_timing(path: Path, stream: Stream) -> Timing:
-    """Even times at the declared or an assumed rate."""
+def _build_even_timing(path: Path, stream: Stream, frame_rate: float | None) -> Timing:
+    """Even times at the user's, the declared or an assumed rate."""
     is_declared = is_sensible(stream.declared_fps)
     fps, origin = (stream.declared_fps, "its declared") if is_declared else (ASSUMED_FPS, "an assumed")
+    fps, origin = (frame_rate, "your") if frame_rate else (fps, origin)
     packets = tuple(replace(packet, time_s=index / fps) for index, packet in enumerate(stream.packets))
     timing = _join_parts(path, _split_at_jumps(replace(stream, packets=packets)), stream)
     note = f"The video has no timestamps; {origin} even rate of {fps:g} frames a second is used."

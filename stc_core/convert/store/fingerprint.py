@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ... import __version__
+from ...capture.video.image_sequence import list_stills
 from ...errors import UserError
 from ...plain_values import to_plain
 from .record import MOTION, OWN_FORMATS, SUMMARY, FileState, Result, Task
@@ -20,24 +21,38 @@ Change = Literal["same", "changed", "gone"]
 
 
 def hash_file(path: Path) -> FileState:
-    """A file's state. Raises OSError, and UserError where there is no file."""
+    """The state of a file, or of all pictures of an image sequence.
+
+    Raises OSError, and UserError where there is no file.
+    """
     try:
-        state = path.stat()
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
+        bytes_, modified_ns = measure_file(path)
+        digest = hashlib.sha256()
+        for number, part in list_stills(path) or [(0, path)]:
+            digest.update(str(number).encode() if part is not path else b"")
+            with part.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"There is no file {path}.", "Check the path.") from None
-    return FileState(bytes=state.st_size, modified_ns=state.st_mtime_ns, sha256=digest.hexdigest())
+    return FileState(bytes=bytes_, modified_ns=modified_ns, sha256=digest.hexdigest())
+
+
+def measure_file(path: Path) -> tuple[int, int]:
+    """Bytes and time of the last change, nanoseconds, of a file or of all pictures of an image sequence.
+
+    Raises OSError.
+    """
+    states = [part.stat() for _, part in list_stills(path)] or [path.stat()]
+    return sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)
 
 
 def is_same_file(path: Path, known: FileState | Result) -> bool:
     """Whether a file is still what it was; it is read only where its time says otherwise."""
     try:
-        state = path.stat()
-        if state.st_size != known.bytes or state.st_mtime_ns == known.modified_ns:
-            return state.st_size == known.bytes
+        bytes_, modified_ns = measure_file(path)
+        if bytes_ != known.bytes or modified_ns == known.modified_ns:
+            return bytes_ == known.bytes
         return hash_file(path).sha256 == known.sha256
     except (OSError, UserError):
         return False
@@ -63,7 +78,7 @@ def compare_result(path: Path, known: Result) -> Change:
 
 def touch_state(path: Path, known: FileState) -> FileState:
     """A file's known state with its time of today."""
-    return replace(known, modified_ns=path.stat().st_mtime_ns)
+    return replace(known, modified_ns=measure_file(path)[1])
 
 
 def fingerprint_result(task: Task, kind: str, source_sha256: str) -> str:

@@ -34,6 +34,7 @@ from .fingerprint import (
     has_content,
     hash_file,
     is_same_file,
+    measure_file,
     touch_state,
 )
 from .lock import WORK_PREFIX, lock_folder
@@ -256,8 +257,7 @@ class LocalStore:
                 motion = Path(task.source) if task.is_motion_file else task.result_path(MOTION + take)
                 folder = Path(tempfile.mkdtemp(dir=work))
                 files |= {key + take: path for key, path in make(task, kinds, motion, folder, report).items()}
-            state = Path(task.source).stat()
-            if (state.st_size, state.st_mtime_ns) != (source.bytes, source.modified_ns):
+            if measure_file(Path(task.source)) != (source.bytes, source.modified_ns):
                 raise UserError(f"{task.source} changed while it was read.", "Run the same again when it is whole.")
             record = self._publish_textures(record, kinds[0], work)
             return self._publish(record, kinds, files, report)
