@@ -19,10 +19,12 @@ from stc_core.errors import UserError
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 from ..rig import armature
+from ..rig.humanoid_table import store_humanoid_table
 from .bone_children import skin_bone_children
 from .supervise import limit_resources
 
 SUFFIXES = (".blend", ".fbx", ".glb", ".gltf", ".vrm")  # a .vrm is a .glb
+_GLTF_SUFFIXES = (".glb", ".gltf", ".vrm")
 _REASONS = {
     "RecursionError": "it is nested too deeply, or its parts refer to each other in a circle",
     "MemoryError": "it needs more memory than there is",
@@ -60,6 +62,8 @@ def open_rig(path: Path) -> tuple[bpy.types.Object, tuple[str, ...]]:
     _remove_animation()
     _convert_to_metres(bpy.context.scene)
     obj = find_body_armature(path)
+    if path.suffix.lower() in _GLTF_SUFFIXES:
+        store_humanoid_table(obj, path)
     return obj, (*_remove_outside_images(path.parent), *skin_bone_children(obj))
 
 

@@ -20,6 +20,7 @@ from stc_core.geometry.rotation import Array
 from stc_core.motion.retarget.rest_pose import RestPose
 from stc_core.motion.skeleton import Skeleton
 
+from .humanoid_table import read_humanoid_table
 from .skin import read_skin
 
 _MAX_NAME_BYTES = 63
@@ -48,6 +49,7 @@ def read_rest_pose(obj: bpy.types.Object, scene_unit_m: float = 1.0) -> RestPose
         q_armature_bone=rotation.from_matrix([np.array(bone.matrix_local.to_3x3()) for bone in bones]),
         inherits_rotation=np.array([bone.use_inherit_rotation for bone in bones]),
         connected=frozenset(bone.name for bone in bones if bone.use_connect),
+        humanoid=read_humanoid_table(obj),
         skin=read_skin(obj, bones),
         q_world_armature=rotation.from_matrix(matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)),
         t_world_armature=matrix[:3, 3] * scene_unit_m,

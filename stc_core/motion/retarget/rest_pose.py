@@ -47,6 +47,8 @@ class RestPose:
     """(B,): Blender's `use_inherit_rotation`"""
     connected: frozenset[str] = frozenset()
     """bones that sit on their parent's tail and cannot be moved: Blender's `use_connect`"""
+    humanoid: Mapping[str, str] = field(default_factory=dict)
+    """joint -> its bone, where the rig's file says so itself, as VRM does"""
     skin: Skin | None = None
     """the meshes' outermost points, which show the soles; None where no mesh is known"""
     q_world_armature: Array = field(default_factory=rotation.IDENTITY.copy)

@@ -6,7 +6,7 @@ Names come first (presets, then words), then how bones hang together, then the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -22,15 +22,20 @@ from .chains import LIMBS, SIDES, Findings
 from .presets import RigPreset
 
 _TRUNK = ("spine", "chest", "upper_chest")
+_MIN_DECLARED = 8  # joints that a rig's own table must name to count; chosen
+_DECLARED_NAME = "VRM, the rig's own humanoid"
 _SHAPE_CONFIDENCE, _UNSURE_CONFIDENCE = 0.4, 0.25  # of a joint found by shape; where front and back look alike; chosen
 
 
 def guess_bone_map(rest: RestPose) -> BoneMap:
     """Guess the bone map that fits an armature best, with a confidence for each joint; unknown joints are left out.
 
-    Left and right are taken from names wherever names show them, else from where the feet point. Never raises.
+    Left and right are taken from names wherever names show them, else from where the feet point. The table of a rig
+    that says itself which bones are which joints, as VRM does, wins over names. Never raises.
     """
     tree, names = _build_tree(rest), parse_names(rest.bones)
+    if len(set(rest.humanoid.values()) & set(rest.bones)) >= _MIN_DECLARED:
+        return _complete_declared(rest, tree, names)
     preset, listed = match_presets.find_preset(rest.bones, names)
     if preset is not None and preset.controls:
         found = dict(listed)
@@ -51,6 +56,20 @@ def guess_bone_map(rest: RestPose) -> BoneMap:
         _add_shape(tree, names, found)
     name = preset.name if preset else "Guessed by shape" if needs_shape else "Guessed by names"
     return _make_bone_map(rest, tree, names, preset, found, name)
+
+
+def _complete_declared(rest: RestPose, tree: BoneTree, names: Sequence[BoneName]) -> BoneMap:
+    """Take the rig's own table, and find the ends of limbs that it lacks by their names below what it has."""
+    joints = {bone: joint for joint, bone in rest.humanoid.items() if bone in rest.bones}
+    bones = {joint: rest.index(bone) for bone, joint in joints.items()}
+    spine = tuple(bones[joint] for joint in _TRUNK if joint in bones)
+    found: Findings = {joint: ((bone,), 1.0) for joint, bone in bones.items() if joint not in _TRUNK}
+    found |= {"spine": (spine, 1.0)} if spine else {}
+    ends = [f"{side}_{joint}" for side in SIDES for joint in ("shoulder", "toes")]
+    limbs = chains.find_limbs(tree, names, found)
+    _add_all(tree, found, {joint: limbs[joint] for joint in ends if joint in limbs})
+    declared = ("spine", *bones)
+    return _make_bone_map(rest, tree, names, None, found, _DECLARED_NAME, declared)
 
 
 def match_preset(rest: RestPose, preset: RigPreset) -> BoneMap:
@@ -128,12 +147,15 @@ def _make_bone_map(
     preset: RigPreset | None,
     found: Findings,
     name: str,
+    declared: Collection[str] = (),
 ) -> BoneMap:
+    """Make a bone map of findings, with twist bones; joints that the rig itself declares are not doubted."""
     twists: dict[str, tuple[int, ...]] = {}
     if preset is None or not preset.controls:
-        found = found | twist_bones.find_first_pieces(tree, names, found)
+        kept = {joint: value for joint, value in found.items() if joint in declared}
+        found = found | twist_bones.find_first_pieces(tree, names, found) | kept
         twists = twist_bones.find_twist_bones(tree, names, found)
-        found = soundness.doubt_joints(tree, found)
+        found = soundness.doubt_joints(tree, found) | kept
     found = _distribute_spine(found)
     order = [joint for joint in HUMANOID.joint_names if joint in found]
     return BoneMap(

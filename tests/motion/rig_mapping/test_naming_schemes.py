@@ -138,6 +138,26 @@ def test_feet_that_hang_on_the_root_are_found_and_ik_targets_beside_them_are_not
     assert merge_spine(guess_bone_map(make_armature(names, parents, heads, tails))) == truth
 
 
+# ---------------------------------------------------------------------------------------------- the rig's own table
+
+
+def test_a_rigs_own_table_wins_over_names_and_what_it_lacks_is_found_by_names() -> None:
+    rest, truth = make_body(SCHEMES["CATS"], Shape())
+    rest, names = exchange_names(rest, truth, random.Random(2))
+    own = {old: new for new, old in names.items()}
+    table = {joint: own[bones[0]] for joint, bones in truth.items() if joint != "spine" and not joint.endswith("toes")}
+    table |= dict(zip(("spine", "chest"), (own[bone] for bone in truth["spine"]), strict=True))
+    bone_map = guess_bone_map(replace(rest, humanoid=table))
+    assert undo_names(merge_spine(bone_map), names) == truth
+    assert bone_map.name == "VRM, the rig's own humanoid" and bone_map.confidence["left_upper_arm"] == 1.0
+
+
+def test_a_table_of_few_or_of_missing_bones_counts_for_nothing() -> None:
+    rest, truth = make_body(SCHEMES["CATS"], Shape())
+    for table in ({"hips": "Head"}, {joint: f"{bones[0]} 2" for joint, bones in truth.items()}):
+        assert merge_spine(guess_bone_map(replace(rest, humanoid=table))) == truth
+
+
 # ---------------------------------------------------------------------------------------------- sides
 
 
