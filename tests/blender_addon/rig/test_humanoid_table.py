@@ -98,5 +98,5 @@ def test_the_vrm_add_ons_properties_are_read(misnamed: bpy.types.Object, version
         vrm1=SimpleNamespace(humanoid=SimpleNamespace(human_bones=SimpleNamespace(**nodes))),
     )
     data = SimpleNamespace(bones=misnamed.data.bones, vrm_addon_extension=extension, get=lambda key: None)
-    table = humanoid_table.read_humanoid_table(SimpleNamespace(data=data))  # type: ignore[arg-type]
+    table = humanoid_table.read_humanoid_table(SimpleNamespace(data=data))
     assert table == {joint: name_of(joint) for joint in JOINTS}
