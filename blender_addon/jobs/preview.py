@@ -8,6 +8,7 @@ of several requests the newest is the next. Knows the newest video only; its pic
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from ..engine import engine_jobs
 from . import library_list
 from .job import Job, launch_job
 
-_TICK_S = 0.05
+_TICK_S, _ENGINE_PROBE_INTERVAL_S = 0.05, 2.0
 _WIDTH_PX = 960
 """of a picture: large enough to click a person in it"""
 
@@ -51,8 +52,6 @@ class _State:
     job: Job | None = None
     asked: int = 0
     """the frame that the job reads"""
-    count: int = 0
-    """pictures asked for: each has a folder of its own"""
 
 
 _state = _State()
@@ -64,7 +63,7 @@ def request_frame(video: Path, frame: int) -> None:
     if video != _state.video:
         if _state.job:
             _state.job.cancel()
-        _state = _State(video=video, count=_state.count)
+        _state = _State(video=video)
     _state.wanted = frame
     if not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
@@ -103,22 +102,20 @@ def _tick() -> float | None:
             _state.error = status.error
         _redraw()
     if _state.video and _state.wanted not in (0, _state.frame) and not _state.error:
-        _start(_state.video, _state.wanted)
+        python = engine_jobs.find_engine_python()
+        if python is None:
+            return _ENGINE_PROBE_INTERVAL_S  # until one is set up
+        _start(python, _state.video, _state.wanted)
     return _TICK_S if _state.job else None
 
 
-def _start(video: Path, frame: int) -> None:
-    """Have the engine read a frame; where there is no engine yet, nothing is shown."""
-    python = engine_jobs.find_engine_python()
-    _state.count += 1
-    folder = Path(bpy.app.tempdir, "stc_mocap_preview", str(_state.count))
-    if python is None or not video.is_file():
-        return
+def _start(python: Path, video: Path, frame: int) -> None:
+    """Have the engine read a frame."""
+    folder = Path(tempfile.mkdtemp(prefix="stc_mocap_", dir=bpy.app.tempdir))
     at_s = _state.info.compute_time_s(frame) if _state.info else 0.0
     command = [str(python), "-m", "stc_core", "stills", str(video), "--out", str(folder), "--at", str(at_s)]
     command += ["--width", str(_WIDTH_PX), "--events"]
     try:
-        folder.mkdir(parents=True)
         _state.job = launch_job(command, folder, "stills", {}, {"video": str(video)})
     except (UserError, OSError) as error:
         _state.error = str(error)
@@ -143,12 +140,21 @@ def _redraw() -> None:
                 area.tag_redraw()
 
 
+@bpy.app.handlers.persistent
+def _handle_file_opened(*_: object) -> None:
+    """Show the video that the opened file's scene has chosen."""
+    settings = bpy.context.scene.stc_mocap
+    if video := settings.get_video():
+        request_frame(video, settings.preview_frame)
+
+
 def register() -> None:
-    """Nothing runs until a video is chosen."""
+    bpy.app.handlers.load_post.append(_handle_file_opened)
 
 
 def unregister() -> None:
     global _state
+    bpy.app.handlers.load_post.remove(_handle_file_opened)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     if _state.job:

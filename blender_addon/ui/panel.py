@@ -80,8 +80,10 @@ def _draw_inputs(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         box = column.box()
         box.alert = True
         draw_sentence(box, context, error, "ERROR")
-    if preview.get_picture(video)[0]:
+    elif preview.get_picture(video)[0]:
         _draw_preview(column, settings)
+    elif video and not preview.is_loading() and monitor.get_engine():
+        column.operator("stc_mocap.show_video", icon="IMAGE_DATA")
     column.row().prop(settings, "target", expand=True)
     if settings.target == "ARMATURE":
         column.prop(settings, "armature", icon="OUTLINER_OB_ARMATURE")

@@ -12,8 +12,6 @@ import tyro
 
 from ..capture.video.config import VideoConfig
 from ..capture.video.container import check_container
-from ..capture.video.stills import describe_video, encode_still, read_still
-from ..capture.video.video import open_video
 from ..errors import UserError
 from ..events import Done, to_line
 from ..files import write_bytes, write_text
@@ -43,6 +41,9 @@ def run_stills(args: Sequence[str]) -> int:
     """Run the command with its arguments; returns the exit code."""
     flags = parse_flags(StillsFlags, args, PROG)
     check_container(flags.video)
+    from ..capture.video.stills import describe_video, encode_still, read_still  # loads the decoder: half the time
+    from ..capture.video.video import open_video
+
     try:
         flags.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -84,7 +84,11 @@ class Workspace:
         image.save()
         bpy.data.images.remove(image)
         (folder / "engine.py").write_text(ENGINE, encoding="utf-8")
-        self.engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder / "engine.py"}" "$@"\n')
+        self.create_engine()
+
+    def create_engine(self) -> None:
+        """An executable that runs the engine's script in this Python."""
+        self.engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{self.folder / "engine.py"}" "$@"\n')
         self.engine.chmod(0o755)
 
     @property

@@ -24,6 +24,21 @@ def find_preview_problem(context: bpy.types.Context) -> str:
     return "" if picture else "Choose a video, and wait for its first frame"
 
 
+class STC_MOCAP_OT_show_video(bpy.types.Operator):
+    bl_idname = "stc_mocap.show_video"
+    bl_label = "Show Video"
+    bl_description = "Look at the chosen video, and show a frame of it"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return check_poll(cls, "" if context.scene.stc_mocap.video else "Choose a video first")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.stc_mocap
+        preview.request_frame(settings.get_video(), settings.preview_frame)
+        return {"FINISHED"}
+
+
 class STC_MOCAP_OT_set_range(bpy.types.Operator):
     bl_idname = "stc_mocap.set_range"
     bl_label = "Set Range"
@@ -126,6 +141,7 @@ def choose_person(settings: bpy.types.PropertyGroup, clicked: tuple[float, float
 
 
 CLASSES = (
+    STC_MOCAP_OT_show_video,
     STC_MOCAP_OT_set_range,
     STC_MOCAP_OT_pick_person,
 )

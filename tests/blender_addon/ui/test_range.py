@@ -21,7 +21,7 @@ ops: Any = bpy.ops.stc_mocap
 
 
 def load_preview() -> None:
-    wait_until(lambda: preview._tick() is None)
+    wait_until(lambda: preview._tick() in (None, preview._ENGINE_PROBE_INTERVAL_S))
 
 
 def show_video(settings: bpy.types.PropertyGroup, fps: float, frames: int) -> None:
@@ -72,6 +72,25 @@ def test_without_an_engine_nothing_is_shown_and_the_range_is_in_seconds(
     shown = [args[1] for name, args, _ in drawn.drawn if name == "prop"]
     assert "start_s" in shown and "range_first" not in shown and not any(n == "template_icon" for n, *_ in drawn.drawn)
     assert not ops.set_range.poll() and not ops.pick_person.poll()
+    workspace.create_engine()
+    load_preview()  # once there is one, the video is shown
+    assert ops.set_range.poll()
+
+
+def test_a_file_that_is_opened_shows_its_video_and_another_scenes_is_shown_on_demand(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(workspace.folder / "shot.blend"))
+    preview._state = preview._State()
+    bpy.ops.wm.open_mainfile(filepath=str(workspace.folder / "shot.blend"))
+    load_preview()
+    assert ops.set_range.poll()
+    other = workspace.video("other")
+    preview._state = preview._State(video=other)
+    assert "stc_mocap.show_video" in draw_shown(panel.STC_MOCAP_PT_capture).operators()
+    ops.show_video()
+    load_preview()
+    assert ops.set_range.poll()
 
 
 @pytest.mark.parametrize(("fps", "frames"), [(24.0, 400), (30000 / 1001, 40_000), (59.94, 100_000), (239.76, 2000)])

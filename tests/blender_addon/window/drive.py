@@ -67,6 +67,7 @@ def main() -> int:
         folder, engine = Path(name), chosen.engine.absolute()
         archive = build_zip(folder / "dist")
         files = copy_files(folder, VIDEO, chosen.rig)
+        (folder / "notes.mp4").write_text("This is no video, whatever its name says.")
         driver = folder / "driver.sh"
         driver.write_text(f"python3 {shlex.join(map(str, (HERE / 'hands.py', folder, chosen.out.absolute())))}\n")
         # /sys: MediaPipe counts the processors there, and aborts where it cannot

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 STEP = 8  # pixels; a button is 20 high
-LEFT, MIDDLE, RIGHT = 0.25, 0.45, 0.7  # of the sidebar's width
+LEFT, MIDDLE, RIGHT, RIGHT_EDGE = 0.25, 0.45, 0.7, 0.86  # of the sidebar's width
+PERSON_X, PERSON_Y = 0.5, 0.5  # where the sample's person is in its frame 60
 CAPTURE_S = 600.0
 FRAMES, RATE = 150, 30.0  # of the sample
 OVER_THE_VIDEO = 0.05  # heights of the person
@@ -55,12 +56,12 @@ class Blender:
             crop = f"{width}x{height}+{left}+{top}"
             subprocess.run(["convert", path, "-crop", crop, "+repage", self.out / f"{name}_panel.png"], check=True)
 
-    def find(self, command: str, across: float = MIDDLE) -> tuple[int, int]:
-        """The middle of the button that runs a command, in pixels of the screen."""
+    def find(self, command: str, across: float = MIDDLE, below: int = 0) -> tuple[int, int]:
+        """The middle of the button that runs a command, in pixels of the screen; it is looked for `below` a height."""
         left, top, width, height = self.ask("sidebar")
         x, hits = round(left + across * width), []
         self.ask("clipboard")
-        for y in range(top + 10, top + height - 6, STEP):
+        for y in range(max(top + 10, below), top + height - 6, STEP):
             mouse(
                 "mousemove", x, y, "sleep", 0.05, "mousemove", x + 1, y, "sleep", 0.08, "key", "ctrl+c", "sleep", 0.05
             )
@@ -73,8 +74,8 @@ class Blender:
         self.report["buttons"][command] = [x, middle]
         return x, middle
 
-    def click(self, command: str, across: float = MIDDLE) -> None:
-        self.press(self.find(command, across))
+    def click(self, command: str, across: float = MIDDLE, below: int = 0) -> None:
+        self.press(self.find(command, across, below))
 
     def press(self, place: tuple[int, int]) -> None:
         mouse("mousemove", *place, "sleep", 0.3, "click", 1, "sleep", 0.5)
@@ -122,7 +123,41 @@ def take_pictures_before(blender: Blender) -> None:
     time.sleep(2.5)
     blender.ask("redraw")
     time.sleep(1.0)
+    wait_until(blender, "picture == 1", 30.0)
+    time.sleep(1.0)
     blender.picture("1_before")
+
+
+def choose_in_video(blender: Blender) -> None:
+    """Look at a later frame, and click the person in it."""
+    blender.ask("set_value", "preview_frame", 60)
+    wait_until(blender, "picture == 60", 30.0)
+    blender.click("stc_mocap.pick_person()")
+    time.sleep(2.0)
+    blender.picture("1_pick_person", panel=False)
+    left, top, width, height = blender.ask("pick_rectangle")
+    blender.press((round(left + width * PERSON_X), round(top + height * PERSON_Y)))
+    state = wait_until(blender, "person == 'POINT'", 10.0)
+    off = max(abs(a - b) for a, b in zip(state["person_point"], (PERSON_X, PERSON_Y), strict=True))
+    require(off < 0.01, f"The person was clicked at {PERSON_X}, {PERSON_Y}, not at {state['person_point']}.")
+    blender.click("stc_mocap.set_range(edge='FIRST')", LEFT)
+    time.sleep(1.5)
+    blender.picture("1_range")
+    blender.ask("set_value", "use_range", False)
+
+
+def refuse_text(blender: Blender) -> None:
+    """A text file as the video is refused, by its name, soon."""
+    video = blender.ask("get_value", "video")
+    blender.ask("set_value", "video", str(blender.folder / "notes.mp4"))
+    started = time.monotonic()
+    state = wait_until(blender, "video_error", 30.0, every=0.1)
+    blender.report["text_refused_s"] = round(time.monotonic() - started, 2)
+    require("it is text" in state["video_error"], f"The text file is not refused by its kind: {state['video_error']}")
+    time.sleep(1.0)
+    blender.picture("1_no_video")
+    blender.ask("set_value", "video", video)
+    wait_until(blender, "picture == 1", 30.0)
 
 
 def run_capture(blender: Blender) -> None:
@@ -131,8 +166,14 @@ def run_capture(blender: Blender) -> None:
     blender.press(place)
     started = time.monotonic()
     wait_until(blender, "running", 10.0)
+    blender.click("stc_mocap.queue_capture()", below=place[1] - 10)
+    wait_until(blender, "queue == ['sample-2']", 10.0)
+    blender.picture("2_queue")
+    blender.click("stc_mocap.dequeue(job=", RIGHT_EDGE, below=place[1] + 40)
+    wait_until(blender, "not queue", 10.0)
     wait_until(blender, "running and running[1] > 0.25", 240.0)
     blender.picture("2_during")
+    blender.ask("set_value", "show_preview", False)
     state = wait_until(blender, "not running and action", CAPTURE_S)
     blender.report["capture_s"] = round(time.monotonic() - started, 1)
     blender.report["during"] = blender.ask("free")
@@ -185,12 +226,51 @@ def take_panel_pictures(blender: Blender) -> None:
         blender.picture(f"7_{label.lower().replace(' ', '_')}")
 
 
+def use_library(blender: Blender) -> None:
+    """Apply the capture again from the list, smoothed otherwise; undo; and see it offered as not applied."""
+    wait_until(blender, "captures == ['sample']", 10.0)
+    blender.ask("show_alone", "Captures")
+    blender.ask("set_value", "smoothing", 2.0)
+    time.sleep(2.5)
+    place = blender.find("stc_mocap.apply_capture(job=")
+    blender.press(place)
+    started = time.monotonic()
+    wait_until(blender, "'2.00-auto' in motion", 30.0, every=0.05)
+    blender.report["applied_smoothed_anew_s"] = round(time.monotonic() - started, 2)
+    time.sleep(1.5)
+    blender.picture("8_captures")
+    blender.ask("set_value", "smoothing", 1.0)
+    blender.press(place)
+    started = time.monotonic()
+    wait_until(blender, "'2.00-auto' not in motion", 30.0, every=0.05)
+    blender.report["applied_again_s"] = round(time.monotonic() - started, 2)
+    require(wait_until(blender, "message[0]", 5.0), "Applying says nothing.")
+    mouse("mousemove", 500, 450, "key", "ctrl+z")
+    wait_until(blender, "not message[0] and '2.00-auto' in motion", 10.0)
+    blender.ask("forget_import")
+    require(blender.ask("state")["waiting"] == ["sample"], "The capture is not offered.")
+    blender.ask("show_alone", "Capture")
+    time.sleep(2.5)
+    blender.picture("8_waiting")
+    blender.ask("animate_something")
+    blender.click("stc_mocap.apply_capture(job=", RIGHT)
+    wait_until(blender, "abs(rate - 24.0) < 0.01 and not waiting", 10.0)
+    blender.ask("show_alone", "Result")
+    time.sleep(2.5)
+    blender.picture("8_result_other_rate")
+    blender.click("stc_mocap.use_video_rate()")
+    wait_until(blender, "abs(rate - 30.0) < 0.01", 10.0)
+
+
 def run_script(blender: Blender) -> None:
     take_pictures_before(blender)
+    choose_in_video(blender)
+    refuse_text(blender)
     run_capture(blender)
     check_result(blender)
     blender.report["after"] = blender.ask("free")
     take_panel_pictures(blender)
+    use_library(blender)
 
 
 def main(folder: Path, out: Path) -> None:

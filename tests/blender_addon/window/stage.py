@@ -176,6 +176,14 @@ def state() -> dict[str, Any]:
     curves = get_module("rig.confidence").get_confidence_fcurves(obj) if action else []
     return {
         "running": [running.status.stage, running.status.fraction] if running else None,
+        "queue": [waiting.folder.name for waiting in monitor.get_queue()],
+        "captures": [item.name for item in bpy.context.window_manager.stc_mocap_captures],
+        "picture": get_module("jobs.preview").get_picture(scene.stc_mocap.get_video())[1],
+        "video_error": get_module("jobs.preview").get_error(scene.stc_mocap.get_video()),
+        "person": scene.stc_mocap.person,
+        "person_point": list(scene.stc_mocap.person_point),
+        "motion": provenance.read_provenance(action).motion if action else "",
+        "waiting": [entry.job.name for entry in monitor.entries() if entry.is_waiting],
         "states": [entry.status.state for entry in monitor.entries()],
         "message": monitor.message(),
         "action": action.name if action else "",
@@ -227,6 +235,46 @@ def joint_heads() -> list[tuple[str, Any]]:
     ]
 
 
+def set_value(name: str, value: Any) -> None:
+    """One of the scene's settings."""
+    setattr(bpy.context.scene.stc_mocap, name, value)
+    view()[0].tag_redraw()
+
+
+def get_value(name: str) -> Any:
+    return getattr(bpy.context.scene.stc_mocap, name)
+
+
+def pick_rectangle() -> list[float]:
+    """Where the picture lies in which a person is clicked: left, top, width and height in pixels of the screen."""
+    area, region = view()
+    window = next(region for region in area.regions if region.type == "WINDOW")
+    room = (window.width - region.width, window.height)
+    left, bottom, width, height = get_module("ui.operators.range").fit_rectangle((960, 540), room)
+    top = bpy.context.window_manager.windows[0].height - window.y - bottom - height
+    return [window.x + left, top, width, height]
+
+
+def forget_import() -> None:
+    """As after a capture that was finished while Blender was closed: its marker is gone, it is loaded anew."""
+    monitor = get_module("jobs.monitor")
+    (monitor.entries()[0].job.folder / "imported.json").unlink()
+    monitor._state.entries, monitor._state.listed = (), ()
+    monitor.refresh()
+    monitor.show_message("")
+
+
+def animate_something() -> None:
+    """An object that moves, in a scene of 24 frames a second."""
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 24, 1.0
+    obj = bpy.data.objects.new("Ball", None)
+    scene.collection.objects.link(obj)
+    for number in (1, 40):
+        obj.location.x = number * 0.1
+        obj.keyframe_insert("location", frame=number)
+
+
 def see_through() -> None:
     """The bones before a translucent body, so that the person in the video is seen; the picture beside the sidebar."""
     space = view()[0].spaces.active
@@ -264,6 +312,11 @@ QUESTIONS = (
     over_the_video,
     see_through,
     show_alone,
+    set_value,
+    get_value,
+    pick_rectangle,
+    forget_import,
+    animate_something,
 )
 
 
