@@ -12,7 +12,7 @@ from ..jobs import library_list, monitor
 from .drawing import SubPanel, draw_bar, draw_sentence
 
 _MAX_WAITING, _MAX_FAILED = 3, 4
-_THUMBNAIL_SCALE = 4.0
+_THUMBNAIL_SCALE = 5.0
 """of a capture's picture, in heights of a button; chosen by looking"""
 
 

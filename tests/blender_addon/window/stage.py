@@ -258,7 +258,8 @@ def pick_rectangle() -> list[float]:
 def forget_import() -> None:
     """As after a capture that was finished while Blender was closed: its marker is gone, it is loaded anew."""
     monitor = get_module("jobs.monitor")
-    (monitor.entries()[0].job.folder / "imported.json").unlink()
+    capture = next(entry for entry in monitor.entries() if entry.is_listed)
+    (capture.job.folder / "imported.json").unlink()
     monitor._state.entries, monitor._state.listed = (), ()
     monitor.refresh()
     monitor.show_message("")
