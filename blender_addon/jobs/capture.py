@@ -6,6 +6,7 @@ wait for their turn, each a folder with what was requested.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -151,5 +152,6 @@ def _check_video(request: CaptureRequest) -> CaptureRequest:
 
 def _launch(engine: Path, request: CaptureRequest, folder: Path) -> Job:
     args = request.make_args(folder / f"{paths.sanitize_file_name(request.video.stem)}.npz")
-    command = [str(engine), "-m", "stc_core", "capture", *args]
+    threads = max((os.cpu_count() or 1) - 1, 1)  # the last processor is Blender's
+    command = [str(engine), "-m", "stc_core", "capture", *args, "--threads", str(threads)]
     return launch_job(command, folder, "capture", CAPTURE_STAGES, asdict(request))

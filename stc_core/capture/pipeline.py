@@ -128,7 +128,9 @@ def _detect_takes(video: Video, config: CaptureConfig, report: Report) -> list[L
         for shot in shots:
             background = BackgroundTracker(config.camera_motion)
             take_report = offset_progress(report, count, video.frames)
-            take = detect_landmarks(background.watch(shot), video.frames, config.detect, take_report, request)
+            take = detect_landmarks(
+                background.watch(shot), video.frames, config.detect, take_report, request, config.lift.threads
+            )
             count += len(take.timestamps)
             background.report_motion(take.timestamps, take.boxes, report)
             takes.append(_follow_choice(take, video, request, config, report))
@@ -152,7 +154,9 @@ def _follow_choice(
     start_s, end_s = (time_s * config.video.slow_motion for time_s in (times[0], times[-1]))
     span = replace(config.video, start_s=max(start_s - _SPAN_MARGIN_S, 0.0), end_s=end_s + _SPAN_MARGIN_S)
     sightings, *others = (_list_sightings(one) for one in [track, *(other for other in tracks if other is not track)])
-    return follow_person(open_video(video.path, span), len(times), sightings, others, config.detect, report)
+    return follow_person(
+        open_video(video.path, span), len(times), sightings, others, config.detect, report, config.lift.threads
+    )
 
 
 def _list_sightings(track: Track) -> Sightings:

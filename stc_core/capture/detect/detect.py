@@ -1,12 +1,12 @@
 """MediaPipe's body landmarks of one person in the frames of a video.
 
-Frames are detected while the next ones are decoded, and none is kept.
+Frames are detected while the next ones are decoded, in several threads, and none is kept.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -21,6 +21,7 @@ from .landmarker import Row
 from .person_detector import PersonDetector
 from .person_follower import PersonFollower, Sightings
 from .read_ahead import read_ahead
+from .segments import Detections, detect_in_segments
 
 _NEAR_S = 1.0  # so long before and after they were seen others are expected; chosen
 _REPORT_EVERY_S = 0.1  # chosen: as fast as eyes follow
@@ -32,16 +33,21 @@ def detect_landmarks(
     config: DetectConfig,
     report: Report,
     request: PersonRequest | None = None,
+    threads: int = 0,
 ) -> Landmarks:
     """All landmarks of one person, frame by frame; `frames` are (seconds, uint8 RGB), read in another thread.
 
     Which of several people it is MediaPipe decides; where others were seen is part of the result, and `request` tells
-    whom to look out for. Reports Progress of the stage "detect". Raises UserError where the network's file is missing
-    or damaged, and whatever `frames` raises.
+    whom to look out for. threads: how many detect, 0 for as many as there are processors. Reports Progress of the stage
+    "detect". Raises UserError where the network's file is missing or damaged, and whatever `frames` raises.
     """
-    with contextlib.closing(PersonDetector(config, request or PersonRequest())) as detector:
-        rows, times = _detect_rows(frames, frame_count, detector.detect, "detect", report)
-        return _join_rows(rows, times, detector.others)
+    request = request or PersonRequest()
+    progress = _report_frames("detect", frame_count, report)
+    found = detect_in_segments(
+        read_ahead(frames), lambda: PersonDetector(config, request), choose_threads(threads), progress
+    )
+    report(Progress("detect", len(found.times), len(found.times)))
+    return _join_rows(found)
 
 
 def follow_person(
@@ -51,51 +57,68 @@ def follow_person(
     others: Sequence[Sightings],
     config: DetectConfig,
     report: Report,
+    threads: int = 0,
 ) -> Landmarks:
     """As `detect_landmarks`, of the person who was seen in a first pass, and of none of the others seen there.
 
     Reports Progress of the stage "follow".
     """
-    with contextlib.closing(PersonFollower(sightings, config)) as follower:
-
-        def detect(time_s: float, frame: Frame) -> Row:
-            near = [other.box_at(time_s) for other in others if other.gap_s(time_s) < _NEAR_S]
-            return follower.detect(time_s, frame, near)
-
-        rows, times = _detect_rows(frames, frame_count, detect, "follow", report)
-    return _join_rows(rows, times, np.zeros((0, 5)))
+    progress = _report_frames("follow", frame_count, report)
+    found = detect_in_segments(
+        read_ahead(frames), lambda: _KnownPerson(sightings, others, config), choose_threads(threads), progress
+    )
+    report(Progress("follow", len(found.times), len(found.times)))
+    return _join_rows(found)
 
 
-def _detect_rows(
-    frames: Iterable[TimedFrame],
-    frame_count: int,
-    detect: Callable[[float, Frame], Row],
-    stage: str,
-    report: Report,
-) -> tuple[Array, Array]:
-    """What `detect` finds in each frame (T, 33, 7), and the frames' times (T,)."""
-    rows: list[Row] = []
-    times: list[float] = []
+def choose_threads(threads: int) -> int:
+    """So many, or, of 0, as many as OMP_NUM_THREADS allows, or as there are processors for this process."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    if threads or allowed.isdecimal():
+        return max(threads or int(allowed), 1)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _KnownPerson:
+    """Follows one person, where they and others were seen in a first pass."""
+
+    def __init__(self, sightings: Sightings, others: Sequence[Sightings], config: DetectConfig):
+        self._follower, self._others = PersonFollower(sightings, config), others
+
+    def detect(self, time_s: float, frame: Frame) -> Row:
+        near = [other.box_at(time_s) for other in self._others if other.gap_s(time_s) < _NEAR_S]
+        return self._follower.detect(time_s, frame, near)
+
+    @property
+    def others(self) -> Array:
+        return np.zeros((0, 5))
+
+    def close(self) -> None:
+        self._follower.close()
+
+
+def _report_frames(stage: str, frame_count: int, report: Report) -> Callable[[int], None]:
+    """Report Progress of a stage, as often as eyes follow."""
     reported_s = -math.inf
-    with contextlib.closing(read_ahead(frames)) as ahead:
-        for time_s, frame in ahead:
-            rows.append(detect(time_s, frame))
-            times.append(time_s)
-            if time.monotonic() - reported_s > _REPORT_EVERY_S:
-                reported_s = time.monotonic()
-                report(Progress(stage, len(rows), max(frame_count, len(rows))))
-    report(Progress(stage, len(rows), len(rows)))
-    return np.array(rows, np.float64).reshape(-1, 33, 7), np.array(times)
+
+    def report_done(done: int) -> None:
+        nonlocal reported_s
+        if done and time.monotonic() - reported_s > _REPORT_EVERY_S:
+            reported_s = time.monotonic()
+            report(Progress(stage, done, max(frame_count, done)))
+
+    return report_done
 
 
-def _join_rows(rows: Array, times: Array, others: Array) -> Landmarks:
-    assert np.isfinite(rows).all() and (np.diff(times) > 0).all()
+def _join_rows(found: Detections) -> Landmarks:
+    rows = found.rows
+    assert np.isfinite(rows).all() and (np.diff(found.times) > 0).all()
     return Landmarks(
         image=rows[..., :2],
         world=rows[..., 2:5],
         visibility=np.clip(rows[..., 5], 0.0, 1.0),
         presence=np.clip(rows[..., 6], 0.0, 1.0),
         found=rows.any((1, 2)),
-        timestamps=times,
-        others=others,
+        timestamps=found.times,
+        others=found.others,
     )

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from .config import DetectConfig
 Row = NDArray[np.float32]
 
 _MAX_PEOPLE = 8  # in a single picture; chosen
+_QUIET = threading.RLock()
 _NOISE = re.compile(r"(WARNING|INFO|[IW]\d{4,8} )")
 
 
@@ -128,9 +130,12 @@ def _find_model(config: DetectConfig) -> Path:
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Keep native code's information and warnings from the terminal; print all other lines when the block ends."""
+    """Keep native code's information and warnings from the terminal; print all other lines when the block ends.
+
+    One thread at a time: standard error is the process's.
+    """
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as log:
+    with _QUIET, tempfile.TemporaryFile() as log:
         terminal = os.dup(2)
         os.dup2(log.fileno(), 2)
         try:

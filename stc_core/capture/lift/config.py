@@ -18,7 +18,7 @@ class LiftConfig:
     """the network's number format; auto: the fastest that moves joints by less than 0.2 mm, which is float32 so far;
     bfloat16 is twice as fast on processors that multiply it and moves them by 2 mm"""
     threads: Annotated[int, Range(0, 256)] = 0
-    """processor threads for the network, 0 as PyTorch likes"""
+    """processor threads for detection and for the network; 0 as many as there are processors"""
     flip: bool = True
     """average with the mirrored person: twice the work, steadier depth"""
     window_frames: Annotated[int, Range(0, 100000)] = 0
