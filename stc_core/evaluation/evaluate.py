@@ -32,6 +32,7 @@ from ..model.checkpoint import load_checkpoint, read_metadata
 from ..model.stcformer import STCFormer
 from . import aggregate, end_to_end, plots, predict
 from .predict import PredictConfig, Predictions
+from .predict_virtual import predict_virtual
 
 Plain = dict[str, Any]
 
@@ -154,7 +155,7 @@ def _predict_source(
     report: Report,
 ) -> Iterable[Predictions]:
     if source.kind == "bodies":
-        return predict.predict_virtual(source, rows, model, config.ask, report).values()
+        return predict_virtual(source, rows, model, config.ask, report).values()
     centre = config.way == "centre" or (config.way == "auto" and protocol is not None)
     return [(predict.predict_centres if centre else predict.predict_blended)(source, rows, model, config.ask, report)]
 

@@ -1,9 +1,8 @@
 """What a network predicts on prepared data, beside the truth: the frames that are scored, and how they are predicted.
 
-Three ways to predict. "centre": a window around every frame, its middle prediction kept, as Human3.6M and MPI-INF-3DHP
-figures are published. "blended": overlapping windows, every prediction used, as `capture` does. "virtual": bodies
-before our own fixed cameras, true projections and with the detector's errors. Knows shards, windows and devices; not
-errors.
+Two ways to predict. "centre": a window around every frame, its middle prediction kept, as Human3.6M and MPI-INF-3DHP
+figures are published. "blended": overlapping windows, every prediction used, as `capture` does. Knows shards, windows
+and devices; not errors.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..augment.virtual_camera import CameraConfig, NoiseConfig, Projections, project
 from ..capture.layout import LAYOUTS
 from ..capture.lift.config import LiftConfig
 from ..capture.lift.lift import choose_device, lift
@@ -25,14 +23,12 @@ from ..capture.pose import CameraIntrinsics, Pose2D
 from ..datasets.body_height import body_height
 from ..datasets.shards import ClipEntry, Shards
 from ..events import Progress, Report
-from ..geometry.intervals import interpolate
 from ..model.normalization import normalize_along_ray, normalize_in_image
 from ..model.stcformer import STCFormer, flipped_mean
 from .end_to_end import CapturedClip
 
 Array = NDArray[np.float64]
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_GOLDEN = np.pi * (3.0 - np.sqrt(5.0))
 
 
 @dataclass(frozen=True)
@@ -127,7 +123,7 @@ def predict_centres(
 
     Frames within a window are 1 / rate_hz apart; the clip's first and last are repeated beyond its ends.
     """
-    model, columns, done = _prepare_model(model, config), _landmark_columns(source, model), 0
+    model, columns, done = prepare_model(model, config), _landmark_columns(source, model), 0
     names, parts, total = LAYOUTS[model.config.layout].names, [], sum(row.frames for row in rows)
     for row in rows:
         view = _ViewClip.read(source, row, columns)
@@ -173,23 +169,6 @@ def predict_blended(
         parts.append(_score_clip(view, row, frame, joints[frame], model))
         report(Progress(source.source, done := done + row.frames, total))
     return _join_clips(source.source, layout.names, parts)
-
-
-def predict_virtual(
-    source: Shards, rows: Sequence[ClipEntry], model: STCFormer, config: PredictConfig, report: Report
-) -> dict[str, Predictions]:
-    """Bodies before random but fixed cameras, all around: with true projections ("exact") and detected ("noisy")."""
-    model = _prepare_model(model, config)
-    frames, rate_hz = config.frames or model.config.frames, config.rate_hz or model.config.rate_hz
-    bodies, infos = _cut_windows(source, rows, config.windows, frames, rate_hz)
-    if model.config.body_height_m:
-        bodies = bodies * (model.config.body_height_m / body_height(bodies))[:, None, None, None]
-    bodies = bodies.to(_device_of(model))
-    exact, noisy = (_project_views(bodies, noise) for noise in (NoiseConfig(scale=0.0), NoiseConfig(rate_hz=rate_hz)))
-    return {
-        name: _predict_views(f"{source.source} {name}", views, exact, infos, model, config, report)
-        for name, views in (("exact", exact), ("noisy", noisy))
-    }
 
 
 def collect_captures(captures: Sequence[CapturedClip]) -> dict[str, Predictions]:
@@ -256,19 +235,19 @@ def _landmark_columns(source: Shards, model: STCFormer) -> list[int]:
     return [LAYOUTS[source.layout].index(name) for name in LAYOUTS[model.config.layout].names]
 
 
-def _prepare_model(model: STCFormer, config: PredictConfig) -> STCFormer:
+def prepare_model(model: STCFormer, config: PredictConfig) -> STCFormer:
     return model.to(choose_device(config.device), _PRECISIONS[config.precision]).eval()
 
 
-def _device_of(model: STCFormer) -> torch.device:
+def device_of(model: STCFormer) -> torch.device:
     return next(model.parameters()).device
 
 
-def _batch_size(model: STCFormer, config: PredictConfig) -> int:
-    return config.batch or (8 if _device_of(model).type == "cpu" else 256)
+def batch_size(model: STCFormer, config: PredictConfig) -> int:
+    return config.batch or (8 if device_of(model).type == "cpu" else 256)
 
 
-def _frames_apart(fps: float, rate_hz: float) -> float:
+def frames_apart(fps: float, rate_hz: float) -> float:
     """Frames of a clip from one of the window's to the next; whole where it nearly is."""
     apart = fps / rate_hz
     return float(round(apart)) if abs(apart - round(apart)) < 0.01 * apart and round(apart) else apart
@@ -278,14 +257,14 @@ def _predict_around(
     view: _ViewClip, middles: NDArray[np.int64], model: STCFormer, config: PredictConfig
 ) -> Iterator[tuple[slice, Array]]:
     """Slices of the middles, and the network's predictions (B, K, 3) there in camera axes."""
-    frames, device = config.frames or model.config.frames, _device_of(model)
-    apart = _frames_apart(view.fps, config.rate_hz or model.config.rate_hz)
+    frames, device = config.frames or model.config.frames, device_of(model)
+    apart = frames_apart(view.fps, config.rate_hz or model.config.rate_hz)
     steps = (torch.arange(frames, device=device) - frames // 2) * apart
     observed = torch.tensor(np.concatenate([view.keypoints, view.scores[..., None]], -1), dtype=torch.float32).to(
         device
     )
-    for start in range(0, len(middles), _batch_size(model, config)):
-        some = slice(start, start + _batch_size(model, config))
+    for start in range(0, len(middles), batch_size(model, config)):
+        some = slice(start, start + batch_size(model, config))
         at = torch.tensor(middles[some], device=device)[:, None] + steps
         prediction = _predict_windows(
             _interpolate_frames(observed, at.clamp(0, len(observed) - 1)), view, model, config.flip
@@ -306,82 +285,13 @@ def _predict_windows(observed: Tensor, view: _ViewClip, model: STCFormer, flip: 
     keypoints, scores = observed[..., :2], observed[..., 2]
     if model.config.view == "image":
         inputs = torch.cat([normalize_in_image(keypoints, *view.image_size), scores[..., None]], -1)
-        return _run_model(inputs, model, flip)
+        return run_model(inputs, model, flip)
     k = torch.tensor(view.K, dtype=torch.float32, device=observed.device).expand(len(observed), 3, 3)
     inputs, rotation = normalize_along_ray(keypoints, scores, k[:, 0, 0], k[:, :2, 2])
-    return _run_model(inputs, model, flip) @ rotation
+    return run_model(inputs, model, flip) @ rotation
 
 
-def _run_model(inputs: Tensor, model: STCFormer, flip: bool) -> Tensor:
+def run_model(inputs: Tensor, model: STCFormer, flip: bool) -> Tensor:
     inputs = inputs[..., : model.config.channels].to(next(model.parameters()).dtype)
     landmarks = inputs.shape[2]  # without the virtual landmark of up
     return (flipped_mean(model, inputs) if flip else model(inputs))[:, :, :landmarks].float()
-
-
-def _cut_windows(
-    source: Shards, rows: Sequence[ClipEntry], count: int, frames: int, rate_hz: float
-) -> tuple[Tensor, tuple[ClipInfo, ...]]:
-    """Windows (count, frames, K, 3) around evenly spaced frames of the clips, turned to all sides, and of whom."""
-    ends = np.cumsum([row.frames for row in rows])
-    bodies, infos = [], []
-    for number, place in enumerate(((np.arange(count) + 0.5) / count * ends[-1]).astype(int)):
-        chosen = int(np.searchsorted(ends, place, side="right"))
-        row, middle = rows[chosen], int(place - ends[chosen]) + rows[chosen].frames
-        at = middle + (np.arange(frames) - frames // 2) * _frames_apart(row.fps, rate_hz)
-        joints = np.asarray(source.joints[row.start : row.start + row.frames], float)
-        cut = interpolate(joints, np.arange(float(row.frames)), np.clip(at, 0, row.frames - 1))
-        bodies.append(cut @ _rotation_about_z(number * _GOLDEN).T)
-        infos.append(ClipInfo(f"{row.name} {middle}", row.subject, row.action, rate_hz))
-    return torch.tensor(np.stack(bodies), dtype=torch.float32), tuple(infos)
-
-
-def _rotation_about_z(angle: float) -> Array:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-
-
-def _project_views(bodies: Tensor, noise: NoiseConfig) -> Projections:
-    """The same cameras in every run, whatever the noise."""
-    with torch.random.fork_rng():
-        torch.manual_seed(8)
-        return project(bodies, CameraConfig(), noise)
-
-
-def _predict_views(
-    source: str,
-    views: Projections,
-    exact: Projections,
-    infos: tuple[ClipInfo, ...],
-    model: STCFormer,
-    config: PredictConfig,
-    report: Report,
-) -> Predictions:
-    """The predictions at every frame of windows of views; `exact` has the true pelvis."""
-    count, frames, landmarks = views.scores.shape
-    estimates, size = [], _batch_size(model, config)
-    for start in range(0, count, size):
-        some = slice(start, start + size)
-        ones = torch.ones(len(views.scores[some]), device=views.scores.device)
-        inputs, rotation = normalize_along_ray(
-            views.keypoints[some], views.scores[some], ones, torch.zeros_like(ones).expand(2, -1).T
-        )
-        with torch.inference_mode():
-            estimates.append((_run_model(inputs, model, config.flip) @ rotation).cpu())
-        report(Progress(source, min(start + size, count) * frames, count * frames))
-    estimate = torch.cat(estimates)
-    rays = torch.nn.functional.pad(exact.keypoints[:, :, 0], (0, 1), value=1.0)
-
-    def flat(values: Tensor, *shape: int) -> Array:
-        return values.double().cpu().numpy().reshape(count * frames, *shape)
-
-    return Predictions(
-        source,
-        LAYOUTS[model.config.layout].names,
-        flat(estimate - estimate[:, :, :1], landmarks, 3),
-        flat(views.joints, landmarks, 3),
-        flat(views.scores, landmarks),
-        flat(rays, 3),
-        np.repeat(np.arange(count), frames),
-        np.tile(np.arange(frames), count),
-        infos,
-    )

@@ -20,6 +20,7 @@ from stc_core.evaluation import aggregate, evaluate, predict
 from stc_core.evaluation.end_to_end import CapturedClip
 from stc_core.evaluation.evaluate import EvaluateConfig
 from stc_core.evaluation.predict import ClipInfo, PredictConfig, Predictions
+from stc_core.evaluation.predict_virtual import predict_virtual
 from stc_core.events import Event, ignore
 from stc_core.geometry.rotation import from_axis_angle, to_matrix
 from stc_core.model.checkpoint import load_checkpoint, save_checkpoint
@@ -259,11 +260,13 @@ def test_bodies_are_seen_from_everywhere_by_the_same_cameras_every_time(walkers:
     (source,), model = shards.open_shards(walkers), STCFormer(RAY)
     config = PredictConfig(windows=24, device="cpu")
     held_out = [row for row in source.clips if row.subject == "cmu_07"]
-    first, again = (predict.predict_virtual(source, held_out, model, config, ignore) for _ in range(2))
+    first, again = (predict_virtual(source, held_out, model, config, ignore) for _ in range(2))
     exact, noisy = first["exact"], first["noisy"]
     np.testing.assert_array_equal(exact.estimate, again["exact"].estimate)
     np.testing.assert_array_equal(exact.truth, noisy.truth)
     assert np.abs(exact.estimate - noisy.estimate).max() > 1e-4 and {a.subject for a in exact.clips} == {"cmu_07"}
+    few = first["17 landmarks"]
+    assert len(few.names) == 17 and few.truth.shape[1:] == (17, 3) and few.scores.shape == few.truth.shape[:2]
     assert len(exact.clip) == 24 * 5 and np.abs(exact.truth[:, 0]).max() == 0.0
     azimuths = aggregate.measure_frame_errors(exact).azimuth
     assert np.histogram(azimuths, 6, (-180, 180))[0].min() > 0
@@ -276,9 +279,7 @@ def test_bodies_are_seen_from_everywhere_by_the_same_cameras_every_time(walkers:
 def test_a_network_that_predicts_up_is_judged_by_its_joints(walkers: Path) -> None:
     (source,) = shards.open_shards(walkers)
     model = STCFormer(replace(RAY, up=True)).eval()
-    found = predict.predict_virtual(source, source.clips, model, PredictConfig(windows=2, device="cpu"), ignore)[
-        "exact"
-    ]
+    found = predict_virtual(source, source.clips, model, PredictConfig(windows=2, device="cpu"), ignore)["exact"]
     assert found.estimate.shape == found.truth.shape == (10, 27, 3)
 
 
@@ -355,7 +356,11 @@ def test_what_cannot_be_judged_is_one_line(
         evaluate.evaluate(replace(ours, subjects=("S9",)), ignore)
     notes: list[Event] = []
     views(walkers, view(np.ones((3, 17, 2)), subject="S9"), source="h36m_gt")
-    assert set(evaluate.evaluate(ours, notes.append)["sources"]) == {"walkers exact", "walkers noisy"}
+    assert set(evaluate.evaluate(ours, notes.append)["sources"]) == {
+        "walkers exact",
+        "walkers noisy",
+        "walkers 17 landmarks",
+    }
     assert any("h36m_gt has the landmarks" in getattr(note, "message", "") for note in notes)
     monkeypatch.setattr("sys.argv", ["evaluate", "--out", str(tmp_path / "out")])
     with pytest.raises(SystemExit, match="error: There is nothing to judge"):
