@@ -42,6 +42,7 @@ from stc_core.motion.retarget.placement import Start
 from stc_core.motion.retarget.retarget import RootPath
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.bone_map_io import load_bone_map, save_bone_map
+from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 if __name__ == "__main__" and importlib.util.find_spec("bpy") is None:
     lacking = "This Python has no bpy. Run: pip install 'stc-mocap[blender]' in Python 3.11, or use Blender itself."
@@ -51,7 +52,7 @@ if __name__ == "__main__" and importlib.util.find_spec("bpy") is None:
 
 import bpy
 
-from ..rig import apply, constraints, keyframes
+from ..rig import apply, armature, constraints, keyframes
 from . import animation_file, exporters, rig_file
 from .new_armature import SKELETONS, create_named_armature
 
@@ -176,10 +177,11 @@ def _prepare_scene(
         obj, notes = rig_file.open_rig(options.rig)
         if options.engine and unit_m == _CENTIMETRE_M:
             rig_file.convert_to_centimetres(obj)
-        bone_map, more = _free_bones(obj, bone_map, is_imported=options.rig.suffix.lower() != ".blend")
+        used, more = _free_bones(obj, bone_map, is_imported=options.rig.suffix.lower() != ".blend")
         notes += more
     else:
         obj, bone_map = create_named_armature(motion, options.skeleton, unit_m)
+        used = bone_map
     scene = bpy.context.scene
     scene.name = name  # exporters name the animation after it
     is_whole = options.engine == "unreal"  # which refuses, or cuts, clips of other rates
@@ -196,22 +198,23 @@ def _prepare_scene(
     notes += apply.apply_motion(obj, motion, bone_map, apply_options, scene).notes
     rig_file.select_character(obj)
     scene.frame_set(scene.frame_start)
-    return _Prepared(bone_map=bone_map, notes=notes)
+    return _Prepared(bone_map=used, notes=notes)
 
 
 def _free_bones(obj: bpy.types.Object, bone_map: BoneMap | None, is_imported: bool) -> tuple[BoneMap, tuple[str, ...]]:
     """Mute what would override the keyframes of the rig, of which nobody keeps this copy; returns its bone map, and
-    notes. An importer's pose of the mapped bones is nobody's: they are set to rest.
+    notes. An importer's pose of these bones is nobody's: they are set to rest.
     """
     target = apply.resolve_target(obj, bone_map, bpy.context.scene)
     used = target.bone_map
+    if target.switches:  # a generated Rigify rig, whose controls are found again from its bones
+        return bone_map or guess_bone_map(armature.read_rest_pose(obj)), ()
     keyed = {bone for chain in (*used.bones.values(), *used.twists.values()) for bone in chain}
     if is_imported:
         for name in keyed:
             for bone in (obj.pose.bones[name], *obj.pose.bones[name].parent_recursive):
                 bone.matrix_basis.identity()
-    notes = () if target.switches else tuple(constraints.mute_overriding(obj, keyed))
-    return (bone_map or used if target.switches else used), notes
+    return used, tuple(constraints.mute_overriding(obj, keyed))
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -21,16 +21,17 @@ from .recorded_body import RecordedBody, pose_as_rest, transform_body
 from .reference_from_motion import build_reference
 from .retarget.reference_pose import Rig, fit_rig
 from .retarget.retarget import recover_motion
-from .retarget.standing_body import SIDES, SPINE
+from .retarget.standing_body import SIDES, SPINE, X
 from .rig_mapping.bone_map import BoneMap
 from .rig_mapping.guess_bone_map import guess_bone_map
 from .skeleton import HUMANOID, Skeleton
-from .world_axes import find_rest_joints, find_turn, is_standing_pose
+from .world_axes import find_rest_joints, find_trunk, find_turn, is_standing_pose
 
 _MIN_JOINTS = 8
 """of the humanoid that a recording must have to be a body: hips, spine, head and something of each limb; chosen"""
-_LEG_RANGE_M = (0.45, 1.15)  # hip to ankle, of people from four years on; chosen
-_USUAL_LEG_M = 0.82  # of the humanoid
+_SIZE_RANGE_M = (0.7, 2.2)  # ankle to head, of a toddler, of stylised and of very tall figures; chosen
+_USUAL_SIZE_M, _USUAL_HEIGHT_M = 1.44, 1.70  # ankle to head, and all, of the humanoid
+_USUAL_LEG_M = 0.82
 _UNITS_M = {"centimetres": 0.01, "metres": 1.0, "inches": 0.0254, "millimetres": 0.001, "feet": 0.3048}
 _UNITS_M["the unit of CMU's .asf files"] = 0.0254 / 0.45
 _FLOOR_PERCENTILE = 5.0  # of the lowest joint's height over time: the floor, though a frame may fall through it
@@ -80,27 +81,31 @@ def _map_bones(body: RecordedBody) -> tuple[RecordedBody, BoneMap]:
 
 def _scale_to_metres(body: RecordedBody, bone_map: BoneMap, unit_m: float, report: ReportNote) -> RecordedBody:
     """Scale a body to metres: the unit expected if that makes a person, else one that does, else a usual size."""
-    leg_m = _measure_leg(body, bone_map)
-    if leg_m is None or _LEG_RANGE_M[0] <= leg_m <= _LEG_RANGE_M[1]:
+    size_m = _measure_size(body, bone_map)
+    if size_m is None or _SIZE_RANGE_M[0] <= size_m <= _SIZE_RANGE_M[1]:
         return body
-    fitting = {unit: leg_m / unit_m * metres for unit, metres in _UNITS_M.items()}
-    fitting = {unit: leg for unit, leg in fitting.items() if _LEG_RANGE_M[0] <= leg <= _LEG_RANGE_M[1]}
+    fitting = {unit: size_m / unit_m * metres for unit, metres in _UNITS_M.items()}
+    fitting = {unit: size for unit, size in fitting.items() if _SIZE_RANGE_M[0] <= size <= _SIZE_RANGE_M[1]}
     if fitting:
-        unit = min(fitting, key=lambda name: abs(np.log(fitting[name] / _USUAL_LEG_M)))
-        report(f"Its lengths were taken for {unit}: the legs are {fitting[unit]:.2f} m long.")
-        return transform_body(body, rotation.IDENTITY, fitting[unit] / leg_m)
-    report(f"Its lengths are in no usual unit; the legs were scaled to {_USUAL_LEG_M:.2f} m.")
-    return transform_body(body, rotation.IDENTITY, _USUAL_LEG_M / leg_m)
+        unit = min(fitting, key=lambda name: abs(np.log(fitting[name] / _USUAL_SIZE_M)))
+        height_m = fitting[unit] * _USUAL_HEIGHT_M / _USUAL_SIZE_M
+        report(f"Its lengths were taken for {unit}: the body is about {height_m:.2f} m tall.")
+        return transform_body(body, rotation.IDENTITY, fitting[unit] / size_m)
+    report(f"Its lengths are in no usual unit; the body was scaled to {_USUAL_HEIGHT_M:.2f} m.")
+    return transform_body(body, rotation.IDENTITY, _USUAL_SIZE_M / size_m)
 
 
-def _measure_leg(body: RecordedBody, bone_map: BoneMap) -> float | None:
-    """Measure thigh and shin, the mean of both sides; None where a leg is not complete or has no length."""
+def _measure_size(body: RecordedBody, bone_map: BoneMap) -> float | None:
+    """Measure legs and trunk from ankles to head, along the bones; None where they are not complete or of no length."""
     joints = find_rest_joints(body, bone_map)
-    names = [[f"{side}_{part}" for part in ("upper_leg", "lower_leg", "foot")] for side in SIDES]
-    if not all(name in joints for leg in names for name in leg):
+    legs = [[f"{side}_{part}" for part in ("upper_leg", "lower_leg", "foot")] for side in SIDES]
+    trunk = find_trunk(joints)
+    if trunk is None or not all(name in joints for leg in legs for name in leg):
         return None
-    pairs = [pair for leg in names for pair in itertools.pairwise(leg)]
-    return sum(float(np.linalg.norm(joints[b] - joints[a])) for a, b in pairs) / 2.0 or None
+    steps = [joints[b] - joints[a] for leg in legs for a, b in itertools.pairwise(leg)]
+    neck = joints["head"] - joints["neck"] if {"neck", "head"} <= set(joints) else np.zeros(3)
+    total = sum(float(np.linalg.norm(step)) for step in steps) / 2.0
+    return total + float(np.linalg.norm(trunk) + np.linalg.norm(neck)) or None
 
 
 def _stand_on_floor(body: RecordedBody, bone_map: BoneMap, report: ReportNote) -> RecordedBody:
@@ -122,8 +127,8 @@ def _stand_on_floor(body: RecordedBody, bone_map: BoneMap, report: ReportNote) -
 
 def _fit_skeleton(rig: Rig) -> Skeleton:
     """Return the humanoid with a rig's bone lengths, metres; joints that the rig lacks are placed in proportion."""
-    places = _place_trunk(rig)
     scale = (rig.body.leg_length() or _USUAL_LEG_M) / _USUAL_LEG_M
+    places = _place_joints(rig, scale)
     offsets, tips = HUMANOID.offsets * scale, HUMANOID.tips * scale
     for joint, (name, parent) in enumerate(zip(HUMANOID.joint_names, HUMANOID.parents, strict=True)):
         if parent >= 0:
@@ -136,9 +141,14 @@ def _fit_skeleton(rig: Rig) -> Skeleton:
     return replace(HUMANOID, offsets=offsets, tips=tips)
 
 
-def _place_trunk(rig: Rig) -> dict[str, Array]:
-    """Return where the rig's joints are at rest (3,), with the trunk's missing ones on the line between the others."""
+def _place_joints(rig: Rig, scale: float) -> dict[str, Array]:
+    """Return where the rig's joints are at rest (3,), with those of the trunk that it lacks between the others.
+
+    scale: of the rig over the humanoid, for the lengths of a neck and of collar bones that are not there.
+    """
     places = dict(rig.body.joints)
+    if "neck" not in places and "head" in places:
+        places["neck"] = places["head"] - HUMANOID.offsets[HUMANOID.index("head")] * scale
     column = ("hips", *SPINE, "neck")
     known = [i for i, joint in enumerate(column) if joint in places]
     for i, joint in enumerate(column):
@@ -147,6 +157,11 @@ def _place_trunk(rig: Rig) -> dict[str, Array]:
             low, high = before[-1], after[0]
             fraction = (i - low) / (high - low)
             places[joint] = places[column[low]] * (1.0 - fraction) + places[column[high]] * fraction
+    for side, sign in SIDES.items():
+        shoulder, arm = f"{side}_shoulder", f"{side}_upper_arm"
+        if shoulder not in places and arm in places:
+            collar = min(float(HUMANOID.offsets[HUMANOID.index(arm)] @ X) * sign * scale, sign * float(places[arm] @ X))
+            places[shoulder] = places[arm] - sign * max(collar, 0.0) * X
     return places
 
 

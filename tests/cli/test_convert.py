@@ -128,7 +128,7 @@ def test_convert_writes_every_take_and_skips_them_the_next_time(clip_with_cut: P
         (["--out", "OUT"], "No input was named"),
         ([SAMPLE, "--out", "OUT", "--to", "bvh,c3d"], "“c3d” is no format that we write"),
         ([SAMPLE, "OUT/sample.mov", "--out", "OUT"], "would both become “sample”"),
-        (["OUT/empty", "--out", "OUT"], "holds no video and no motion file"),
+        (["OUT/empty", "--out", "OUT"], "holds no video and no motion"),
         ([SAMPLE, "--out", "OUT/file/folder"], "cannot be written to"),
         ([SAMPLE, "--out", "x" * 300], "cannot be written to (File name too long)"),
         ([SAMPLE, "--out", "OUT", "--rig", "x" * 300], "cannot be read (File name too long)"),

@@ -13,7 +13,7 @@ from stc_core.geometry.rotation import Array
 from stc_core.motion.bvh import read_bvh_body
 from stc_core.motion.motion import Motion
 from stc_core.motion.motion_file import read_motion_file
-from stc_core.motion.skeleton import HUMANOID, forward_kinematics
+from stc_core.motion.skeleton import HUMANOID, Skeleton, forward_kinematics
 from tests import synthetic
 from tests.motion.bvh_variants import (
     Dialect,
@@ -192,3 +192,44 @@ def test_names_that_are_not_utf_8_are_decoded_and_it_is_said(
     notes: list[str] = []
     body = read_bvh_body(path, report=notes.append)
     assert name in body.rest.bones and [word in note for note in notes] == [True]
+
+
+def leave_out_joints(motion: Motion, names: set[str]) -> Motion:
+    """The motion of a skeleton that lacks joints: what hung on them hangs, rigidly, on their parents."""
+    skeleton, kept, parents, offsets = motion.skeleton, list[int](), list[int](), list[Array]()
+    for joint, name in enumerate(skeleton.joint_names):
+        if name in names:
+            continue
+        parent, offset = skeleton.parents[joint], skeleton.offsets[joint]
+        while parent >= 0 and skeleton.joint_names[parent] in names:
+            parent, offset = skeleton.parents[parent], offset + skeleton.offsets[parent]
+        parents.append(kept.index(parent) if parent >= 0 else -1)
+        kept.append(joint)
+        offsets.append(offset)
+    smaller = Skeleton(
+        joint_names=tuple(skeleton.joint_names[joint] for joint in kept),
+        parents=tuple(parents),
+        offsets=np.array(offsets),
+        tips=skeleton.tips[kept],
+    )
+    return replace(
+        motion, skeleton=smaller, q_parent_joint=motion.q_parent_joint[:, kept], scores=motion.scores[:, kept]
+    )
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        {"left_shoulder", "right_shoulder"},
+        {"neck", "left_toes", "right_toes"},
+        {"chest", "upper_chest"},
+        {"chest", "upper_chest", "neck", "left_shoulder", "right_shoulder", "left_toes", "right_toes"},
+    ],
+    ids=["shoulders", "neck and toes", "most of the spine", "all of these"],
+)
+def test_a_body_that_lacks_joints_is_read_in_its_proportions(lacking: set[str], tmp_path: Path) -> None:
+    smaller = leave_out_joints(WALK, lacking)
+    motion = read_motion_file(write_dialect(smaller, tmp_path / "walk.bvh", Dialect()))
+    columns = [motion.skeleton.index(name) for name in smaller.skeleton.joint_names]
+    apart = np.linalg.norm(motion.positions()[:, columns] - smaller.positions(), axis=-1)
+    assert apart.max() < 0.03, smaller.skeleton.joint_names[int(apart.max(0).argmax())]
