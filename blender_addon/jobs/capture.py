@@ -145,7 +145,7 @@ def remove_queued(waiting: QueuedCapture) -> None:
 def _check_video(request: CaptureRequest) -> CaptureRequest:
     """The request with the video's whole path. Raises UserError where it is not there."""
     request = replace(request, video=Path(request.video).absolute())
-    if not request.video.is_file():
+    if not request.video.exists():  # a folder: an image sequence
         raise UserError(f"The video {request.video} is not there.", "Choose another.")
     return request
 

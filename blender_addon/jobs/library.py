@@ -153,7 +153,7 @@ def find_thumbnail(folder: Path) -> Path | None:
 
 def needs_thumbnail(folder: Path, request: Mapping[str, Any]) -> bool:
     """Whether a picture of a capture was never tried, and its video is there."""
-    return not (folder / _THUMBNAIL).exists() and Path(str(request.get("video", ""))).is_file()
+    return not (folder / _THUMBNAIL).exists() and Path(str(request.get("video") or "none")).exists()
 
 
 def start_thumbnail(engine: Path, folder: Path, summary: CaptureSummary, request: Mapping[str, Any]) -> Job:

@@ -14,6 +14,8 @@ from gpu_extras.presets import draw_texture_2d
 from ...jobs import preview
 from .base import check_poll
 
+_COLOURS = {"is_scene_linear_with_rec709_srgb_target": True} if bpy.app.version >= (5, 0, 0) else {}
+"""Blender 4 cannot be told that a picture's texture is linear: there it is drawn too dark"""
 _MARGIN_PX = 12
 """around the picture in the 3D view; chosen"""
 
@@ -69,7 +71,8 @@ class STC_MOCAP_OT_pick_person(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return check_poll(cls, find_preview_problem(context))
+        is_here = context.area is not None and context.area.type == "VIEW_3D"
+        return check_poll(cls, find_preview_problem(context) or ("" if is_here else "Click this in a 3D view"))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         regions = [region for region in context.area.regions if region.type == "WINDOW"]
@@ -106,7 +109,7 @@ class STC_MOCAP_OT_pick_person(bpy.types.Operator):
     def _draw(self, texture: Any) -> None:
         if bpy.context.area == self._area:
             left, bottom, width, height = self._rectangle()
-            draw_texture_2d(texture, (left, bottom), width, height, is_scene_linear_with_rec709_srgb_target=True)
+            draw_texture_2d(texture, (left, bottom), width, height, **_COLOURS)
 
     def _end(self) -> None:
         bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")

@@ -101,6 +101,14 @@ def test_two_blenders_start_a_waiting_capture_once(workspace: Workspace) -> None
     jobs[0].cancel()
 
 
+def test_an_image_sequence_is_a_folder(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
+    (workspace.folder / "frames").mkdir()
+    settings.video = str(workspace.folder / "frames")
+    ops.capture()
+    finish_jobs()
+    assert [entry.job.name for entry in monitor.entries()] == ["frames"] and monitor.entries()[0].imported
+
+
 def test_a_video_that_is_not_there_is_not_queued(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none.mp4 is not there"):
         queue_capture(CaptureRequest(video=tmp_path / "none.mp4"), {}, workspace.jobs)
