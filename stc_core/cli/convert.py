@@ -56,6 +56,11 @@ class ConvertFlags:
     engine: Literal["none", "unreal", "unity"] = "none"
     """make FBX as a game engine wants it: in centimetres without scales and, without a rig, with its bone names; for
     Unreal also with the path on the root bone and a whole number of frames a second"""
+    mirror: bool = False
+    """swap left and right, across the plane in which the person stands and faces at the start"""
+    loop: Literal["none", "travel", "in-place"] = "none"
+    """keep the stretch that repeats itself best, its ends joined: walking on, or on the spot; the motion file stays
+    whole"""
     blender: str = ""
     """the Blender, or the Python with bpy, that writes fbx, glb and usd; this Python by default"""
     report: bool = True
@@ -87,6 +92,8 @@ def run_convert(args: Sequence[str]) -> int:
         start_at=flags.start_at,
         root_path=flags.root_path,
         engine=flags.engine,
+        mirror=flags.mirror,
+        loop=flags.loop,
     )
     tasks = make_tasks(
         found.inputs, out, formats, flags.config, options, with_summary=flags.report, overwrite=flags.overwrite

@@ -22,6 +22,8 @@ from ..assets import find_addon
 from ..errors import UserError
 from ..events import Done, Failed, Note, Report, from_line
 from ..motion.bvh import write_bvh
+from ..motion.edit.loop import LoopConfig, loop_motion
+from ..motion.edit.mirror import mirror_motion
 from ..motion.motion import Motion, load_motion, save_motion
 from ..motion.motion_file import read_motion_file
 from ..motion.vrma import write_vrma
@@ -53,6 +55,14 @@ class ExportOptions:
     def choose_skeleton(self) -> str:
         """How bones are named without a rig: as the engine's, unless another choice was made."""
         return self.engine if self.engine != "none" and self.skeleton == "humanoid" else self.skeleton
+
+    mirror: bool = False
+    loop: Literal["none", "travel", "in-place"] = "none"
+
+    def list_edits(self) -> dict[str, Any]:
+        """The edits of the motion that are requested."""
+        loop = {"loop": self.loop} if self.loop != "none" else {}
+        return loop | ({"mirror": True} if self.mirror else {})
 
     def list_changes(self) -> dict[str, str]:
         """The settings of the retargeting that are not the default, by the exporter's flags; Unreal reads the path from
@@ -97,6 +107,7 @@ def make_tasks(
             bone_map=_absolute(options.bone_map),
             blender=shutil.which(options.blender) or "",
             retarget=options.list_changes(),
+            edits=options.list_edits(),
         )
         for entry in inputs
     ]
@@ -129,6 +140,8 @@ def convert_clip(task: Task, kinds: Sequence[str], motion: Path, folder: Path, r
     if SUMMARY in kinds:
         made[SUMMARY] = folder / "summary.json"
         summaries.save_summary(_summarize(task, motion, report), made[SUMMARY])
+    if task.edits and set(kinds) - {MOTION, SUMMARY}:
+        motion = _edit_motion(task, motion, folder / "edited" / f"{stem}.npz", report)
     if "bvh" in kinds:
         made["bvh"] = folder / f"{stem}.bvh"
         write_bvh(load_motion(motion), made["bvh"])
@@ -138,7 +151,7 @@ def convert_clip(task: Task, kinds: Sequence[str], motion: Path, folder: Path, r
     others = [kind for kind in kinds if kind not in {MOTION, SUMMARY, *OWN_FORMATS}]
     if others:
         load_motion(motion)  # what is wrong with it is found here, before Blender is started
-        named = folder / f"{stem}.npz"
+        named = motion if task.edits else folder / f"{stem}.npz"
         if not named.exists():
             shutil.copyfile(motion, named)
         made |= _export(task, others, named, folder, report)
@@ -153,6 +166,19 @@ def _capture(task: Task, report: Report) -> dict[str, Motion]:
 
     motions: dict[str, Motion] = capture_takes(Path(task.source), _config_of(task), report)
     return motions
+
+
+def _edit_motion(task: Task, motion: Path, edited: Path, report: Report) -> Path:
+    """Loop and mirror a motion file as the task requests; returns the edited file."""
+    original = changed = load_motion(motion)
+    if "loop" in task.edits:
+        changed, cycle = loop_motion(original, LoopConfig(in_place=task.edits["loop"] == "in-place"))
+        seconds = [frame / original.fps for frame in (cycle.first, cycle.last)]
+        ends = f"their poses differed by {cycle.mismatch_m * 1000.0:.0f} mm"
+        report(Note(f"The loop goes from {seconds[0]:.2f} to {seconds[1]:.2f} s of the motion; {ends}."))
+    edited.parent.mkdir(exist_ok=True)
+    save_motion(mirror_motion(changed) if "mirror" in task.edits else changed, edited)
+    return edited
 
 
 def _summarize(task: Task, motion: Path, report: Report) -> summaries.MotionSummary:

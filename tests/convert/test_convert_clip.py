@@ -126,6 +126,31 @@ def test_what_the_retargeting_is_set_to_decides_the_results(motion: Path) -> Non
     assert fingerprint_result(plain, "motion", "") == fingerprint_result(changed, "motion", "")
 
 
+def test_edits_change_what_is_written_and_leave_the_motion_file(tmp_path: Path) -> None:
+    path = tmp_path / "walk.npz"
+    save_motion(synthetic.walk(seconds=3.0), path)
+    found, config = [Input(source=path, name="walk")], CaptureConfig()
+    plain, edited = (
+        make_tasks(found, tmp_path, ("bvh", "fbx"), config, options)[0]
+        for options in (ExportOptions(), ExportOptions(loop="in-place", mirror=True, blender=blender(tmp_path, GOOD)))
+    )
+    assert not plain.edits and edited.edits == {"loop": "in-place", "mirror": True}
+    for kind in ("bvh", "fbx"):
+        assert fingerprint_result(plain, kind, "") != fingerprint_result(edited, kind, "")
+    notes: list[Event] = []
+    made = convert_clip(edited, ["bvh", "fbx"], path, tmp_path, notes.append)
+    looped = read_bvh(made["bvh"])
+    np.testing.assert_allclose(looped.positions()[-1], looped.positions()[0], atol=1e-4)
+    assert len(looped.contacts) < 60 < len(load_motion(path).contacts)
+    (said, words) = (note.message for note in notes if isinstance(note, Note))
+    assert "The loop goes from" in said and str(tmp_path / "edited" / "walk.npz") in json.loads(words)
+
+
+def test_a_motion_without_a_cycle_fails_the_clip_in_a_sentence(motion: Path) -> None:
+    with pytest.raises(UserError, match="repeats itself"):
+        convert_clip(task_of(motion, edits={"loop": "travel"}), ["bvh"], motion, motion.parent, ignore)
+
+
 def test_a_file_that_is_no_motion_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "walk.npz").write_text("no zip")
     for kind in ("bvh", "fbx"):

@@ -89,6 +89,7 @@ def fingerprint_result(task: Task, kind: str, source_sha256: str) -> str:
         return _digest(motion)
     if kind == SUMMARY:
         return _digest([*motion, kind, task.summary])
+    motion += [task.edits] if task.edits else []
     rig: list[Any] = [task.hashes.get("rig", ""), task.hashes.get("bone_map", ""), task.skeleton]
     rig += [task.retarget] if task.retarget else []
     return _digest([*motion, kind] if kind in OWN_FORMATS else [*motion, kind, *rig])

@@ -63,6 +63,8 @@ class Task:
     blender: str = ""
     retarget: Mapping[str, Any] = field(default_factory=dict)
     """what else the exports are made with, of which nothing is the default"""
+    edits: Mapping[str, Any] = field(default_factory=dict)
+    """how the motion is edited before it is written in a format, of which nothing is the default"""
     hashes: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of the files that decide the results, by what they are: weights, rig, bone_map"""
     summary: int = 0
