@@ -103,7 +103,7 @@ class STC_MOCAP_OT_mirror(EditingOperator):
     def run(self, context: bpy.types.Context) -> set[str]:
         obj = require_edited_armature(context)
         action = variants.mirror_action(obj, context.scene, get_bone_map(obj))
-        return self.report_success(f"The new action {action.name} is mirrored.")
+        return self.report_success(f"The armature plays the new action {action.name}.")
 
 
 class STC_MOCAP_OT_loop(EditingOperator):

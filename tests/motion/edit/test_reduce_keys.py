@@ -19,7 +19,7 @@ from stc_core.motion.motion import Motion
 from stc_core.motion.skeleton import forward_kinematics
 from tests.synthetic import walk
 
-WALK = walk(seconds=3.0, turn_deg_per_s=20.0)
+WALK = walk(seconds=2.4, turn_deg_per_s=20.0)
 FRAMES = np.arange(len(WALK.contacts), dtype=float)
 
 
