@@ -16,7 +16,6 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 from ..ranges import Range
 from .layout import Array, Layout
@@ -82,6 +81,8 @@ def choose_cutoffs_hz(layout: Layout, config: SmoothConfig) -> Array:
 
 def apply_lowpass(values: Array, weights: Array, cutoff_hz: float, fps: float) -> Array:
     """Values (T, C) without what is faster than cutoff_hz, weighted by (T,); unchanged from half of fps on."""
+    from scipy.linalg import solveh_banded  # not where only the settings are read
+
     if cutoff_hz >= fps / 2 or len(values) <= ORDER:
         return values.copy()
     stiffness = (np.sqrt(2.0) - 1.0) / (2.0 * np.sin(np.pi * cutoff_hz / fps)) ** (2 * ORDER)

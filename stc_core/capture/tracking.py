@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..events import Note, Report
 from .layout import Array
@@ -123,6 +122,8 @@ def link_tracks(times_s: Array, boxes: Array, others: Array) -> list[Track]:
 def _match(distances: Array) -> dict[int, int]:
     """The column of each row (Hungarian method), as many as possible at least distance; none at an infinite one."""
     finite = np.where(np.isfinite(distances), distances, _NEVER)
+    from scipy.optimize import linear_sum_assignment  # not before there is a video: it takes a third of a second
+
     rows, columns = linear_sum_assignment(finite)
     return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if finite[r, c] < _NEVER}
 

@@ -44,7 +44,7 @@ def detect_landmarks(
     request = request or PersonRequest()
     progress = _report_frames("detect", frame_count, report)
     found = detect_in_segments(
-        read_ahead(frames), lambda: PersonDetector(config, request), choose_threads(threads), progress
+        read_ahead(frames), frame_count, lambda: PersonDetector(config, request), choose_threads(threads), progress
     )
     report(Progress("detect", len(found.times), len(found.times)))
     return _join_rows(found)
@@ -65,7 +65,11 @@ def follow_person(
     """
     progress = _report_frames("follow", frame_count, report)
     found = detect_in_segments(
-        read_ahead(frames), lambda: _KnownPerson(sightings, others, config), choose_threads(threads), progress
+        read_ahead(frames),
+        frame_count,
+        lambda: _KnownPerson(sightings, others, config),
+        choose_threads(threads),
+        progress,
     )
     report(Progress("follow", len(found.times), len(found.times)))
     return _join_rows(found)

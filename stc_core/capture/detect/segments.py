@@ -1,14 +1,15 @@
 """Frames detected in segments, several beside each other: a detector of its own for each, from frame to frame.
 
 MediaPipe follows a body from frame to frame, and needs some frames to settle: a segment's detector therefore goes on
-into the next one, and its rows count until the next detector, which began there, has settled. Segments are so many
-frames long, whatever the number of threads: the result is the same on every machine. MediaPipe computes outside of
-Python's lock, so threads are enough. Knows segments and threads; not what a detector finds.
+into the next one, and its rows count until the next detector, which began there, has settled. Where segments begin
+depends on the video only, not on the number of threads: the result is the same on every machine. MediaPipe computes
+outside of Python's lock, so threads are enough. Knows segments and threads; not what a detector finds.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterable
@@ -23,7 +24,9 @@ from ..pose import Frame, TimedFrame
 from .landmarker import Row
 
 OVERLAP_FRAMES = 8  # measured: from here on MediaPipe's points differ by 0.1 % of the body's height from one pass's
-_LONGEST_FRAMES, _SHORTEST_FRAMES = 120, 48  # of a segment; chosen: an overlap is 7 % of the work, or 17 % at most
+_LONGEST_FRAMES, _SHORTEST_FRAMES = 120, 48  # of a segment; chosen: an overlap is 7 to 17 % of the work
+_WHOLE_FRAMES = 240  # a shorter video is one segment; chosen: it takes three seconds
+_MULTIPLE = 4  # of segments, so that two and four threads have the same to do
 _HELD_BYTES = 384 * 2**20  # of frames that wait at most; chosen. A detector takes 40 MiB besides
 _WAIT_S = 0.1  # a wait without end could not be interrupted on Windows
 
@@ -63,11 +66,12 @@ class _Segment:
 
 def detect_in_segments(
     frames: Iterable[TimedFrame],
+    frame_count: int,
     make_detector: Callable[[], Detector],
     threads: int,
     report_done: Callable[[int], None],
 ) -> Detections:
-    """What detectors find in the frames, with so many of them at work. `report_done` hears how many frames are done.
+    """What detectors find in about so many frames, with so many of them at work. `report_done` hears how many are done.
 
     Raises whatever frames, detectors and `report_done` raise; then all work ends first.
     """
@@ -79,13 +83,21 @@ def detect_in_segments(
         if first is None:
             return Detections(rows=np.zeros((0, 33, 7)), times=np.zeros(0), others=np.zeros((0, 5)))
         held = _HELD_BYTES // max(first[1].nbytes, 1)
-        length = int(np.clip(2 * held, _SHORTEST_FRAMES, _LONGEST_FRAMES))
+        length = min(plan_length(frame_count), max(2 * held, _SHORTEST_FRAMES))
         held = max(min(held, (threads - 1) * length), 2 * OVERLAP_FRAMES)
         crew = stack.enter_context(_Crew(make_detector, threads, held, report_done))
         crew.add(first, 0, length)
         for number, frame in enumerate(source, 1):
             crew.add(frame, number, length)
         return _join(crew.finish(), length)
+
+
+def plan_length(frame_count: int) -> int:
+    """Into segments of how many frames a video is cut: equal ones, four or a multiple of it; short videos are whole."""
+    if frame_count < _WHOLE_FRAMES:
+        return _WHOLE_FRAMES
+    count = _MULTIPLE * math.ceil(frame_count / (_MULTIPLE * _LONGEST_FRAMES))
+    return math.ceil(frame_count / count)
 
 
 class _Crew(contextlib.AbstractContextManager["_Crew"]):

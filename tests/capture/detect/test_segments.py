@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ pytest.importorskip("mediapipe")
 
 from stc_core.capture.detect import segments
 from stc_core.capture.detect.landmarker import Row
-from stc_core.capture.detect.segments import OVERLAP_FRAMES, Detections, detect_in_segments
+from stc_core.capture.detect.segments import OVERLAP_FRAMES, Detections, detect_in_segments, plan_length
 from stc_core.capture.layout import Array
 from stc_core.capture.pose import Frame, TimedFrame
 
@@ -61,7 +62,7 @@ class Counter:
 
 
 def detect(count: int, threads: int, delay_s: float = 0.0) -> Detections:
-    return detect_in_segments(make_frames(count), lambda: Counter(delay_s), threads, lambda done: None)
+    return detect_in_segments(make_frames(count), 1000, lambda: Counter(delay_s), threads, lambda done: None)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -106,7 +107,7 @@ def test_no_more_frames_wait_than_memory_allows() -> None:
             waiting.append(given[0])
             return super().detect(time_s, frame)
 
-    detect_in_segments(count_frames(), lambda: Slow(0.001), 2, lambda done: None)
+    detect_in_segments(count_frames(), 1000, lambda: Slow(0.001), 2, lambda done: None)
     ahead = [count - number for number, count in enumerate(waiting)]
     assert max(ahead) <= LENGTH + 2 * OVERLAP_FRAMES
 
@@ -120,11 +121,22 @@ def test_what_a_detector_raises_is_raised_and_nothing_goes_on(threads: int) -> N
             return super().detect(time_s, frame)
 
     with pytest.raises(ValueError, match="broken"):
-        detect_in_segments(make_frames(100 * LENGTH), Broken, threads, lambda done: None)
+        detect_in_segments(make_frames(100 * LENGTH), 1000, Broken, threads, lambda done: None)
     assert Counter.alive == 0 and not [t for t in threading.enumerate() if t.name.startswith("detect")]
 
 
 def test_progress_rises_to_the_number_of_frames() -> None:
     heard: list[int] = []
-    detect_in_segments(make_frames(3 * LENGTH), Counter, 2, heard.append)
+    detect_in_segments(make_frames(3 * LENGTH), 1000, Counter, 2, heard.append)
     assert heard == sorted(heard) and heard[-1] == 3 * LENGTH
+
+
+@pytest.mark.parametrize("frames", [240, 300, 361, 480, 1000, 100_000])
+def test_segments_are_equal_and_suit_two_and_four_threads(frames: int) -> None:
+    length = plan_length(frames)
+    assert 48 <= length <= 120
+    assert frames > 10_000 or math.ceil(frames / length) % 4 == 0  # of many, one more or less does not matter
+
+
+def test_a_short_video_is_one_segment() -> None:
+    assert plan_length(10) > 200 and plan_length(239) >= 239
