@@ -255,14 +255,18 @@ def test_the_model_card_is_of_the_weights_beside_it() -> None:
 def test_the_motion_files_page_has_every_key_and_shape(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from stc_core.motion.motion import save_motion
+    from stc_core.motion.motion import CameraPath, save_motion
     from tests import synthetic
 
     motion = synthetic.walk(seconds=0.5)
     seen, body = synthetic.views(motion, synthetic.look_at_camera())
     scores = {"landmark_scores": seen.scores, "landmarks_2d": seen.keypoints}
     landmarks = scores | {"landmarks_3d": body.joints, "landmarks_raw": body.joints}
-    camera = synthetic.look_at_camera()
+    camera, frames = synthetic.look_at_camera(), len(motion.t_world_root)
+    path = CameraPath(
+        R=np.tile(camera.R, (frames, 1, 1)), t=np.tile(camera.t, (frames, 1)), focal_px=np.full(frames, camera.K[0, 0])
+    )
+    camera = replace(camera, path=path)
     save_motion(replace(motion, landmark_names=seen.layout.names, landmarks=landmarks, camera=camera), tmp_path / "m")
     sizes = {"T": len(motion.t_world_root), "J": len(motion.skeleton.joint_names), "K": len(seen.layout.names)}
     page = read(ROOT / "docs/motion-format.md")

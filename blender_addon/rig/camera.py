@@ -16,6 +16,7 @@ import numpy as np
 from mathutils import Matrix
 
 from stc_core.errors import UserError
+from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera, Motion
 
@@ -68,6 +69,7 @@ def match_camera(
     image = _load_video(video.path)
     obj = _find_or_create_camera(scene)
     unit_m = scene.unit_settings.scale_length
+    _stop_animation(obj)
     matrix = compute_matrix_world(camera, placement)
     matrix[:3, 3] /= unit_m
     obj.matrix_world = Matrix(matrix.tolist())
@@ -76,7 +78,43 @@ def match_camera(
     notes = _set_scene(scene, camera, video)
     scene.camera = obj
     _set_background(obj.data, image, video)
+    if camera.path is not None:
+        _animate(obj, camera, placement, video, unit_m)
     return obj, notes + _check_orientation(image, camera)
+
+
+def _stop_animation(obj: bpy.types.Object) -> None:
+    """Take away what an earlier match keyed on the camera."""
+    for owner in (obj, obj.data):
+        former = owner.animation_data.action if owner.animation_data else None
+        owner.animation_data_clear()
+        if former and not former.users:
+            bpy.data.actions.remove(former)
+
+
+def _animate(
+    obj: bpy.types.Object, camera: Camera, placement: Placement, video: BackgroundVideo, unit_m: float
+) -> None:
+    """Key the camera in every frame of the motion: where it is, where it looks, and its lens if it zooms."""
+    assert camera.path is not None
+    views = [camera.at(index) for index in range(len(camera.path.t))]
+    matrices = np.array([compute_matrix_world(view, placement) for view in views])
+    frames = video.start_frame + np.arange(len(views)) * (video.scene_fps / video.fps)
+    obj.rotation_mode = "QUATERNION"
+    action = bpy.data.actions.new(obj.name)
+    keyframes.assign_action(obj, action)
+    channels = {
+        "location": matrices[:, :3, 3] / unit_m,
+        "rotation_quaternion": rotation.unroll(rotation.from_matrix(matrices[:, :3, :3])),
+    }
+    for path, values in channels.items():
+        for index, column in enumerate(values.T):
+            keyframes.write_fcurve(obj, action, path, frames, column, index=index)
+    keyframes.assign_action(obj, action)
+    if np.ptp(camera.path.focal_px) > 0.0:
+        for frame, view in zip(frames, views, strict=True):
+            set_lens(obj.data, view)
+            obj.data.keyframe_insert("lens", frame=float(frame))
 
 
 def get_first_video_frame(motion: Motion) -> int:

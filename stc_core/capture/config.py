@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..assets import find_weights
-from .camera_motion import CameraMotionConfig
+from .camera_motion.config import CameraMotionConfig
 from .detect.config import DetectConfig, Network
 from .ground.config import GroundConfig
 from .ik.config import IkConfig

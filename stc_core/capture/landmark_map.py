@@ -60,6 +60,7 @@ def map_landmarks(landmarks: Landmarks, image_size: tuple[int, int], fps: float,
         timestamps=landmarks.timestamps,
         image_size=image_size,
         fps=fps,
+        background=landmarks.background,
     )
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from ..errors import UserError
 from ..events import Note, Progress, Report, ignore
 from ..motion.motion import Motion
-from .camera_motion import BackgroundTracker
+from .camera_motion.background import BackgroundTracker, report_unfollowed
+from .camera_motion.tracks import track_background
 from .config import CaptureConfig, choose_detector
 from .detect.detect import detect_landmarks, follow_person
 from .detect.person_follower import Sightings
@@ -132,8 +133,9 @@ def _detect_takes(video: Video, config: CaptureConfig, report: Report) -> list[L
                 background.watch(shot), video.frames, config.detect, take_report, request, config.lift.threads
             )
             count += len(take.timestamps)
-            background.report_motion(take.timestamps, take.boxes, report)
-            takes.append(_follow_choice(take, video, request, config, report))
+            summary = background.describe_motion(take.timestamps, take.boxes)
+            chosen = _follow_choice(take, video, request, config, report)
+            takes.append(_follow_background(take, chosen, summary, video, config, report) if summary else chosen)
     if count < video.frames:
         report(Progress("detect", count, count))
     return takes
@@ -151,12 +153,32 @@ def _follow_choice(
     report_people(tracks, track, video.image_size, report)
     if not needs_second_pass(track, take.boxes):
         return take
-    start_s, end_s = (time_s * config.video.slow_motion for time_s in (times[0], times[-1]))
-    span = replace(config.video, start_s=max(start_s - _SPAN_MARGIN_S, 0.0), end_s=end_s + _SPAN_MARGIN_S)
     sightings, *others = (_list_sightings(one) for one in [track, *(other for other in tracks if other is not track)])
-    return follow_person(
-        open_video(video.path, span), len(times), sightings, others, config.detect, report, config.lift.threads
-    )
+    frames, threads = _read_again(take, video, config), config.lift.threads
+    return follow_person(frames, len(times), sightings, others, config.detect, report, threads)
+
+
+def _read_again(take: Landmarks, video: Video, config: CaptureConfig) -> Video:
+    """The frames of a take, from the file."""
+    start_s, end_s = (time_s * config.video.slow_motion for time_s in take.timestamps[[0, -1]])
+    span = replace(config.video, start_s=max(start_s - _SPAN_MARGIN_S, 0.0), end_s=end_s + _SPAN_MARGIN_S)
+    return open_video(video.path, span)
+
+
+def _follow_background(
+    take: Landmarks, chosen: Landmarks, summary: str, video: Video, config: CaptureConfig, report: Report
+) -> Landmarks:
+    """The chosen person's landmarks with what the background did, people left out, in one more pass.
+
+    take: as it was before the choice, with who else was seen.
+    """
+    if not config.camera_motion.follow_camera:
+        report_unfollowed(summary, report)
+        return chosen
+    first_found = np.column_stack([take.timestamps, take.boxes])[take.found]
+    others = np.concatenate([take.others, first_found] if chosen is not take else [take.others])
+    frames = _read_again(take, video, config)
+    return replace(chosen, background=track_background(frames, chosen.boxes, others, summary))
 
 
 def _list_sightings(track: Track) -> Sightings:

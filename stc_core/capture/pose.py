@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.alignment import nearest_rotation
 from ..geometry.intervals import interpolate
 from ..motion.motion import Camera
 from .layout import Array, Layout
@@ -43,6 +44,56 @@ class CameraIntrinsics:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BackgroundTracks:
+    """Corners of the background followed through T frames: N sightings, ordered by frame."""
+
+    timestamps: Array
+    """(T,) seconds, rising"""
+    frame: NDArray[np.int32]
+    """(N,) the frame of each sighting"""
+    track: NDArray[np.int32]
+    """(N,) which corner it is"""
+    points: NDArray[np.float32]
+    """(N, 2) pixels, the picture's top left corner at (0, 0)"""
+    image_size: tuple[int, int]
+    """width and height in pixels"""
+    summary: str
+    """how the background moves, for a sentence that begins with it"""
+
+    def __post_init__(self) -> None:
+        assert self.frame.shape == self.track.shape == self.points.shape[:1] and self.points.shape[1:] == (2,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraMotion:
+    """How the camera moved while it took T frames, in the axes of the camera in the first of them."""
+
+    R_first_camera: Array
+    """(T, 3, 3): each frame's camera axes to the first's"""
+    t_first_camera: Array
+    """(T, 3): where the camera is; in metres if `is_metric`, else in a unit that is not known yet"""
+    zoom: Array
+    """(T,): the focal length, as a multiple of the first frame's"""
+    is_metric: bool
+    """whether the unit of `t_first_camera` is the metre; of a camera that only rotates it is"""
+
+    def __post_init__(self) -> None:
+        frames = len(self.zoom)
+        assert self.R_first_camera.shape == (frames, 3, 3) and self.t_first_camera.shape == (frames, 3)
+        assert np.isfinite(self.t_first_camera).all() and (self.zoom > 0.0).all()
+
+    def interpolate(self, times: Array, new_times: Array) -> CameraMotion:
+        """The motion at new times (S,), given its own (T,), both rising."""
+        R = interpolate(self.R_first_camera, times, new_times)
+        return replace(
+            self,
+            R_first_camera=nearest_rotation(R)[0],
+            t_first_camera=interpolate(self.t_first_camera, times, new_times),
+            zoom=interpolate(self.zoom, times, new_times),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Landmarks:
     """MediaPipe's 33 landmarks over T frames. Where nobody was found everything but the time is 0."""
 
@@ -60,11 +111,18 @@ class Landmarks:
     """(T,) seconds, rising"""
     others: Array = field(default_factory=lambda: np.zeros((0, 5)))
     """(N, 5): time, and left, top, right, bottom in pixels, of other people"""
+    background: BackgroundTracks | None = None
+    """what the background did, if the camera moves"""
 
     def __post_init__(self) -> None:
         frames = len(self.timestamps)
         assert self.image.shape == (frames, 33, 2) and self.world.shape == (frames, 33, 3)
         assert self.visibility.shape == self.presence.shape == (frames, 33) and self.found.shape == (frames,)
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The landmarks' arrays by name, without the background."""
+        return {name: array for name, array in vars(self).items() if name != "background"}
 
     @property
     def boxes(self) -> Array:
@@ -89,16 +147,31 @@ class Pose2D:
     """width and height in pixels"""
     fps: float
     """the video's mean frame rate in hertz"""
+    background: BackgroundTracks | None = None
+    """what the background did, if the camera moves; perhaps at other times"""
+    camera_motion: CameraMotion | None = None
+    """how the camera moved over these frames; None where it stood still, or where that is not known"""
 
     def __post_init__(self) -> None:
         frames, landmarks = self.scores.shape
         assert landmarks == len(self.layout.names) and self.keypoints.shape == (frames, landmarks, 2)
         assert self.timestamps.shape == (frames,) and np.isfinite(self.keypoints).all()
+        assert self.camera_motion is None or len(self.camera_motion.zoom) == frames
+
+    @property
+    def unzoomed_keypoints(self) -> Array:
+        """(T, K, 2) pixels: the keypoints as if the focal length had stayed that of the first frame."""
+        if self.camera_motion is None:
+            return self.keypoints
+        centre = np.divide(self.image_size, 2.0)
+        unzoomed: Array = centre + (self.keypoints - centre) / self.camera_motion.zoom[:, None, None]
+        return unzoomed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pose3D:
-    """Landmarks in camera axes (x right, y down, z forward) with the pelvis at 0."""
+    """Landmarks in camera axes (x right, y down, z forward) with the pelvis at 0; of a camera that moves,
+    those of the first frame."""
 
     layout: Layout
     """which K landmarks"""
@@ -129,7 +202,7 @@ class WorldPose:
     contacts: NDArray[np.bool_]
     """(T, 2): left foot, right foot on the floor"""
     camera: Camera
-    """the camera that took the picture, the same for all frames"""
+    """the camera that took the picture"""
     fps: float
     """even frame rate in hertz"""
 
@@ -149,4 +222,5 @@ def resample_evenly(pose: Pose2D) -> Pose2D:
     span_s = pose.timestamps[-1] - pose.timestamps[0]
     times = pose.timestamps[0] + np.arange(1 + round(span_s * pose.fps)) / pose.fps
     keypoints, scores = (interpolate(v, pose.timestamps, times) for v in (pose.keypoints, pose.scores))
-    return replace(pose, keypoints=keypoints, scores=scores, timestamps=times)
+    motion = pose.camera_motion and pose.camera_motion.interpolate(pose.timestamps, times)
+    return replace(pose, keypoints=keypoints, scores=scores, timestamps=times, camera_motion=motion)

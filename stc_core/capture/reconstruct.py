@@ -12,6 +12,7 @@ from ..events import Note, Report, ignore
 from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
 from ..motion.motion import Motion
+from .camera_motion.follow import follow_camera
 from .config import CaptureConfig, choose_weights
 from .layout import LAYOUTS
 from .lift.lift import lift
@@ -36,7 +37,7 @@ def reconstruct_motion(
     def lift_reading(reading: Pose2D) -> Pose3D:
         return lift(resample_evenly(reading), model, intrinsics, replace(config.lift, flip=False))
 
-    pose = mend_sides(pose, lift_reading, config.sides, report)
+    pose = follow_camera(mend_sides(pose, lift_reading, config.sides, report), intrinsics, report)
     even = resample_evenly(pose)
     if even is not pose:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))

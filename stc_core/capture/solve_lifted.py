@@ -16,7 +16,7 @@ import numpy as np
 from .. import __version__
 from ..errors import UserError
 from ..events import Report, ignore
-from ..motion.motion import Motion
+from ..motion.motion import Camera, Motion
 from ..plain_values import from_plain, to_plain
 from .config import CaptureConfig, choose_detector, choose_weights
 from .ground.config import Feet, GroundConfig
@@ -24,7 +24,7 @@ from .ground.place_on_floor import place_on_floor
 from .ik.config import IkConfig
 from .ik.solve import solve_motion
 from .layout import LAYOUTS, Array
-from .pose import CameraIntrinsics, Pose2D, Pose3D
+from .pose import CameraIntrinsics, CameraMotion, Pose2D, Pose3D
 from .progress import report_stage
 from .smooth import SmoothConfig, smooth
 
@@ -80,6 +80,7 @@ def _restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
         timestamps=motion.start_s + np.arange(len(scores)) / motion.fps,
         image_size=motion.camera.image_size,
         fps=motion.fps,
+        camera_motion=_restore_camera_motion(motion.camera),
     )
     up = motion.settings.get(_PREDICTED_UP)
     pose3d = Pose3D(
@@ -90,6 +91,20 @@ def _restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
         up=None if up is None else np.array(up, float),
     )
     return pose2d, pose3d, CameraIntrinsics(focal_px=float(motion.camera.K[0, 0]), image_size=motion.camera.image_size)
+
+
+def _restore_camera_motion(camera: Camera) -> CameraMotion | None:
+    """How the camera of a motion moved, in its first frame's axes."""
+    path = camera.path
+    if path is None:
+        return None
+    eyes = -np.einsum("tji,tj->ti", path.R, path.t)
+    return CameraMotion(
+        R_first_camera=path.R[0] @ path.R.swapaxes(1, 2),
+        t_first_camera=(eyes - eyes[0]) @ path.R[0].T,
+        zoom=path.focal_px / path.focal_px[0],
+        is_metric=True,
+    )
 
 
 def solve_lifted(

@@ -165,8 +165,10 @@ def _read_take(folder: Path, config: CorrectionsConfig) -> TakeClips:
         joints, there = _resample_at(
             _world_landmarks(capture, corrected, folder / CORRECTED), corrected, observed.times
         )
-        joints = joints @ observed.camera.R.T + observed.camera.t
+        joints = observed.camera.to_camera_axes(joints)
     elif (folder / OPTICAL).is_file():
+        if observed.camera.path is not None:
+            raise UserError(f"The camera of {folder / CAPTURE} moved.", f"{OPTICAL} needs one that stands still.")
         joints, there, notes = _read_optical(folder, observed)
     elif (folder / OPTICAL).with_suffix(".fbx").is_file():
         raise UserError(f"{folder} holds its recording as FBX.", f"Export it from Blender as {OPTICAL}.")
@@ -181,7 +183,8 @@ def _read_capture(capture: Motion, path: Path) -> _Capture:
         raise UserError(f"{path} lacks its camera or what was seen.", "Capture the video again with this version.")
     keypoints, points, scores = (np.asarray(capture.landmarks[name], float) for name in wanted)
     times = capture.start_s + np.arange(len(scores)) / capture.fps
-    return _Capture(capture.camera, keypoints, scores, points @ capture.camera.R.T + capture.camera.t, times)
+    camera = capture.camera
+    return _Capture(camera, camera.remove_zoom(keypoints), scores, camera.to_camera_axes(points), times)
 
 
 def _resample_at(values: Array, motion: Motion, times: Array) -> tuple[Array, NDArray[np.bool_]]:

@@ -1,7 +1,8 @@
 """A clip whose ground truth is known: its video NAME.mp4, and in NAME.npz where landmarks and camera really were.
 
 The .npz holds landmark_names (K,), landmarks (T, K, 3) in world metres with z up and the floor at 0, the camera's K, R,
-t and image_size, and fps; it may hold contacts (T, 2), subject and action. Knows this form; not who rendered the video,
+t and image_size, and fps; of a camera that moves also camera_R (T, 3, 3), camera_t (T, 3) and camera_focal_px (T,), as
+a motion's file; it may hold contacts (T, 2), subject and action. Knows this form; not who rendered the video,
 nor what is made of it.
 """
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..geometry.rotation import Array
-from ..motion.motion import Camera
+from ..motion.motion import Camera, CameraPath
 
 _REMEDY = "Render the clip again."
 
@@ -35,7 +36,7 @@ class GroundTruthClip:
     landmarks: Array
     """(T, K, 3) world metres, z up, the floor at 0"""
     camera: Camera
-    """the camera that took the video, the same for all frames"""
+    """the camera that took the video"""
     contacts: NDArray[np.bool_]
     """(T, 2): left foot, right foot on the floor; nowhere where the file does not say"""
     fps: float
@@ -74,12 +75,20 @@ def _make_clip(path: Path, arrays: dict[str, NDArray[np.generic]]) -> GroundTrut
         video=path.with_suffix(".mp4"),
         landmark_names=names,
         landmarks=landmarks,
-        camera=Camera(K=K, R=R, t=t, image_size=(width, height)),
+        camera=Camera(K=K, R=R, t=t, image_size=(width, height), path=_read_path(arrays)),
         contacts=contacts,
         fps=float(arrays["fps"]),
         subject=str(arrays.get("subject", "")),
         action=str(arrays.get("action", "")),
     )
+
+
+def _read_path(arrays: dict[str, NDArray[np.generic]]) -> CameraPath | None:
+    """The camera's path, where the file holds one."""
+    if "camera_R" not in arrays:
+        return None
+    R, t, focal_px = (arrays[f"camera_{name}"].astype(float) for name in ("R", "t", "focal_px"))
+    return CameraPath(R=R, t=t, focal_px=focal_px)
 
 
 def list_truth_files(folder: Path) -> list[Path]:

@@ -51,7 +51,7 @@ def _read_take(path: Path, config: DetectConfig) -> TakeClips:
     if len(pose.timestamps) != len(truth.landmarks) or tuple(pose.image_size) != size:
         own = f"{len(pose.timestamps)} frames of {pose.image_size}"
         raise UserError(f"{truth.video} has {own}, its truth {len(truth.landmarks)} of {size}.", _REMEDY)
-    joints = truth.rows(BODY27.names) @ truth.camera.R.T + truth.camera.t
+    joints = truth.camera.to_camera_axes(truth.rows(BODY27.names))
     valid = pose.scores.any(-1) & (joints[..., 2] > _NEAREST_M).all(-1)
     clip = ShardClip(
         name=truth.name,
@@ -59,7 +59,7 @@ def _read_take(path: Path, config: DetectConfig) -> TakeClips:
         fps=truth.fps,
         joints=joints,
         action=truth.action,
-        keypoints=pose.keypoints,
+        keypoints=truth.camera.remove_zoom(pose.keypoints),
         scores=pose.scores,
         K=truth.camera.K,
         image_size=size,

@@ -45,12 +45,14 @@ def detect_cached(clip: GroundTruthClip, config: DetectConfig, cache: Path | Non
     if path.is_file():
         with np.load(path, allow_pickle=False) as file:
             if tuple(map(str, file["fingerprint"])) == fingerprint:
-                return Landmarks(**{field.name: file[field.name] for field in fields(Landmarks)})
+                return Landmarks(
+                    **{field.name: file[field.name] for field in fields(Landmarks) if field.name in file.files}
+                )
     found = detect_clip(clip, config)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with open(partial, "wb") as stream:
-        np.savez_compressed(stream, fingerprint=np.array(fingerprint), **vars(found))
+        np.savez_compressed(stream, fingerprint=np.array(fingerprint), **found.arrays)
     os.replace(partial, path)
     return found
 

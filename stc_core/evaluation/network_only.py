@@ -116,7 +116,7 @@ def measure_errors(
     vector in camera axes, where the network predicts up.
     """
     camera = clip.camera
-    in_camera = clip.rows(COMMON) @ camera.R.T + camera.t
+    in_camera = camera.to_camera_axes(clip.rows(COMMON))
     truth = in_camera - in_camera[:, :1]
     true_up = camera.R @ np.array([0.0, 0.0, 1.0])
     up = metrics.clip_alignment(estimate, truth).R.T @ true_up  # where the upright body's up is in the estimate

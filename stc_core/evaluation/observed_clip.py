@@ -80,7 +80,7 @@ def observe_clip(clip: GroundTruthClip, config: DetectConfig) -> ObservedClip:
     pose = map_landmarks(found, clip.camera.image_size, clip.fps, BODY27)
     visibility = np.where(weights[None] != 0.0, found.visibility[:, None], 1.0).min(-1)
     centre, focal = clip.camera.K[:2, 2], clip.camera.K[0, 0]
-    joints = clip.rows(NAMES) @ clip.camera.R.T + clip.camera.t
+    joints = clip.camera.to_camera_axes(clip.rows(NAMES))
     tensors = [torch.tensor(v, dtype=torch.float32) for v in (joints, (pose.keypoints - centre) / focal, visibility)]
     half = torch.tensor(np.array(clip.camera.image_size) / 2.0 / focal, dtype=torch.float32)
     return ObservedClip(clip.name, tensors[0], tensors[1], tensors[2], torch.tensor(found.found), half, clip.fps)
@@ -91,10 +91,12 @@ def _detect_or_load(clip: GroundTruthClip, config: DetectConfig) -> Landmarks:
     kept = clip.video.with_suffix(f".{config.network}.found")
     if kept.exists() and kept.stat().st_mtime > clip.video.stat().st_mtime:
         with np.load(kept, allow_pickle=False) as file:
-            return Landmarks(**{field.name: file[field.name] for field in fields(Landmarks)})
+            return Landmarks(
+                **{field.name: file[field.name] for field in fields(Landmarks) if field.name in file.files}
+            )
     found = detect_clip(clip, config)
     with open(kept, "wb") as file:
-        np.savez_compressed(file, **{field.name: getattr(found, field.name) for field in fields(Landmarks)})
+        np.savez_compressed(file, **found.arrays)
     return found
 
 

@@ -179,8 +179,8 @@ def collect_captures(captures: Sequence[CapturedClip]) -> dict[str, Predictions]
         camera, ours = capture.clip.camera, capture.motion.camera
         assert ours is not None
         at = [capture.motion.landmark_names.index(name) for name in names]
-        observed = capture.clip.rows(names) @ camera.R.T + camera.t
-        estimate = capture.motion.landmarks["landmarks_3d"][:, at] @ ours.R.T
+        observed = camera.to_camera_axes(capture.clip.rows(names))
+        estimate = ours.to_camera_axes(capture.motion.landmarks["landmarks_3d"][:, at])
         own = capture.own[:, [LAYOUTS["body27"].index(name) for name in names]]
         info = ClipInfo(capture.clip.name, "", capture.clip.name, capture.clip.fps)
         scores = capture.motion.landmarks["landmark_scores"][:, at]

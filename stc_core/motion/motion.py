@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,32 @@ from .skeleton import Skeleton, forward_kinematics
 FORMAT_VERSION = 1
 _LANDMARKS = {"landmarks_2d": 2, "landmarks_3d": 3, "landmarks_raw": 3, "landmark_scores": 0}  # and their coordinates
 _CAMERA = ("K", "R", "t", "image_size")
+_CAMERA_PATH = ("camera_R", "camera_t", "camera_focal_px")  # of a camera that moves
 _REQUIRED = (
     *("joint_names", "parents", "offsets", "tips", "fps", "start_s"),
     *("t_world_root", "q_parent_joint", "contacts", "scores", "settings"),
 )
-_KEYS = frozenset({"format_version", *_REQUIRED, "landmark_names", *_LANDMARKS, *_CAMERA})
-_MAX_FOCAL_PX = 1e7  # chosen, as the limits of file_checks.py
+_KEYS = frozenset({"format_version", *_REQUIRED, "landmark_names", *_LANDMARKS, *_CAMERA, *_CAMERA_PATH})
+_MIN_FOCAL_PX, _MAX_FOCAL_PX = 1e-3, 1e7  # chosen, as the limits of file_checks.py
 _MAX_IMAGE_PX = 1 << 16
 _MAX_SETTINGS_CHARACTERS = 1 << 20
 _REMEDY = "Choose a motion.npz that `stc-mocap capture` wrote."
+
+
+@dataclass(frozen=True, kw_only=True)
+class CameraPath:
+    """How a camera moves and zooms over T frames."""
+
+    R: Array
+    """(T, 3, 3): world axes to camera axes"""
+    t: Array
+    """(T, 3) metres"""
+    focal_px: Array
+    """(T,) pixels: the focal length"""
+
+    def __post_init__(self) -> None:
+        frames = len(self.focal_px)
+        assert self.R.shape == (frames, 3, 3) and self.t.shape == (frames, 3) and self.focal_px.shape == (frames,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +67,43 @@ class Camera:
     """(3,) metres"""
     image_size: tuple[int, int]
     """width and height in pixels"""
+    path: CameraPath | None = None
+    """how it moves; K, R and t are then those of the first frame. None where it stands still"""
+
+    def at(self, frame: int) -> Camera:
+        """The camera as it stands in a frame."""
+        if self.path is None:
+            return self
+        K = self.K.copy()
+        K[[0, 1], [0, 1]] *= self.path.focal_px[frame] / self.path.focal_px[0]
+        return replace(self, K=K, R=self.path.R[frame], t=self.path.t[frame], path=None)
+
+    def to_camera_axes(self, points: Array) -> Array:
+        """World points (..., 3) in camera axes, metres; of a camera that moves, points (T, ..., 3), its T frames'."""
+        if self.path is None:
+            return points @ self.R.T + self.t
+        assert len(points) == len(self.path.t)
+        rows = points.reshape(len(points), -1, 3) @ self.path.R.swapaxes(1, 2) + self.path.t[:, None]
+        moved: Array = rows.reshape(points.shape)
+        return moved
+
+    def remove_zoom(self, pixels: Array) -> Array:
+        """Pixels (T, ..., 2) as if the focal length had stayed that of the first frame."""
+        if self.path is None:
+            return pixels
+        zoom = (self.path.focal_px / self.path.focal_px[0]).reshape(-1, *[1] * (pixels.ndim - 1))
+        unzoomed: Array = self.K[:2, 2] + (pixels - self.K[:2, 2]) / zoom
+        return unzoomed
 
     def project(self, points: Array) -> Array:
-        """Project world points (..., 3), metres, to pixels (..., 2)."""
-        homogeneous = (points @ self.R.T + self.t) @ self.K.T
+        """Project world points (..., 3), metres, to pixels (..., 2); of a camera that moves, points (T, ..., 3)."""
+        homogeneous = self.to_camera_axes(points) @ self.K.T
         pixels: Array = homogeneous[..., :2] / homogeneous[..., 2:]
-        return pixels
+        if self.path is None:
+            return pixels
+        zoom = (self.path.focal_px / self.path.focal_px[0]).reshape(-1, *[1] * (pixels.ndim - 1))
+        zoomed: Array = self.K[:2, 2] + (pixels - self.K[:2, 2]) * zoom
+        return zoomed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +141,7 @@ class Motion:
         assert (np.abs(np.linalg.norm(self.q_parent_joint, axis=-1) - 1.0) < 1e-3).all(), "not unit quaternions"
         assert set(self.landmarks) <= set(_LANDMARKS)
         assert all(array.shape[:2] == (frames, len(self.landmark_names)) for array in self.landmarks.values())
+        assert self.camera is None or self.camera.path is None or len(self.camera.path.t) == frames
 
     def positions(self) -> Array:
         """Compute the joint positions (T, J, 3) in world metres."""
@@ -121,6 +170,7 @@ def save_motion(motion: Motion, path: Path) -> None:
     if motion.camera:
         camera = motion.camera
         arrays |= {"K": camera.K, "R": camera.R, "t": camera.t, "image_size": np.array(camera.image_size)}
+        arrays |= {f"camera_{name}": array for name, array in vars(camera.path).items()} if camera.path else {}
     content = io.BytesIO()  # a full disk in the middle of an archive would leave its writer complaining
     np.savez_compressed(content, **arrays)
     write_bytes(Path(path), content.getvalue())
@@ -178,7 +228,7 @@ def _build_motion(arrays: Mapping[str, NDArray[Any]]) -> Motion:
         start_s=_read_number(arrays, "start_s", -checks.MAX_TIME_S, checks.MAX_TIME_S),
         landmark_names=names,
         landmarks=landmarks,
-        camera=_read_camera(arrays),
+        camera=_read_camera(arrays, frames),
         settings=_read_settings(arrays),
     )
 
@@ -249,7 +299,7 @@ def _read_landmarks(arrays: Mapping[str, NDArray[Any]], frames: int) -> tuple[tu
     return names, landmarks
 
 
-def _read_camera(arrays: Mapping[str, NDArray[Any]]) -> Camera | None:
+def _read_camera(arrays: Mapping[str, NDArray[Any]], frames: int) -> Camera | None:
     missing = [key for key in _CAMERA if key not in arrays]
     if len(missing) == len(_CAMERA):
         return None
@@ -264,7 +314,26 @@ def _read_camera(arrays: Mapping[str, NDArray[Any]]) -> Camera | None:
     size = arrays["image_size"]
     if size.dtype.kind not in "iu" or size.shape != (2,) or size.min() < 1 or size.max() > _MAX_IMAGE_PX:
         raise Damaged("image_size is not a width and a height in pixels")
-    return Camera(K=K, R=R, t=t, image_size=(int(size[0]), int(size[1])))
+    path = _read_camera_path(arrays, frames)
+    if path and not (np.allclose(path.R[0], R) and np.allclose(path.t[0], t) and np.isclose(path.focal_px[0], K[0, 0])):
+        raise Damaged("its camera's path does not begin where the camera is")
+    return Camera(K=K, R=R, t=t, image_size=(int(size[0]), int(size[1])), path=path)
+
+
+def _read_camera_path(arrays: Mapping[str, NDArray[Any]], frames: int) -> CameraPath | None:
+    missing = [key for key in _CAMERA_PATH if key not in arrays]
+    if len(missing) == len(_CAMERA_PATH):
+        return None
+    if missing:
+        raise Damaged(f"its camera's path lacks {', '.join(missing)}")
+    R = as_floats(arrays["camera_R"], "camera_R", (frames, 3, 3))
+    t = as_floats(arrays["camera_t"], "camera_t", (frames, 3))
+    focal_px = as_floats(arrays["camera_focal_px"], "camera_focal_px", (frames,))
+    for matrix in R:
+        checks.check_rotation_matrix(matrix, "camera_R")
+    checks.check_range(t, "camera_t", -checks.MAX_POSITION_M, checks.MAX_POSITION_M)
+    checks.check_range(focal_px, "camera_focal_px", _MIN_FOCAL_PX, _MAX_FOCAL_PX)
+    return CameraPath(R=R, t=t, focal_px=focal_px)
 
 
 def _read_settings(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

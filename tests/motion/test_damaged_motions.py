@@ -27,6 +27,18 @@ def put_array(key: str, value: object, dtype: Any = None) -> Callable[[Arrays], 
     return change
 
 
+def put_path(
+    frames: int = 5, R: object = np.eye(3), t: object = (0.0, 1.0, 4.0), focal_px: float = 900.0
+) -> Callable[[Arrays], None]:
+    """Add a camera's path, the same in each frame."""
+
+    def change(arrays: Arrays) -> None:
+        values = {"camera_R": R, "camera_t": t, "camera_focal_px": focal_px}
+        arrays |= {key: np.array([value] * frames, float) for key, value in values.items()}
+
+    return change
+
+
 def put_in(key: str, index: object, value: object) -> Callable[[Arrays], None]:
     """Change one value in an array."""
 
@@ -139,6 +151,11 @@ DAMAGES: dict[str, tuple[Callable[[Arrays], object], str]] = {
     "no focal length": (put_array("K", np.eye(3) * 0.0), "K is not a camera"),
     "focal length negative": (put_array("K", np.diag([-900.0, 900.0, 1.0])), "K is not a camera"),
     "focal length infinite": (put_array("K", np.diag([np.inf, 900.0, 1.0])), "K has values that are not finite"),
+    "half a camera's path": (put_array("camera_R", np.tile(np.eye(3), (5, 1, 1))), "path lacks camera_t"),
+    "camera's path too short": (put_path(frames=4), "camera_R"),
+    "camera's path a mirror": (put_path(R=np.diag([1.0, 1.0, -1.0])), "camera_R is not a rotation matrix"),
+    "camera's path elsewhere": (put_path(t=np.ones(3)), "path does not begin where the camera is"),
+    "camera's path without a lens": (put_path(focal_px=0.0), "camera_focal_px"),
     "picture empty": (put_array("image_size", [0, 720]), "image_size"),
     "picture huge": (put_array("image_size", [1 << 40, 720]), "image_size"),
     "picture not whole": (put_array("image_size", [1280.5, 720.0]), "image_size"),

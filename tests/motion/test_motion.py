@@ -11,7 +11,7 @@ import pytest
 
 from stc_core.errors import UserError
 from stc_core.geometry import rotation
-from stc_core.motion.motion import FORMAT_VERSION, Camera, Motion, load_motion, save_motion
+from stc_core.motion.motion import FORMAT_VERSION, Camera, CameraPath, Motion, load_motion, save_motion
 from stc_core.motion.skeleton import HUMANOID
 
 RNG = np.random.default_rng(0)
@@ -62,6 +62,20 @@ def test_a_motion_comes_back_to_the_bit(make: Callable[[], Motion], tmp_path: Pa
     assert all(np.array_equal(again.landmarks[key], motion.landmarks[key]) for key in motion.landmarks)
 
 
+def make_moving_motion() -> Motion:
+    """A captured motion whose camera turns, goes and zooms."""
+    motion = make_captured_motion()
+    assert motion.camera is not None
+    frames = len(motion.t_world_root)
+    turns = np.linspace(0.0, 0.4, frames)[:, None] * np.array([0.1, 1.0, 0.0])
+    path = CameraPath(
+        R=rotation.to_matrix(rotation.exp(turns)) @ motion.camera.R,
+        t=motion.camera.t + np.linspace(0.0, 1.0, frames)[:, None] * np.array([0.3, 0.0, 0.2]),
+        focal_px=motion.camera.K[0, 0] * np.linspace(1.0, 1.5, frames),
+    )
+    return replace(motion, camera=replace(motion.camera, path=path))
+
+
 def test_the_camera_comes_back(tmp_path: Path) -> None:
     save_motion(make_captured_motion(), tmp_path / "a.npz")
     camera = load_motion(tmp_path / "a.npz").camera
@@ -69,6 +83,22 @@ def test_the_camera_comes_back(tmp_path: Path) -> None:
     assert np.array_equal(camera.t, [0.0, 1.0, 4.0]) and np.array_equal(camera.K, np.diag([900.0, 900.0, 1.0]))
     save_motion(make_motion(), tmp_path / "b.npz")
     assert load_motion(tmp_path / "b.npz").camera is None
+
+
+def test_the_path_of_a_camera_that_moves_comes_back(tmp_path: Path) -> None:
+    motion = make_moving_motion()
+    assert motion.camera is not None and motion.camera.path is not None
+    save_motion(motion, tmp_path / "a.npz")
+    camera = load_motion(tmp_path / "a.npz").camera
+    assert camera is not None and camera.path is not None
+    for name, array in vars(motion.camera.path).items():
+        assert np.array_equal(getattr(camera.path, name), array)
+    points = np.random.default_rng(0).normal(0.0, 0.3, (len(motion.t_world_root), 5, 3))
+    for index in (0, 1, len(points) - 1):
+        assert camera.project(points)[index] == pytest.approx(camera.at(index).project(points[index]))
+        assert camera.remove_zoom(camera.project(points))[index] == pytest.approx(
+            replace(camera.at(index), K=camera.K).project(points[index])
+        )
 
 
 def test_the_file_holds_what_others_need_without_our_code(tmp_path: Path) -> None:

@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...geometry.intervals import find_runs
+from ...geometry.rotation import normalise
 from ..layout import Array
 from .config import GroundConfig
-from .observation import FootPoints, Mask, Observation
+from .observation import Mask, Observation
 
 _COMPANION_HEIGHT_FRACTION = 0.5  # of contact_height_m: how low the second point of a foot must be; chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contacts:
+    """S contacts of foot points with the floor, in camera axes."""
+
+    positions: Array
+    """(S, 3) metres: the mean over the contact"""
+    clearances: Array
+    """(S,) metres: the point's height over the floor in contact"""
+    eyes: Array
+    """(S, 3) metres: where the camera was"""
+    aims: Array
+    """(S, 3): unit vectors, where it looked"""
+    frames: NDArray[np.int_]
+    """(S,): how many frames each lasts"""
+
+
+NO_CONTACTS = Contacts(
+    positions=np.zeros((0, 3)),
+    clearances=np.zeros(0),
+    eyes=np.zeros((0, 3)),
+    aims=np.zeros((0, 3)),
+    frames=np.zeros(0, int),
+)
 
 
 def move_to_rays(points: Array, clip: Observation) -> Array:
     """The foot points (T, P, 3) moved, at their depth, to where the picture shows them, as far as that is certain."""
     index = clip.feet.index
+    points = clip.to_own_axes(points)
     depth = points[..., 2:]
     across = points[..., :2] + clip.weights[:, index][..., None] * (clip.rays[:, index] * depth - points[..., :2])
-    return np.concatenate([across, depth], -1)
+    return clip.from_own_axes(np.concatenate([across, depth], -1))
 
 
 def fit_slopes(values: Array, fps: float, window_s: float) -> Array:
@@ -32,12 +61,18 @@ def fit_slopes(values: Array, fps: float, window_s: float) -> Array:
     return slope
 
 
-def measure_speeds(points: Array, fps: float, window_s: float, depth_weight: float) -> Array:
+def measure_speeds(points: Array, clip: Observation, window_s: float, depth_weight: float) -> Array:
     """Speeds (T, P) of points (T, P, 3), m/s: what the picture shows, and a fraction of the speed in depth."""
+    fps = clip.fps
+    if clip.camera_motion is not None:
+        velocity, ray = fit_slopes(points, fps, window_s), normalise(points - clip.eyes[:, None])
+        receding = (velocity * ray).sum(-1, keepdims=True)
+        moving: Array = np.hypot(np.linalg.norm(velocity - receding * ray, axis=-1), depth_weight * receding[..., 0])
+        return moving
     depth = points[..., 2:]
     across = np.linalg.norm(fit_slopes(points[..., :2] / depth, fps, window_s) * depth, axis=-1)
-    receding: Array = depth_weight * fit_slopes(depth[..., 0], fps, window_s)
-    return np.hypot(across, receding)
+    still: Array = np.hypot(across, depth_weight * fit_slopes(depth[..., 0], fps, window_s))
+    return still
 
 
 def find_contacts(points: Array, heights: Array, clip: Observation) -> Mask:
@@ -49,8 +84,8 @@ def find_contacts(points: Array, heights: Array, clip: Observation) -> Mask:
     if config.feet == "always":
         return np.ones(heights.shape, bool)
     limit, reach = config.contact_speed_m_s, config.contact_height_m
-    speeds = measure_speeds(points, clip.fps, config.speed_window_s, config.depth_speed_trust)
-    drifts = measure_speeds(points, clip.fps, config.drift_window_s, 0.0)
+    speeds = measure_speeds(points, clip, config.speed_window_s, config.depth_speed_trust)
+    drifts = measure_speeds(points, clip, config.drift_window_s, 0.0)
     certain = (speeds < limit) & (heights < reach)
     possible = (speeds < limit * config.contact_release) & (heights < reach * config.contact_release)
     still = _apply_hysteresis(certain, possible, drifts, clip.fps, config)
@@ -93,8 +128,17 @@ def average_contacts(points: Array, still: Mask) -> Array:
     return averaged
 
 
-def list_contacts(points: Array, still: Mask, feet: FootPoints) -> tuple[Array, Array]:
-    """The mean position (S, 3) of each contact of each foot point, and its height over the floor in contact (S,)."""
-    rows = [(p, run) for p in range(still.shape[1]) for run in find_runs(still[:, p])]
-    positions = np.array([points[slice(*run), p].mean(0) for p, run in rows]).reshape(-1, 3)
-    return positions, feet.clearance[[p for p, _ in rows]]
+def list_contacts(points: Array, still: Mask, clip: Observation) -> Contacts:
+    """The contacts of each foot point (T, P, 3) where it is still (T, P), with their mean positions."""
+    rows = [(p, slice(*run)) for p in range(still.shape[1]) for run in find_runs(still[:, p])]
+
+    def average(values: list[Array]) -> Array:
+        return np.array([rows_of.mean(0) for rows_of in values]).reshape(-1, 3)
+
+    return Contacts(
+        positions=average([points[run, p] for p, run in rows]),
+        clearances=clip.feet.clearance[[p for p, _ in rows]],
+        eyes=average([clip.eyes[run] for _, run in rows]),
+        aims=normalise(average([clip.aims[run] for _, run in rows])),
+        frames=np.array([run.stop - run.start for _, run in rows], int),
+    )

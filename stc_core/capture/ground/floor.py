@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...events import Note, Report
-from ...geometry.intervals import find_runs
 from ..layout import Array
 from .config import GroundConfig
-from .contacts import find_contacts, list_contacts, measure_speeds, move_to_rays
+from .contacts import NO_CONTACTS, find_contacts, list_contacts, measure_speeds, move_to_rays
 from .gravity import camera_tilt_deg, estimate_up, estimate_upright_axis
-from .observation import FootPoints, Mask, Observation
+from .observation import Mask, Observation
 
 _ROUNDS = 3  # chosen: contacts no longer change after these
 _FEW_CONTACTS = 0.1  # fraction of frames; below it something may be wrong; chosen
@@ -35,17 +34,17 @@ def find_floor(clip: Observation, body: Array, report: Report) -> Floor:
     """The floor under a body (T, K, 3) in camera axes. Reports Notes of the camera's tilt and of missing contacts."""
     config, feet = clip.config, clip.feet
     points = move_to_rays(body[:, feet.index], clip)
-    speeds = measure_speeds(points, clip.fps, config.speed_window_s, config.depth_speed_trust)
-    contacts, clearances, up = np.zeros((0, 3)), np.zeros(0), np.array([0.0, -1.0, 0.0])
+    speeds = measure_speeds(points, clip, config.speed_window_s, config.depth_speed_trust)
+    contacts, up = NO_CONTACTS, np.array([0.0, -1.0, 0.0])
     for _ in range(_ROUNDS):
         axis, weight = estimate_upright_axis(clip, body, up)
-        up = estimate_up(axis, weight, contacts, clearances, clip.predicted_up, config)
+        up = estimate_up(axis, weight, contacts, clip)
         heights = points @ up - feet.clearance
         initial = _initial_height(body, up, heights, speeds, config)
         still = find_contacts(points, heights - initial, clip)
-        contacts, clearances = list_contacts(points, still, feet)
+        contacts = list_contacts(points, still, clip)
     _report_floor(up, still, report)
-    return Floor(up=up, height_m=floor_height(body, up, still, feet), still=still)
+    return Floor(up=up, height_m=floor_height(body, up, still, clip), still=still)
 
 
 def _report_floor(up: Array, still: Mask, report: Report) -> None:
@@ -68,10 +67,9 @@ def _initial_height(body: Array, up: Array, heights: Array, speeds: Array, confi
     return float(np.percentile(lowest, _LOWEST_PERCENTILE)) - config.toe_height_m
 
 
-def floor_height(body: Array, up: Array, still: Mask, feet: FootPoints) -> float:
+def floor_height(body: Array, up: Array, still: Mask, clip: Observation) -> float:
     """The floor's height along `up`, metres: the median over contacts, or just under the lowest landmarks."""
-    positions, clearances = list_contacts(body[:, feet.index], still, feet)
-    if len(positions):
-        lengths = [end - start for p in range(still.shape[1]) for start, end in find_runs(still[:, p])]
-        return float(np.median(np.repeat(positions @ up - clearances, lengths)))
-    return float(np.percentile((body @ up).min(1), _LOWEST_PERCENTILE)) - float(feet.clearance.min())
+    contacts = list_contacts(body[:, clip.feet.index], still, clip)
+    if len(contacts.frames):
+        return float(np.median(np.repeat(contacts.positions @ up - contacts.clearances, contacts.frames)))
+    return float(np.percentile((body @ up).min(1), _LOWEST_PERCENTILE)) - float(clip.feet.clearance.min())

@@ -12,8 +12,7 @@ from scipy.optimize import least_squares
 
 from ...geometry.rotation import normalise
 from ..layout import SIDES, Array
-from .config import GroundConfig
-from .contacts import fit_slopes
+from .contacts import Contacts, fit_slopes
 from .observation import Observation, midpoint
 
 _EFFECTIVE_CONTACTS = 8.0  # contacts err together: more of them than this say no more of the floor's tilt; chosen
@@ -25,6 +24,8 @@ _MIN_SCORE = 0.2  # chosen
 _NEAREST_M = 0.2  # no contact comes closer to the camera; chosen
 _GRAZING = 0.05  # a ray this close to level meets the floor nowhere; chosen
 _STEP_RAD = 1e-4  # of a numerical derivative
+_TILT_FRAMES = 8  # of a camera that moves, in which it is held to be level; chosen
+_FORWARD = np.array([0.0, 0.0, 1.0])
 
 
 def up_direction(pitch_rad: float, roll_rad: float) -> Array:
@@ -37,10 +38,13 @@ def camera_tilt_deg(up: Array) -> tuple[float, float]:
     return float(np.degrees(np.arcsin(-up[2]))), float(np.degrees(np.arctan2(up[0], -up[1])))
 
 
-def level_axes(up: Array) -> Array:
-    """Rows right, up, ahead (3, 3) in camera axes: level, and ahead under or over the camera's own view."""
-    ahead = normalise(np.array([0.0, 0.0, 1.0]) - up[2] * up)
-    return np.stack([np.cross(ahead, up), up, ahead])
+def level_axes(up: Array, aim: Array = _FORWARD) -> Array:
+    """Rows right, up, ahead (..., 3, 3) in camera axes: level, and ahead under or over where the camera looks.
+
+    aim (..., 3): a unit vector, the camera's own view by default.
+    """
+    ahead = normalise(aim - (aim @ up)[..., None] * up)
+    return np.stack([np.cross(ahead, up), np.broadcast_to(up, ahead.shape), ahead], -2)
 
 
 def estimate_upright_axis(clip: Observation, body: Array, up: Array) -> tuple[Array, float]:
@@ -79,20 +83,21 @@ def _leg_extension(point: dict[str, Array], side: str) -> Array:
     return result
 
 
-def estimate_up(
-    axis: Array, weight: float, contacts: Array, clearances: Array, predicted: Array | None, config: GroundConfig
-) -> Array:
-    """Up (3,) from the upright axis (3,) and its weight, the plane of the contacts, what the lifter predicted (3,) and
-    level cameras; settings win.
+def estimate_up(axis: Array, weight: float, contacts: Contacts, clip: Observation) -> Array:
+    """Up (3,) from the upright axis (3,) and its weight, the plane of the contacts, what the lifter predicted and level
+    cameras; settings win.
 
-    Contacts (S, 3), clearances (S,), are compared with the plane along their rays: it is their depth that errs, and
-    fitting a plane to points that err along the rays would tilt it towards the rays.
+    Contacts are compared with the plane along their rays: it is their depth that errs, and fitting a plane to points
+    that err along the rays would tilt it towards the rays. A camera that moves is as level in each frame as another.
     """
+    config = clip.config
     directions = [(axis, np.radians(config.upright_sigma_deg) / np.sqrt(weight + 1e-9))]
-    if predicted is not None:
-        directions.append((predicted, np.radians(config.predicted_up_sigma_deg)))
-    redundancy = np.sqrt(max(1.0, len(contacts) / _EFFECTIVE_CONTACTS))
-    rays = contacts / np.maximum(contacts[:, 2:], _NEAREST_M)
+    if clip.predicted_up is not None:
+        directions.append((clip.predicted_up, np.radians(config.predicted_up_sigma_deg)))
+    redundancy = np.sqrt(max(1.0, len(contacts.frames) / _EFFECTIVE_CONTACTS))
+    offsets = contacts.positions - contacts.eyes
+    depth = (offsets * contacts.aims).sum(-1)
+    rays = offsets / np.maximum(depth, _NEAREST_M)[:, None]
 
     def residuals(unknown: Array) -> Array:
         pitch, roll, floor = unknown
@@ -101,9 +106,9 @@ def estimate_up(
             (up_direction(pitch + _STEP_RAD, roll) - up) / _STEP_RAD,
             (up_direction(pitch, roll + _STEP_RAD) - up) / _STEP_RAD,
         )
-        prior = np.array([pitch / np.radians(config.pitch_prior_deg), roll / np.radians(config.roll_prior_deg)])
+        prior = _tilt_prior(pitch, roll, clip)
         down = np.maximum(-rays @ up, _GRAZING)
-        plane = (contacts[:, 2] + (floor + clearances) / down) / redundancy
+        plane = (depth + (floor + contacts.clearances - contacts.eyes @ up) / down) / redundancy
         plane = plane / np.hypot(config.contact_depth_sigma_m, config.contact_place_sigma_m / down)
         return np.concatenate(
             [
@@ -113,11 +118,25 @@ def estimate_up(
             ]
         )
 
-    start = np.array([0.0, 0.0, np.median(contacts @ up_direction(0.0, 0.0)) if len(contacts) else 0.0])
+    heights = contacts.positions @ up_direction(0.0, 0.0)
+    start = np.array([0.0, 0.0, np.median(heights) if len(heights) else 0.0])
     pitch, roll, _ = least_squares(residuals, start).x
     pitch = pitch if config.pitch_deg is None else np.radians(config.pitch_deg)
     roll = roll if config.roll_deg is None else np.radians(config.roll_deg)
     return up_direction(pitch, roll)
+
+
+def _tilt_prior(pitch: float, roll: float, clip: Observation) -> Array:
+    """How unusual the camera's pitch and roll are, in standard errors: (2,), or of some frames of one that moves."""
+    sigma = np.radians([clip.config.pitch_prior_deg, clip.config.roll_prior_deg])
+    if clip.camera_motion is None:
+        still: Array = np.array([pitch, roll]) / sigma
+        return still
+    frames = np.linspace(0, len(clip.joints) - 1, _TILT_FRAMES).round().astype(int)
+    up = up_direction(pitch, roll) @ clip.camera_motion.R_first_camera[frames]
+    tilts = np.stack([np.arcsin(np.clip(-up[:, 2], -1.0, 1.0)), np.arctan2(up[:, 0], -up[:, 1])], -1)
+    result: Array = (tilts / sigma / np.sqrt(_TILT_FRAMES)).ravel()
+    return result
 
 
 def _cauchy_residuals(residuals: Array) -> Array:

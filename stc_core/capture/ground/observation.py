@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..layout import SIDES, Array, Layout
-from ..pose import CameraIntrinsics, Pose2D, Pose3D
+from ..pose import CameraIntrinsics, CameraMotion, Pose2D, Pose3D
 from .config import GroundConfig
 
 Mask = NDArray[np.bool_]
@@ -32,13 +32,16 @@ class FootPoints:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """A clip of T frames and K landmarks as grounding sees it, in camera axes (x right, y down, z forward)."""
+    """A clip of T frames and K landmarks as grounding sees it, in camera axes (x right, y down, z forward).
+
+    Where the camera moves, these are the first frame's axes unless the frame's own are named.
+    """
 
     layout: Layout
     joints: Array
     """(T, K, 3) metres, pelvis at 0"""
     rays: Array
-    """(T, K, 2): x / z and y / z of the direction in which the picture shows each landmark"""
+    """(T, K, 2): x / z and y / z of the direction in which the picture shows each landmark, in the frame's own axes"""
     weights: Array
     """(T, K) in [0, 1]: confidence in both"""
     feet: FootPoints
@@ -46,7 +49,37 @@ class Observation:
     """even frame rate in hertz"""
     predicted_up: Array | None = None
     """(3,) unit vector, what the lifter takes for up; None where it says nothing of it"""
+    camera_motion: CameraMotion | None = None
+    """how the camera moves, in metres; None where it stands still"""
     config: GroundConfig
+
+    @property
+    def eyes(self) -> Array:
+        """(T, 3) metres: where the camera is."""
+        motion = self.camera_motion
+        return np.zeros((len(self.joints), 3)) if motion is None else motion.t_first_camera
+
+    @property
+    def aims(self) -> Array:
+        """(T, 3): unit vectors, where the camera looks."""
+        motion = self.camera_motion
+        return np.tile([0.0, 0.0, 1.0], (len(self.joints), 1)) if motion is None else motion.R_first_camera[..., 2]
+
+    def to_own_axes(self, points: Array) -> Array:
+        """Points (T, P, 3) in each frame's own camera axes."""
+        motion = self.camera_motion
+        if motion is None:
+            return points
+        moved: Array = (points - motion.t_first_camera[:, None]) @ motion.R_first_camera
+        return moved
+
+    def from_own_axes(self, points: Array) -> Array:
+        """Points (T, P, 3) given in each frame's own camera axes."""
+        motion = self.camera_motion
+        if motion is None:
+            return points
+        moved: Array = points @ motion.R_first_camera.swapaxes(1, 2) + motion.t_first_camera[:, None]
+        return moved
 
 
 def observe(pose3d: Pose3D, pose2d: Pose2D, intrinsics: CameraIntrinsics, config: GroundConfig) -> Observation:
@@ -55,11 +88,12 @@ def observe(pose3d: Pose3D, pose2d: Pose2D, intrinsics: CameraIntrinsics, config
     return Observation(
         layout=pose3d.layout,
         joints=pose3d.joints * scale,
-        rays=(pose2d.keypoints - intrinsics.principal_point) / intrinsics.focal_px,
+        rays=(pose2d.unzoomed_keypoints - intrinsics.principal_point) / intrinsics.focal_px,
         weights=np.clip(np.minimum(pose2d.scores, pose3d.scores), 0.0, 1.0),
         feet=find_foot_points(pose3d.layout, config),
         fps=pose3d.fps,
         predicted_up=pose3d.up,
+        camera_motion=pose2d.camera_motion,
         config=config,
     )
 

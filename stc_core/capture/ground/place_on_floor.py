@@ -1,7 +1,7 @@
 """Put a body that floats in camera axes on a floor: camera, path, gravity, contacts, feet that stand still.
 
 Knows pinhole geometry, gravity and feet; not what found the landmarks, nor rotations or skeletons. The camera stands
-still and the floor is one level plane: a moving camera, stairs and slopes are not handled.
+still or moves as it is told, and the floor is one level plane: stairs and slopes are not handled.
 
 In order: (1) the root's path, by least squares of the 3D joints on the 2D ones; (2) which foot points are still; (3)
 up, from standing people, from the plane of the contacts, from the lifter's own guess and from the habit of holding
@@ -12,18 +12,21 @@ Landmarks that a layout lacks are left out of every sum.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...errors import UserError
 from ...events import Report, ignore
-from ...motion.motion import Camera
+from ...motion.motion import Camera, CameraPath
 from ..layout import Array
-from ..pose import CameraIntrinsics, Pose2D, Pose3D, WorldPose
+from ..pose import CameraIntrinsics, CameraMotion, Pose2D, Pose3D, WorldPose
 from .config import GroundConfig
 from .floor import find_floor, floor_height
 from .foot_pinning import pin_feet
 from .gravity import level_axes
 from .observation import observe
+from .path_scale import make_metric
 from .root_trajectory import fit_root_trajectory, refit_to_contacts
 
 
@@ -40,7 +43,7 @@ def place_on_floor(
         raise UserError(
             f"The height {config.height_m} is not positive.", "Give a positive number, or none to have it guessed."
         )
-    clip = observe(pose3d, pose2d, intrinsics, config)
+    clip = make_metric(observe(pose3d, pose2d, intrinsics, config))
     trajectory = fit_root_trajectory(clip)
     body = clip.joints + trajectory.positions[:, None]
     floor = find_floor(clip, body, report)
@@ -48,8 +51,8 @@ def place_on_floor(
     if config.feet != "never":
         held = floor.still
         body = clip.joints + refit_to_contacts(trajectory, clip, held, floor.up, height_m)[:, None]
-        height_m = floor_height(body, floor.up, held, clip.feet)
-    world, camera = _to_world(body, floor.up, height_m, intrinsics)
+        height_m = floor_height(body, floor.up, held, clip)
+    world, camera = _to_world(body, floor.up, height_m, intrinsics, clip.camera_motion)
     return WorldPose(
         layout=pose3d.layout,
         joints=pin_feet(clip, world, held),
@@ -60,10 +63,22 @@ def place_on_floor(
     )
 
 
-def _to_world(body: Array, up: Array, floor_m: float, intrinsics: CameraIntrinsics) -> tuple[Array, Camera]:
+def _to_world(
+    body: Array, up: Array, floor_m: float, intrinsics: CameraIntrinsics, motion: CameraMotion | None
+) -> tuple[Array, Camera]:
     """World joints (T, K, 3) of joints in camera axes, and the camera that sees them so."""
     axes = level_axes(up)[[0, 2, 1]]  # rows: the world's x, y, z in camera axes
     pelvis = axes @ body[0, 0]
     origin = np.array([pelvis[0], pelvis[1], floor_m])
     camera = Camera(K=intrinsics.matrix, R=axes.T, t=axes.T @ origin, image_size=intrinsics.image_size)
-    return body @ axes.T - origin, camera
+    return body @ axes.T - origin, camera if motion is None else replace(camera, path=_move(camera, motion))
+
+
+def _move(camera: Camera, motion: CameraMotion) -> CameraPath:
+    """The path in the world of a camera that begins as `camera`."""
+    R_camera_first = motion.R_first_camera.swapaxes(1, 2)
+    return CameraPath(
+        R=R_camera_first @ camera.R,
+        t=np.einsum("tij,tj->ti", R_camera_first, camera.t - motion.t_first_camera),
+        focal_px=camera.K[0, 0] * motion.zoom,
+    )

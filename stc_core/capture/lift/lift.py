@@ -43,6 +43,8 @@ def lift(
 ) -> Pose3D:
     """Joints (T, K, 3) in camera axes, metres, pelvis at 0, at the frames of `pose` (which must be evenly spaced).
 
+    Of a camera that moves they are in the axes of the first frame, so that its rotation is not taken for the person's.
+
     The clip is resampled to the rate the network was trained for, cut into windows that overlap, every output
     of every window is used, blended with weights that fall towards a window's ends, and brought back to the clip's
     frames by a cubic spline. Raises UserError where the requested device is missing.
@@ -53,9 +55,12 @@ def lift(
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)
     times, model_times = _resample_times(len(pose.scores), pose.fps, model.config.rate_hz)
-    keypoints, scores = (interpolate(v, times, model_times) for v in (pose.keypoints, pose.scores))
+    keypoints, scores = (interpolate(v, times, model_times) for v in (pose.unzoomed_keypoints, pose.scores))
     model = model.to(device, _PRECISIONS[config.precision])
     joints = _lift_windows(model, keypoints, scores, intrinsics, config, report)
+    if pose.camera_motion is not None:
+        R = pose.camera_motion.interpolate(times, model_times).R_first_camera
+        joints = joints @ R.swapaxes(1, 2)
     joints = _interpolate_spline(joints, model_times, times)
     landmarks = pose.scores.shape[1]
     return Pose3D(

@@ -27,7 +27,7 @@ def draw_video_panel(frame: Frame, scene: Scene, index: int, config: PreviewConf
     method = cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR  # the first is the finer and four times slower
     picture = np.asarray(cv2.resize(frame, (width, height), interpolation=method), np.uint8)
     if scene.motion.camera is not None:
-        _draw_bones(picture, scene, index, scene.motion.camera, scale, 2)
+        _draw_bones(picture, scene, index, scene.motion.camera.at(index), scale, 2)
     if "landmarks_2d" in scene.motion.landmarks:
         _draw_landmarks(picture, scene, index, scale)
     _draw_text(picture, f"{scene.motion.start_s + index / scene.motion.fps:.2f} s", (10, height - 12))

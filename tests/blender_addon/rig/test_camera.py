@@ -21,7 +21,8 @@ from blender_addon.rig import (
     provenance,
 )
 from stc_core.errors import UserError
-from stc_core.motion.motion import save_motion
+from stc_core.geometry import rotation
+from stc_core.motion.motion import Camera, CameraPath, save_motion
 from tests.synthetic import look_at_camera, walk
 
 from ..workspace import VIDEO, Workspace, get_provenance, make_walk
@@ -163,3 +164,30 @@ def test_a_motion_without_a_camera_is_said(workspace: Workspace) -> None:
     with pytest.raises(RuntimeError, match="not made from a video"):
         bpy.ops.stc_mocap.match_camera()
     assert get_provenance(provenance.find_captured_action(bpy.context.scene.stc_mocap.armature)).kind == "smoothed"
+
+
+def make_moving(camera_: Camera, frames: int = 61, zoom: float = 1.4) -> Camera:
+    """The camera as it turns, goes aside and zooms."""
+    turns = rotation.to_matrix(rotation.exp(np.linspace(0.0, 0.5, frames)[:, None] * np.array([0.1, 1.0, 0.2])))
+    R = turns @ camera_.R
+    eyes = -camera_.R.T @ camera_.t + np.linspace(0.0, 1.0, frames)[:, None] * np.array([1.0, 0.3, 0.2])
+    path = CameraPath(
+        R=R, t=-np.einsum("tij,tj->ti", R, eyes), focal_px=camera_.K[0, 0] * np.linspace(1.0, zoom, frames)
+    )
+    return replace(camera_, path=path)
+
+
+@pytest.mark.parametrize(("fps", "scene_fps"), [(30.0, 30.0), (30.0, 24.0)])
+def test_a_camera_that_moves_is_keyed_where_it_is(scene: bpy.types.Scene, fps: float, scene_fps: float) -> None:
+    moving, before = make_moving(CAMERAS["rolled"]), len(bpy.data.actions)
+    placement = camera.Placement(scale=0.5, origin=(1.0, 0.0, -0.4))
+    made, _ = camera.match_camera(scene, moving, placement, make_video(start_frame=11.0, fps=fps, scene_fps=scene_fps))
+    for number in (0, 5, 30, 60):
+        frame = 11.0 + number * scene_fps / fps
+        scene.frame_set(int(frame), subframe=frame - int(frame))
+        off = project(scene, POINTS * 0.5 + np.array([1.0, 0.0, -0.4])) - moving.at(number).project(POINTS)
+        assert np.abs(off).max() < 0.05
+    again, _ = camera.match_camera(scene, CAMERAS["level"], camera.Placement(), make_video())
+    scene.frame_set(40)
+    assert again == made and np.abs(project(scene, POINTS) - CAMERAS["level"].project(POINTS)).max() < 0.01
+    assert len(bpy.data.actions) == before

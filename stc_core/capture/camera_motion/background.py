@@ -9,42 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from ..events import Note, Report
-from ..ranges import Range
-from .layout import Array
-from .pose import Frame, TimedFrame
+from ...events import Note, Report
+from ..layout import Array
+from ..pose import Frame, TimedFrame
+from .config import CameraMotionConfig
+from .corners import find_corners, flow_corners, is_inside
 
 # Chosen on the clips named in CameraMotionConfig.
 _WIDTH_PX = 320  # the longer side of the sampled picture
 _MAX_CORNERS, _MIN_CORNERS = 120, 12
-_MIN_QUALITY, _MIN_DISTANCE_PX = 0.01, 7  # of corners, as OpenCV's goodFeaturesToTrack takes them
-_RETURN_PX = 0.7  # a corner followed there and back lands this near to where it began
+_MIN_DISTANCE_PX = 7  # between corners
 _INLIER_PX = 1.0
 _MIN_INLIERS_FRACTION = 0.4
 _MIN_SPREAD_FRACTION = 0.4  # of the picture's width or height, between the first and the last tenth of corners
-_BOX_MARGIN_FRACTION = 0.15  # of the person's box, on every side
-
-
-@dataclass(frozen=True, kw_only=True)
-class CameraMotionConfig:
-    """When the camera is said to move.
-
-    Measured: 14 clips of a camera that stands still drift by 0.03 % at most, a camera that follows a runner by 25 %; a
-    hand that trembles stays below 2 %.
-    """
-
-    look_every_s: Annotated[float, Range(0.0, 1e6)] = 0.4
-    """seconds: how often the background is sampled; 0 for never"""
-    camera_moves_share: Annotated[float, Range(0.0, 1e6)] = 0.03
-    """the camera moves if the picture drifts by more than this fraction of its longer side"""
-    camera_zooms_share: Annotated[float, Range(0.0, 1e6)] = 0.05
-    """or if it grows or shrinks by more than this fraction"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,22 +68,15 @@ class BackgroundTracker:
         small = cv2.resize(np.ascontiguousarray(frame[::step, ::step]), size, interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
-    def report_motion(self, times_s: Array, boxes: Array, report: Report) -> None:
-        """Report as a Note that the camera moves, if it does.
+    def describe_motion(self, times_s: Array, boxes: Array) -> str:
+        """How the background moves, for a sentence that begins with it; nothing where the camera stands still.
 
         boxes (T, 4): left, top, right, bottom of the person in pixels at the times (T,); NaN where nobody was found.
         """
         drift, zoom = self.measure_drift(times_s, boxes)
         if drift > self._config.camera_moves_share:
-            how = f"shifts by up to {drift:.0%} of the picture"
-        elif zoom > self._config.camera_zooms_share:
-            how = f"changes its size by {zoom:.0%}"
-        else:
-            return
-        what = (
-            f"The camera moves: the background {how}. It is taken to stand still: do not trust the path and the floor."
-        )
-        report(Note(what, "camera"))
+            return f"shifts by up to {drift:.0%} of the picture"
+        return f"changes its size by {zoom:.0%}" if zoom > self._config.camera_zooms_share else ""
 
     def measure_drift(self, times_s: Array, boxes: Array) -> tuple[float, float]:
         """How far the picture's centre went, as a fraction of the longer side, and by which fraction the largest scale
@@ -113,7 +87,7 @@ class BackgroundTracker:
             outside = np.ones(len(sample.start_corners), bool)
             for time_s, corners in ((sample.start_s, sample.start_corners), (sample.end_s, sample.end_corners)):
                 box = boxes[min(int(np.searchsorted(times_s, time_s - 1e-9)), len(boxes) - 1)]
-                outside &= ~_is_inside(corners / self._scale, box)
+                outside &= ~is_inside(corners / self._scale, box)
             small_size = np.array(self._size) * self._scale
             total = total @ _fit_similarity(sample.start_corners[outside], sample.end_corners[outside], small_size)
             centres.append(total @ centre)
@@ -122,29 +96,17 @@ class BackgroundTracker:
         return float(drift), max(scales) / min(scales) - 1.0
 
 
-def _is_inside(points: Array, box: Array) -> NDArray[np.bool_]:
-    """Which points (N, 2) lie in a box, and a margin around it; none where the box is NaN."""
-    margin = _BOX_MARGIN_FRACTION * (box[2:] - box[:2])
-    result: NDArray[np.bool_] = ((points > box[:2] - margin) & (points < box[2:] + margin)).all(-1)
-    return result
+def report_unfollowed(summary: str, report: Report, reason: str = "") -> None:
+    """Report that the camera moves, by what the background does, and is taken to stand still."""
+    what = f"The camera moves: the background {summary}.{reason}"
+    report(Note(f"{what} It is taken to stand still: do not trust the path and the floor.", "camera"))
 
 
 def _follow_corners(before: Frame, after: Frame) -> tuple[Array, Array]:
     """Corners (N, 2) in one picture and where they are in the next; those lost on the way, or back, are left out."""
-    corners: Any = cv2.goodFeaturesToTrack(before, _MAX_CORNERS, _MIN_QUALITY, _MIN_DISTANCE_PX)
-    if corners is None:
-        return np.empty((0, 2)), np.empty((0, 2))
-    first = np.asarray(corners, np.float32)
-    forth, is_found = _flow(before, after, first)
-    back, is_found_back = _flow(after, before, forth)
-    kept = is_found & is_found_back & (np.abs(back - first).max((1, 2)) < _RETURN_PX)
-    return first[kept, 0].astype(np.float64), forth[kept, 0].astype(np.float64)
-
-
-def _flow(before: Frame, after: Frame, points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Where points (N, 1, 2) of one picture are in the next (Lucas-Kanade), and which were found."""
-    moved, is_found, _ = cv2.calcOpticalFlowPyrLK(before, after, points, points.copy(), winSize=(15, 15), maxLevel=4)
-    return np.asarray(moved, np.float32), np.asarray(is_found)[:, 0] > 0
+    first = find_corners(before, _MAX_CORNERS, _MIN_DISTANCE_PX)
+    forth, kept = flow_corners(before, after, first)
+    return first[kept].astype(np.float64), forth[kept].astype(np.float64)
 
 
 def _is_spread(points: Array, size: Array) -> bool:
