@@ -42,9 +42,7 @@ def read_animation(path: Path, report: ReportNote) -> Motion:
         with limit_resources():
             rig_file.import_file(path, use_animation=True)
     except RuntimeError as error:
-        raise UserError(
-            f"{path} cannot be opened: {rig_file.extract_reason(error)}", "Open it in Blender and save it anew."
-        ) from None
+        raise rig_file.explain_unopened(path, error) from None
     for mesh in [obj for obj in bpy.data.objects if obj.type == "MESH"]:  # only cost time
         bpy.data.objects.remove(mesh)
     obj = rig_file.find_body_armature(path)

@@ -8,6 +8,7 @@ animation is removed. Does not know motions or what is written.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
@@ -36,6 +37,11 @@ _REASONS = {
     "error": "it is cut off or damaged",
 }
 """what the exceptions at which Blender's importers stop mean for the user; `error` is struct's and zlib's"""
+_EXTENSIONS = {
+    "EXT_meshopt_compression": "meshopt compression",
+    "KHR_meshopt_compression": "meshopt compression",
+    "KHR_draco_mesh_compression": "Draco compression",
+}
 _BODY_JOINTS = {"hips", *(f"{side}_{part}" for side in ("left", "right") for part in ("upper_arm", "upper_leg"))}
 
 
@@ -56,15 +62,17 @@ def open_rig(path: Path) -> tuple[bpy.types.Object, tuple[str, ...]]:
         with limit_resources():
             import_file(path)
     except RuntimeError as error:
-        raise UserError(
-            f"{path} cannot be opened: {extract_reason(error)}", "Open it in Blender and save it anew."
-        ) from None
+        raise explain_unopened(path, error) from None
     _remove_animation()
     _convert_to_metres(bpy.context.scene)
     obj = find_body_armature(path)
     if path.suffix.lower() in _GLTF_SUFFIXES:
         store_humanoid_table(obj, path)
-    return obj, (*_remove_outside_images(path.parent), *skin_bone_children(obj))
+    return obj, (
+        *_remove_outside_libraries(path.parent),
+        *_remove_outside_images(path.parent),
+        *skin_bone_children(obj),
+    )
 
 
 def import_file(path: Path, use_animation: bool = False) -> None:
@@ -76,6 +84,15 @@ def import_file(path: Path, use_animation: bool = False) -> None:
         bpy.ops.import_scene.fbx(filepath=where, use_anim=use_animation)
     else:
         bpy.ops.import_scene.gltf(filepath=where, import_pack_images=False)  # packed, an outside one looks like ours
+
+
+def explain_unopened(path: Path, error: RuntimeError) -> UserError:
+    """The error for a file that its importer could not open; where that lacks an extension, Blender cannot help."""
+    reason = extract_reason(error)
+    remedy = "Open it in Blender and save it anew."
+    if extension := re.search(r"\b[A-Z]{2,6}_\w+", reason):
+        remedy = f"Save it without {_EXTENSIONS.get(extension[0], extension[0])} in the program it comes from."
+    return UserError(f"{path} cannot be opened: {reason}", remedy)
 
 
 def extract_reason(error: RuntimeError) -> str:
@@ -105,6 +122,20 @@ def check_references(path: Path) -> None:
         if not (_is_inside(file, path.parent) and file.is_file()):
             remedy = "Put it into the rig's folder, or save the rig as one file (.glb)."
             raise UserError(f"{path} needs the file {uri}, which is not in its folder.", remedy)
+
+
+def _remove_outside_libraries(folder: Path) -> tuple[str, ...]:
+    """Remove what a .blend links from files outside the rig's folder; returns the notes."""
+    outside = [library for library in bpy.data.libraries if not _is_inside(_locate_library(library), folder)]
+    names = ", ".join(sorted({library.name for library in outside}))
+    for library in reversed(outside):  # those that another links come after it
+        bpy.data.libraries.remove(library)
+    remedy = "To export it, make it local, or put the files into the rig's folder."
+    return (f"What the rig links from outside its folder was left out: {names}. {remedy}",) if outside else ()
+
+
+def _locate_library(library: bpy.types.Library) -> Path:
+    return Path(bpy.path.abspath(library.filepath, library=library.parent))
 
 
 def _remove_outside_images(folder: Path) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from .person_request import PersonRequest, parse_person
 from .pose import CameraIntrinsics, Landmarks, Pose2D
 from .progress import add_rates, name_take, offset_progress, raise_failure, scale_progress
 from .shots import split_at_cuts
+from .sideways import report_sideways
 from .tracking import Track, choose_track, link_tracks, needs_second_pass, report_people
 from .video.video import OpeningVideo, Video, open_video
 
@@ -64,6 +65,9 @@ def capture_takes(
         takes = _detect_takes(video, config, raise_failure(report, loading))
         model, reconstruct_motion = loading.result()
     poses = _observe_takes(takes, video, LAYOUTS[model.config.layout], config, report)
+    for name, pose in poses.items():
+        if config.ground.roll_deg is None:
+            report_sideways(pose, name_take(report, name))
     for note in video.notes:
         report(Note(note))
     intrinsics = resolve_intrinsics(config.camera, video.image_size, path, report)

@@ -10,6 +10,7 @@ Each has --help. Exit codes: 0 done, 1 an error that you can mend, 2 wrong flags
 """
 
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ def print_any_name() -> None:
 def main() -> None:
     """Run the command of sys.argv and exit."""
     print_any_name()
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # our processes take no modules from the working folder (Python 3.11)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # also where SIGINT is ignored, as after nohup
     name, args = (sys.argv[1:2] or ["--help"])[0], sys.argv[2:]
     if name not in _COMMANDS:

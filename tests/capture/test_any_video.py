@@ -88,7 +88,11 @@ def plain(pictures: list[Picture], tmp_path_factory: pytest.TempPathFactory) -> 
     return capture(write(tmp_path_factory.mktemp("plain") / "plain.mp4", pictures))
 
 
-@pytest.mark.parametrize("made", [odd, alpha, ten_bit, variable, rotate_video, huge], ids=lambda made: made.__name__)
+@pytest.mark.parametrize(
+    "made",
+    [odd, alpha, ten_bit, variable, rotate_video, pytest.param(huge, marks=pytest.mark.heavy)],
+    ids=lambda made: made.__name__,
+)
 def test_a_video_of_any_kind_shows_the_same_person(
     made: Callable[[Path, list[Picture]], Path], pictures: list[Picture], plain: Motion, tmp_path: Path
 ) -> None:

@@ -303,6 +303,7 @@ def noise(index: int) -> NDArray[Any]:
     return np.random.default_rng(index).integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
 def test_damaged_bytes_give_frames_or_a_sentence(tmp_path: Path, suffix: str) -> None:
     """In a process of its own: the decoder may die, but then this test says so."""

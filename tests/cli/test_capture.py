@@ -218,3 +218,48 @@ def test_a_text_file_is_refused_before_any_network_is_loaded(tmp_path: Path) -> 
     done = subprocess.run(args, cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True)
     sentence, loaded = done.stdout.splitlines()
     assert "it is text" in sentence and loaded == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the decoder among the processes in /proc")
+def test_a_decoder_that_crashes_amid_the_frames_is_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stc_core", "capture", str(SAMPLE), "--out", str(tmp_path), "--events"]
+    with subprocess.Popen(command, text=True, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            event = from_line(line)
+            if isinstance(event, Progress) and event.done > 5:
+                break
+        (decoder,) = [path.name for path in Path("/proc").glob("[0-9]*") if _is_decoder_of(path, child.pid)]
+        os.kill(int(decoder), signal.SIGSEGV)
+        output, errors = child.communicate(timeout=60)
+    assert child.returncode == 1 and "Traceback" not in errors
+    failed = from_line(output.splitlines()[-1])
+    assert isinstance(failed, Failed) and list(tmp_path.iterdir()) == []
+    assert f"The decoder crashes on {SAMPLE} (signal SIGSEGV)" in failed.message and "MP4 (H.264)" in failed.message
+
+
+def _is_decoder_of(process: Path, parent: int) -> bool:
+    try:
+        fields = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        return int(fields[1]) == parent and b"decode_process" in (process / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python learnt to leave out the working folder in 3.11")
+def test_the_working_folder_gives_no_modules_to_what_is_started(tmp_path: Path) -> None:
+    """As where somebody unpacks an archive of clips and captures them in it."""
+    for name in ("numpy", "torch", "av", "json", "multiprocessing"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    root = Path(__file__).resolve().parents[2]
+    start = f"import sys; sys.path[0] = {str(root)!r}; from stc_core.cli.main import main; main()"
+    words = ["convert", str(SAMPLE), "--end", "0.2", "--no-report", "--out", str(tmp_path / "out")]
+    run = subprocess.run(
+        [sys.executable, "-c", start, *words],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0 and not (tmp_path / "ran").exists(), run.stderr

@@ -225,6 +225,34 @@ def test_an_operators_reason_is_its_sentence_not_its_last_line(text: str, reason
     assert rig_file.extract_reason(RuntimeError(text)).endswith(reason)
 
 
+def test_a_missing_extension_is_named_with_what_helps() -> None:
+    for extension, words in (("EXT_meshopt_compression", "meshopt compression"), ("KHR_new", "KHR_new")):
+        reason = RuntimeError(f"Error: Extension {extension} is not available on this addon version\n")
+        text = str(rig_file.explain_unopened(Path("hero.glb"), reason))
+        assert extension in text and f"Save it without {words} in the program" in text and "Blender" not in text
+
+
+def test_what_is_linked_from_outside_the_rigs_folder_does_not_go_into_an_export(tmp_path: Path, scene: Any) -> None:
+    folder = tmp_path / "rig"
+    folder.mkdir()
+    for place, name in ((tmp_path, "Secret"), (folder, "Own")):
+        mesh = bpy.data.meshes.new(name)
+        bpy.data.libraries.write(str(place / f"{name}.blend"), {mesh}, fake_user=True)
+        bpy.data.meshes.remove(mesh)
+    (folder / "link.blend").symlink_to(tmp_path / "Secret.blend")
+    make_character(folder)
+    for place, name in ((tmp_path / "Secret.blend", "Secret"), (folder / "Own.blend", "Own")):
+        with bpy.data.libraries.load(str(place), link=True) as (_, linked):
+            linked.meshes = [name]
+        obj = bpy.data.objects.new(name, bpy.data.meshes[name])
+        bpy.context.scene.collection.objects.link(obj)
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "a.blend"))
+    _, notes = rig_file.open_rig(folder / "a.blend")
+    assert "Own" in bpy.data.meshes and "Secret" not in bpy.data.meshes
+    (note,) = [note for note in notes if "links from outside" in note]
+    assert "Secret.blend" in note and "Own.blend" not in note
+
+
 def test_images_outside_the_rigs_folder_do_not_go_into_an_export(walk: Path, tmp_path: Path, scene: Any) -> None:
     """A rig may name any file of this machine as its texture; also by a link in its own folder."""
     secret = tmp_path / "secret.png"
