@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -32,6 +33,7 @@ _BLOCK_LINES = 1000  # parsed at a time
 _MIN_BODY_JOINTS = 8  # fewer joints are a prop, not a body; chosen
 _MILLISECONDS_FROM_S = 2.0  # a frame that takes so long or longer, seconds, is given in another unit; chosen
 _COMMON_FPS = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 90.0, 100.0, 120.0, 240.0)
+_BRACE = re.compile(r"([{}])")
 _CHANNEL_KINDS = ("position", "rotation", "scale")
 
 
@@ -95,7 +97,12 @@ def _read_hierarchy(lines: Iterator[tuple[int, str]], report: ReportNote) -> lis
         raise Damaged("it has no line MOTION")
     decoded = _decode_names("\n".join(line for _, line in header).encode("latin-1"), report).split("\n")
     # a byte order mark may have been all of the first line, and an empty text splits into one line
-    return [(number, line) for (number, _), line in zip(header, decoded, strict=False) if line.strip()]
+    return [
+        (number, part.strip())
+        for (number, _), line in zip(header, decoded, strict=False)
+        for part in _BRACE.split(line)  # a brace may stand behind a name
+        if part.strip()
+    ]
 
 
 def _decode_names(text: bytes, report: ReportNote) -> str:
@@ -253,7 +260,7 @@ def _parse_timing(lines: Iterator[tuple[int, str]], report: ReportNote) -> tuple
         name, _, text = line.partition(":")
         if " ".join(name.split()).lower() != label.lower():
             raise Damaged(f'it has no line "{label}:" after MOTION')
-        values.append(parse_number(text, number))
+        values.append(parse_number(" ".join(text.split()[:1]), number))  # a unit may follow
     frames, frame_time_s = values
     if frames != int(frames) or not 1 <= frames <= _MAX_FRAMES:
         raise Damaged(f"it has {frames:g} frames")

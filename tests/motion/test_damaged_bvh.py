@@ -182,6 +182,8 @@ ODD = {
     "channels in capitals": TWO_JOINTS.replace("rotation", "ROTATION").replace("position", "POSITION"),
     "names after colons": TWO_JOINTS.replace("Frames: 2", "FRAMES :  2"),
     "whole frames with a point": TWO_JOINTS.replace("Frames: 2", "Frames: 2.0"),
+    "braces behind names": TWO_JOINTS.replace("\n{", " {").replace("\n  {", " {").replace("}\n}", "} }"),
+    "a unit behind the frame time": TWO_JOINTS.replace("0.0333667", "0.0333667 s"),
     "a byte order mark": "\ufeff" + TWO_JOINTS,
 }
 
