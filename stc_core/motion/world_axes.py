@@ -22,11 +22,12 @@ Joints = Mapping[str, Array]  # joint -> position (..., 3)
 
 # chosen:
 _NEAR_AXIS_COSINE = np.cos(np.radians(32.0))  # of a trunk to an axis of its space: a walking body leans less
-_STANDING_COSINE = np.cos(np.radians(20.0))  # the same, of a zero pose; else it is a frame of some motion
+_STANDING_COSINE = np.cos(np.radians(14.0))  # the same, of a zero pose; else it is a frame of some motion
+_SQUARE_COSINE = np.cos(np.radians(6.0))  # of the line between the hip joints to an axis of a zero pose, likewise
 _UPRIGHT_FRACTION = 0.85  # length of the mean of unit vectors along the trunk, of a body that is mostly upright
 _SPINE_COSINE, _HEAD_COSINE, _SIDES_COSINE, _LEG_COSINE = np.cos(np.radians([55.0, 60.0, 25.0, 25.0]))
 _ACROSS_COSINE = 0.5  # of the line between the hip joints to the trunk
-_MIRRORED_COSINE = np.cos(np.radians(25.0))  # of a limb to its mirror image
+_MIRRORED_COSINE = np.cos(np.radians(15.0))  # of a limb to its mirror image
 _MIN_UP_JOINTS = ("left_upper_leg", "right_upper_leg")
 
 
@@ -60,7 +61,8 @@ def is_standing_pose(joints: Joints) -> bool:
     if trunk is None or left is None or not trunk.any() or not left.any():
         return False
     up, left = rotation.normalise(trunk), rotation.normalise(left)
-    if abs(up @ left) > _ACROSS_COSINE or np.abs(up).max() < _STANDING_COSINE:
+    is_square = np.abs(up).max() > _STANDING_COSINE and np.abs(left).max() > _SQUARE_COSINE
+    if abs(up @ left) > _ACROSS_COSINE or not is_square:
         return False
     spine = [joints[name] for name in ("hips", "spine", "chest", "upper_chest", "neck") if name in joints]
     steps = [rotation.normalise(after - before) for before, after in itertools.pairwise(spine)]
