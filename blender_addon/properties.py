@@ -286,8 +286,9 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
     constraints: EnumProperty(
         name="IK Constraints",
         items=(
-            ("OFF", "Switch Off", "Key the influence of constraints that would override the motion to 0"),
-            ("KEEP", "Leave", "Leave the rig's constraints alone; they may override the motion"),
+            ("OFF", "Switch Off", "Key the influence of constraints that would override the motion to 0", 0),
+            ("FOLLOW", "Controls Follow", "Key the IK controls of arms and legs so that they lead the motion", 2),
+            ("KEEP", "Leave", "Leave the rig's constraints alone; they may override the motion", 1),
         ),
         description="What becomes of inverse kinematics and of bones that follow controls on the character",
     )
@@ -331,7 +332,7 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
             keep_animated_rate=self.rate == "AUTO",
             set_scene_range=self.scene_range == "SET",
             extend_scene_range=self.scene_range == "EXTEND",
-            yield_constraints=self.constraints == "OFF",
+            yield_constraints=self.constraints != "KEEP",
             start="character" if is_auto_placed or self.start == "CHARACTER" else "world",
             path=self.path,
             lock_feet=self.lock_feet,

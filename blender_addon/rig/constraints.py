@@ -24,6 +24,8 @@ _YIELDING = {
     *("DAMPED_TRACK", "TRACK_TO", "LOCKED_TRACK", "STRETCH_TO"),
 }
 """constraints by which a control moves a bone; others tie a character to something, such as a seat, and stay"""
+SWITCHED_OFF = "are switched off by the action (influence 0)"
+"""in the note on constraints that yield"""
 _MAX_NAMES = 3
 """so many bones are named in a note before "and others"; chosen"""
 _OFF = 1e-4
@@ -72,8 +74,7 @@ def key_influence(obj: bpy.types.Object, action: bpy.types.Action, yielding: lis
         return []
     names = format_names(sorted({one.bone for one in yielding}))
     return [
-        f"The constraints on {names} are switched off by the action (influence 0), so that the bones move as captured. "
-        "Their controls do not follow."
+        f"The constraints on {names} {SWITCHED_OFF}, so that the bones move as captured. Their controls do not follow."
     ]
 
 

@@ -23,8 +23,9 @@ from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import Skeleton
 
+from ..edit import ik_keys
 from ..properties import get_bone_map, set_bone_map
-from . import armature, confidence, keyframes, provenance
+from . import armature, confidence, constraints, keyframes, provenance
 from .apply import ApplyOptions, ApplyResult, apply_motion
 from .rollback import restore_on_error
 
@@ -90,9 +91,10 @@ def import_source(
         options = options or scene.stc_mocap.apply_options(source.name, obj)
         applied = _apply(source, "smoothed", motion, scene, obj, options, bone_map or get_bone_map(obj))
         applied.action.use_fake_user = True
+        led = _lead_by_controls(obj, scene, bone_map or get_bone_map(obj), list(applied.notes))
         _play_action(obj, applied.action, scene)
         scene.stc_mocap.armature = obj
-    notes = [*source.notes, *read_notes, *applied.notes]
+    notes = [*source.notes, *read_notes, *led]
     if former:
         notes = [note for note in notes if f"The action {former.name} " not in note]
         notes.append(_replace_former(former, applied.action))
@@ -200,6 +202,20 @@ def _read_source(source: MotionSource, report: ReportNote = ignore_note) -> Moti
     if np.abs(motion.skeleton.offsets[1:]).max(initial=0.0) < _MIN_SIZE_M:
         raise UserError(f"{source.motion} is damaged: its bones have no length.", "Capture the video again.")
     return motion
+
+
+def _lead_by_controls(
+    obj: bpy.types.Object, scene: bpy.types.Scene, bone_map: BoneMap | None, notes: list[str]
+) -> list[str]:
+    """Key the IK controls of the action that was just made where the user wants them to lead; returns the report."""
+    if scene.stc_mocap.constraints != "FOLLOW":
+        return notes
+    try:
+        keyed = ik_keys.key_ik_controls(obj, scene, bone_map)
+    except UserError as error:
+        return [*notes, error.what]
+    what = f"IK leads {', '.join(keyed.limbs)}: the controls follow the motion within {keyed.error_m * 1000.0:.1f} mm."
+    return [*(note for note in notes if constraints.SWITCHED_OFF not in note), what]
 
 
 def _replace_former(former: bpy.types.Action, action: bpy.types.Action) -> str:

@@ -185,7 +185,7 @@ class STC_MOCAP_PT_options(SubPanel, bpy.types.Panel):
         column.prop(settings, "nla_strip")
         column.prop(settings, "lock_feet")
         column.prop(settings, "rigify_controls")
-        column.row().prop(settings, "constraints", expand=True)
+        column.prop(settings, "constraints")
         column.prop(settings, "weights")
 
 

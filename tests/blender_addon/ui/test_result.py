@@ -13,6 +13,7 @@ from blender_addon.rig import (
     provenance,
 )
 
+from ..edit.rigs import create_ik_rig, list_frames, measure_worst_mm, sample_ends
 from ..workspace import Workspace, find_action, get_provenance, run_capture
 
 
@@ -204,3 +205,24 @@ def test_the_camera_matches_a_character_that_begins_elsewhere(
             head = hips_at(settings, frame)
             seen.append(tuple(world_to_camera_view(scene, scene.camera, Vector(head)))[:2])
     assert np.allclose(seen[:2], seen[2:], atol=2e-3) and np.ptp(seen, axis=0).max() > 0.01
+
+
+def test_ik_controls_follow_the_motion_where_that_is_chosen(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    obj = settings.armature = create_ik_rig(with_poles=True)
+    names = [f"{part}.{side}" for part in ("foot", "hand", "lower_leg", "lower_arm") for side in "LR"]
+    ends = []
+    for choice in ("OFF", "FOLLOW"):
+        settings.constraints = choice
+        action = import_walk(workspace, settings)
+        ends.append(sample_ends(obj, names, list_frames(action)))
+    assert measure_worst_mm(*ends) < 1.0
+    notes = get_provenance(action).notes
+    assert any(note.startswith("IK leads ") and "the controls follow the motion within" in note for note in notes)
+    assert not any("switched off" in note for note in notes) and not provenance.is_edited(action)
+    path = 'pose.bones["lower_leg.L"].constraints["IK"].influence'
+    curves = [curve for curve in keyframes.get_fcurves(obj) if curve.data_path == path]
+    assert [curve.evaluate(9.0) for curve in curves] == [1.0]
+    settings.armature = bpy.data.objects["Hero"]
+    assert any("has no IK controls" in note for note in get_provenance(import_walk(workspace, settings)).notes)
