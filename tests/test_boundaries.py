@@ -35,10 +35,11 @@ NOT_STAGES = {
     "video_encoder",
     "pipeline",
     "reconstruct",
+    "shared_world",
     "solve_lifted",
 }
 ORDER = {
-    f"stc_core.capture.{name}" for name in ("pipeline", "reconstruct", "solve_lifted", "config")
+    f"stc_core.capture.{name}" for name in ("pipeline", "reconstruct", "shared_world", "solve_lifted", "config")
 }  # they know all stages
 CIRCLES_TO_BE_UNTIED: set[frozenset[str]] = set()  # of law 7, likewise
 

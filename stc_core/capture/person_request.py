@@ -13,14 +13,14 @@ from ..errors import UserError
 
 _SIDE_X = {"left": 0.0, "middle": 0.5, "right": 1.0}
 _REMEDY = (
-    "Choose left, middle, right, or X,Y in shares of the picture; @ and seconds, or a frame with f, may follow: "
+    "Choose left, middle, right, all, or X,Y in shares of the picture; @ and seconds, or a frame with f, may follow: "
     "0.7,0.5@2.5 or 0.7,0.5@75f."
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PersonRequest:
-    """Whom to follow. Without x: the person who is largest and longest to be seen."""
+    """Whom to follow. Without x: the person who is largest and longest to be seen, or everybody."""
 
     x: float | None = None
     """fraction of the picture's width; without y: of the people in order from left to right"""
@@ -28,11 +28,13 @@ class PersonRequest:
     """fraction of the picture's height"""
     time_s: float | None = None
     """when, in seconds; None: when people are first seen"""
+    is_all: bool = False
+    """everybody, a motion each"""
 
     @property
     def is_named(self) -> bool:
         """Whether the user named somebody at all."""
-        return self.x is not None
+        return self.x is not None or self.is_all
 
     @property
     def position(self) -> tuple[float, float] | None:
@@ -45,6 +47,8 @@ def parse_person(person: str, fps: float = 1.0, slow_motion: float = 1.0) -> Per
 
     fps: of the timestamps, which slow motion makes faster than the file's. Raises UserError where it names nobody.
     """
+    if person.strip().lower() == "all":
+        return PersonRequest(is_all=True)
     word, at, moment = person.strip().lower().partition("@")
     if not word and not at:
         return PersonRequest()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from ..motion.motion import Motion
 from .camera_motion.background import BackgroundTracker, report_unfollowed
 from .camera_motion.tracks import track_background
 from .config import CaptureConfig, choose_detector
-from .detect.detect import detect_landmarks, follow_person
+from .detect.detect import detect_landmarks, follow_people, follow_person
 from .detect.person_follower import Sightings
 from .detection_checks import report_detection
 from .intrinsics import resolve_intrinsics
@@ -31,7 +32,7 @@ from .pose import CameraIntrinsics, Landmarks, Pose2D
 from .progress import add_rates, name_take, offset_progress, raise_failure, scale_progress
 from .shots import split_at_cuts
 from .sideways import report_sideways
-from .tracking import Track, choose_track, link_tracks, needs_second_pass, report_people
+from .tracking import Track, choose_everybody, choose_track, link_tracks, needs_second_pass, report_people
 from .video.video import OpeningVideo, Video, open_video
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
     ReconstructMotion = Callable[[Pose2D, STCFormer, CameraIntrinsics, CaptureConfig, Report], Motion]
 
+_PERSON = "_person"  # in the name of a motion, before the person's number
+_MIN_FOUND_S = 0.5  # of everybody, nobody is kept who was found for less; chosen
 _SPAN_MARGIN_S = 1e-4  # beyond a take's first and last frame when it is read again: timestamps are rounded
 
 
@@ -53,8 +56,9 @@ def capture_takes(
     """The motions of the person in a video, a take each, in order, by what their files' names have after the video's.
 
     One named "" where there is but one; else "_take1", "_take2", …, numbered as they are in the video: a take that is
-    too short or without a person is left out and reported. opening: the video, where it is being opened already. Raises
-    UserError where video, weights or settings do not allow any.
+    too short or without a person is left out and reported. Of several people, where everybody was asked for, each has a
+    motion, "_person1" or "_take1_person2", from left to right; those of a take share a world. opening: the video, where
+    it is being opened already. Raises UserError where video, weights or settings do not allow any.
     """
     config = config or CaptureConfig()
     config, report = replace(config, detect=choose_detector(config)), add_rates(report)
@@ -71,15 +75,24 @@ def capture_takes(
     for note in video.notes:
         report(Note(note))
     intrinsics = resolve_intrinsics(config.camera, video.image_size, path, report)
-    if len(poses) == 1:
-        return {name: reconstruct_motion(pose, model, intrinsics, config, report) for name, pose in poses.items()}
     motions: dict[str, Motion] = {}
     whole = sum(len(pose.scores) for pose in poses.values())
     for name, pose in poses.items():
         before = sum(len(poses[take].scores) for take in motions)
         take_report = scale_progress(name_take(report, name), before, len(pose.scores), whole)
         motions[name] = reconstruct_motion(pose, model, intrinsics, config, take_report)
-    return motions
+    return _share_worlds(motions, config)
+
+
+def _share_worlds(motions: Mapping[str, Motion], config: CaptureConfig) -> dict[str, Motion]:
+    """The motions, those of several people in one take in one world."""
+    from .shared_world import share_world  # loads SciPy: not before it is needed
+
+    shared: dict[str, Motion] = {}
+    for _, group in groupby(motions.items(), key=lambda named: named[0].partition(_PERSON)[0]):
+        names, people = zip(*group, strict=True)
+        shared |= zip(names, share_world(people, config) if len(people) > 1 else people, strict=True)
+    return shared
 
 
 def _load_lifter(config: CaptureConfig) -> tuple[STCFormer, ReconstructMotion]:
@@ -95,39 +108,53 @@ def choose_longest(motions: Mapping[str, Motion]) -> tuple[str, Motion]:
 
 
 def _observe_takes(
-    takes: Sequence[Landmarks], video: Video, layout: Layout, config: CaptureConfig, report: Report
+    takes: Sequence[Sequence[Landmarks]], video: Video, layout: Layout, config: CaptureConfig, report: Report
 ) -> dict[str, Pose2D]:
-    """The person in every take of the video, by the takes' names; those with nobody, or too short, are reported."""
+    """The people in every take of the video, by their motions' names; takes with nobody, or too short, are reported."""
     if len(takes) == 1:
-        return {"": _map_take(takes[0], video, layout, report)}
+        return _map_people(takes[0], "", video, layout, report)
     poses: dict[str, Pose2D] = {}
-    for number, take in enumerate(takes, 1):
-        name, title = f"_take{number}", f"Take {number} ({_format_span(take, video.fps)})"
-        if take.timestamps[-1] - take.timestamps[0] + 1.0 / video.fps < config.shots.least_take_s:
+    for number, people in enumerate(takes, 1):
+        name, title = f"_take{number}", f"Take {number} ({_format_span(people[0], video.fps)})"
+        times = people[0].timestamps
+        if times[-1] - times[0] + 1.0 / video.fps < config.shots.least_take_s:
             report(Note(f"{title} is too short and is left out.", "cut"))
             continue
         try:
-            poses[name] = _map_take(take, video, layout, name_take(report, name))
+            poses |= _map_people(people, name, video, layout, report)
         except UserError as error:
             report(Note(f"{title} is left out. {error.what}", "cut"))
     if not poses:
         what = f"{video.path} has {len(takes) - 1} cuts, and no take between them shows a person long enough."
         raise UserError(what, "Choose another clip, or add --no-takes to make one motion over the cuts.")
-    _report_cuts(takes, poses, report)
+    _report_cuts([people[0] for people in takes], poses, report)
     return poses if len(poses) > 1 else dict(zip([""], poses.values(), strict=True))
 
 
+def _map_people(
+    people: Sequence[Landmarks], take: str, video: Video, layout: Layout, report: Report
+) -> dict[str, Pose2D]:
+    """The keypoints of each person in a take, by their motions' names."""
+    if len(people) == 1:
+        return {take: _map_take(people[0], video, layout, name_take(report, take))}
+    names = [f"{take}{_PERSON}{number}" for number in range(1, len(people) + 1)]
+    return {
+        name: _map_take(person if person.background else person.trim(), video, layout, name_take(report, name))
+        for name, person in zip(names, people, strict=True)
+    }
+
+
 def _map_take(take: Landmarks, video: Video, layout: Layout, report: Report) -> Pose2D:
-    """The keypoints of one take; what may be wrong with them is reported."""
+    """The keypoints of one person in a take; what may be wrong with them is reported."""
     pose = map_landmarks(take, video.image_size, video.fps, layout)
     report_detection(take, pose, report)
     return pose
 
 
-def _detect_takes(video: Video, config: CaptureConfig, report: Report) -> list[Landmarks]:
-    """The landmarks of one person in every take. Reports where the camera moves, and of several people."""
+def _detect_takes(video: Video, config: CaptureConfig, report: Report) -> list[list[Landmarks]]:
+    """The landmarks of one person, or of everybody, in every take. Reports where the camera moves, and who is there."""
     request = parse_person(config.tracking.person, video.fps, config.video.slow_motion)
-    takes: list[Landmarks] = []
+    takes: list[list[Landmarks]] = []
     count = 0
     with closing(split_at_cuts(video, config.shots)) as shots:
         for shot in shots:
@@ -138,8 +165,9 @@ def _detect_takes(video: Video, config: CaptureConfig, report: Report) -> list[L
             )
             count += len(take.timestamps)
             summary = background.describe_motion(take.timestamps, take.boxes)
-            chosen = _follow_choice(take, video, request, config, report)
-            takes.append(_follow_background(take, chosen, summary, video, config, report) if summary else chosen)
+            follow = _follow_everybody if request.is_all else _follow_choice
+            people = follow(take, video, request, config, report)
+            takes.append(_follow_background(take, people, summary, video, config, report) if summary else people)
     if count < video.frames:
         report(Progress("detect", count, count))
     return takes
@@ -147,19 +175,38 @@ def _detect_takes(video: Video, config: CaptureConfig, report: Report) -> list[L
 
 def _follow_choice(
     take: Landmarks, video: Video, request: PersonRequest, config: CaptureConfig, report: Report
-) -> Landmarks:
+) -> list[Landmarks]:
     """The take's landmarks of one person: as they are, or, of several people, found again in a second pass."""
     tracks = link_tracks(take.timestamps, take.boxes, take.others)
     if not tracks:
-        return take
+        return [take]
     times = take.timestamps
     track = choose_track(tracks, video.image_size, times[-1] - times[0], request)
     report_people(tracks, track, video.image_size, report)
     if not needs_second_pass(track, take.boxes):
-        return take
+        return [take]
     sightings, *others = (_list_sightings(one) for one in [track, *(other for other in tracks if other is not track)])
     frames, threads = _read_again(take, video, config), config.lift.threads
-    return follow_person(frames, len(times), sightings, others, config.detect, report, threads)
+    return [follow_person(frames, len(times), sightings, others, config.detect, report, threads)]
+
+
+def _follow_everybody(
+    take: Landmarks, video: Video, request: PersonRequest, config: CaptureConfig, report: Report
+) -> list[Landmarks]:
+    """The take's landmarks of everybody who was seen there, from left to right; found in a second pass."""
+    times = take.timestamps
+    tracks = link_tracks(times, take.boxes, take.others)
+    chosen = choose_everybody(tracks, times[-1] - times[0])
+    if not chosen:
+        return [take]
+    everybody = [_list_sightings(track) for track in chosen]
+    frames, threads = _read_again(take, video, config), config.lift.threads
+    people = follow_people(frames, len(times), everybody, config.detect, report, threads)
+    least = min(_MIN_FOUND_S * video.fps, len(times) / 2.0)
+    kept = [person for person in people if person.found.sum() >= least]
+    if len(kept) > 1:
+        report(Note(f"{len(kept)} people are captured, each as a motion.", "people"))
+    return kept or people[:1]
 
 
 def _read_again(take: Landmarks, video: Video, config: CaptureConfig) -> Video:
@@ -170,23 +217,24 @@ def _read_again(take: Landmarks, video: Video, config: CaptureConfig) -> Video:
 
 
 def _follow_background(
-    take: Landmarks, chosen: Landmarks, summary: str, video: Video, config: CaptureConfig, report: Report
-) -> Landmarks:
-    """The chosen person's landmarks with what the background did, people left out, in one more pass.
+    take: Landmarks, people: list[Landmarks], summary: str, video: Video, config: CaptureConfig, report: Report
+) -> list[Landmarks]:
+    """The landmarks of the people who are captured with what the background did, people left out, in one more pass.
 
     take: as it was before the choice, with who else was seen.
     """
     if not config.camera_motion.follow_camera:
         report_unfollowed(summary, report)
-        return chosen
-    first_found = np.column_stack([take.timestamps, take.boxes])[take.found]
-    others = np.concatenate([take.others, first_found] if chosen is not take else [take.others])
+        return people
+    first, *rest = people
+    others = [np.column_stack([one.timestamps, one.boxes])[one.found] for one in (take, *rest) if one is not first]
     frames = _read_again(take, video, config)
-    return replace(chosen, background=track_background(frames, chosen.boxes, others, summary))
+    background = track_background(frames, first.boxes, np.concatenate([take.others[:, :5], *others]), summary)
+    return [replace(person, background=background) for person in people]
 
 
 def _list_sightings(track: Track) -> Sightings:
-    return Sightings(times=np.array(track.times), boxes=np.array(track.boxes))
+    return Sightings(times=np.array(track.times), boxes=np.array(track.boxes), clothing=track.clothing)
 
 
 def _report_cuts(takes: Sequence[Landmarks], poses: Mapping[str, Pose2D], report: Report) -> None:

@@ -110,7 +110,7 @@ class Landmarks:
     timestamps: Array
     """(T,) seconds, rising"""
     others: Array = field(default_factory=lambda: np.zeros((0, 5)))
-    """(N, 5): time, and left, top, right, bottom in pixels, of other people"""
+    """(N, 5 or 11): time, and left, top, right, bottom in pixels, of other people; perhaps their clothes' colours"""
     background: BackgroundTracks | None = None
     """what the background did, if the camera moves"""
 
@@ -129,6 +129,13 @@ class Landmarks:
         """Where the person is in the picture: (T, 4) left, top, right, bottom in pixels; NaN where nobody was found."""
         around = np.concatenate([self.image.min(1), self.image.max(1)], -1)
         return np.where(self.found[:, None], around, np.nan)
+
+    def trim(self) -> Landmarks:
+        """The same from the first to the last frame in which the person was found; all of it where they never were."""
+        found = np.flatnonzero(self.found)
+        span = slice(found[0], found[-1] + 1) if len(found) else slice(None)
+        per_frame = ("image", "world", "visibility", "presence", "found", "timestamps")
+        return replace(self, **{name: getattr(self, name)[span] for name in per_frame})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -62,12 +63,13 @@ def scale_progress(report: Report, before: int, frames: int, whole: int) -> Repo
     return report_scaled
 
 
-def name_take(report: Report, take: str) -> Report:
-    """Pass notes on as those of a take, "_take1" and so on; "" is the only one and not named."""
+def name_take(report: Report, name: str) -> Report:
+    """Pass notes on as those of a take and a person, "_take1", "_take1_person2"; "" is the only one and not named."""
+    title = re.sub(r"(\d+)", r" \1", ", ".join(name.split("_")[1:])).capitalize()
 
     def report_named(event: Event) -> None:
-        if isinstance(event, Note) and take:
-            event = replace(event, message=f"Take {take.removeprefix('_take')}: {event.message}")
+        if isinstance(event, Note) and title:
+            event = replace(event, message=f"{title}: {event.message}")
         report(event)
 
     return report_named

@@ -31,6 +31,7 @@ from .smooth import SmoothConfig, smooth
 T = TypeVar("T")
 _NEEDED = {"landmarks_2d", "landmarks_raw", "landmark_scores"}
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
+_SHARED_WORLD = "shared_world"  # in a motion's settings: whether other people's motions are in the same world
 _PREDICTED_UP = "predicted_up"  # in a motion's settings: the lifter's up (3,), camera axes
 
 
@@ -47,7 +48,7 @@ def solve_again(motion: Motion, smoothing: float, feet: Feet, report: Report = i
         ground=replace(_read_stage(GroundConfig, motion.settings, "ground"), feet=feet),
         ik=_read_stage(IkConfig, motion.settings, "ik"),
     )
-    solved = _solve(*_restore_poses(motion), config, report)
+    solved = _keep_world(_solve(*restore_poses(motion), config, report), motion)
     changed = {"smooth": to_plain(config.smooth), "ground": to_plain(config.ground), "ik": to_plain(config.ik)}
     return replace(solved, settings=motion.settings | changed)
 
@@ -63,12 +64,44 @@ def _read_stage(kind: type[T], settings: Mapping[str, Any], name: str) -> T:
 
 def remove_smoothing(motion: Motion, config: CaptureConfig) -> Motion:
     """The motion that `capture` would have made of the same landmarks without smoothing, from what its file keeps."""
-    pose2d, pose3d, intrinsics = _restore_poses(motion)
+    pose2d, pose3d, intrinsics = restore_poses(motion)
     unsmoothed = replace(config, smooth=replace(config.smooth, strength=0.0))
-    return solve_lifted(pose2d, pose3d, intrinsics, unsmoothed, ignore)
+    if _SHARED_WORLD in motion.settings:
+        unsmoothed = replace(unsmoothed, ground=_read_stage(GroundConfig, motion.settings, "ground"))
+    return _keep_world(solve_lifted(pose2d, pose3d, intrinsics, unsmoothed, ignore), motion)
 
 
-def _restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
+def find_eye(camera: Camera) -> Array:
+    """Where a camera is in the world (3,)."""
+    return -camera.R.T @ camera.t
+
+
+def move_world(motion: Motion, eye: Array) -> Motion:
+    """The motion moved across the floor, so that its camera is over the same point as `eye` (3,); the camera is put
+    there."""
+    assert motion.camera is not None
+    shift = (eye - find_eye(motion.camera)) * [1.0, 1.0, 0.0]
+    camera, path = replace(motion.camera, t=-motion.camera.R @ eye), motion.camera.path
+    if path is not None:
+        camera = replace(camera, path=replace(path, t=path.t + path.R @ (find_eye(motion.camera) - eye)))
+    landmarks = motion.landmarks | {"landmarks_3d": motion.landmarks["landmarks_3d"] + shift}
+    return replace(motion, t_world_root=motion.t_world_root + shift, landmarks=landmarks, camera=camera)
+
+
+def mark_shared_world(motion: Motion) -> Motion:
+    """The motion, whose file tells from here on that others are in the same world."""
+    return replace(motion, settings=motion.settings | {_SHARED_WORLD: True})
+
+
+def _keep_world(solved: Motion, motion: Motion) -> Motion:
+    """What was solved anew of a motion, in the world that the motion shares with others, if it does."""
+    if _SHARED_WORLD not in motion.settings:
+        return solved
+    assert motion.camera is not None
+    return mark_shared_world(move_world(solved, find_eye(motion.camera)))
+
+
+def restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
     """What a captured motion was solved from."""
     assert motion.camera is not None and motion.landmarks, "a motion that was not captured from a video"
     layout = next(layout for layout in LAYOUTS.values() if layout.names == motion.landmark_names)

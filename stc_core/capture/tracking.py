@@ -23,11 +23,14 @@ _SIMILAR_HEIGHT_LATER = 0.35
 _RECENT_BOXES = 15
 _MIN_PACE_S, _MAX_PACE_S, _PACE_BOXES = 0.3, 1.2, 60  # how long before the last box the pace is measured
 _NEVER = 1e6
+_OTHER_CLOTHES = 50.0  # of trunk and thighs, in CIE L*a*b*: nobody changes them so much from one look to another
+_COLOURS_PER_HEIGHT = 40.0  # so far apart counts as much as a height in the picture
 _MEETING_HEIGHTS = 0.6  # nearer centres of boxes are reported as a meeting
 _GLIMPSE_BOXES, _GLIMPSE_S = 2, 3.0  # a person seen less often is not recognised after so many seconds
 _SAME_TIME_S = 1.0  # seen this close to the requested time
 _COUNTED_S = 1.1  # a longer gap between two detections counts as this much time seen
 _MIN_REPORTED_HEIGHT = 0.4  # of the followed person's height: a smaller person is not reported,
+_MIN_SEEN_S = 0.7  # of all, nobody is captured who is seen for less
 _MIN_DETECTIONS = 2  # nor one seen less often
 _MIN_COUNTED_HEIGHT = 0.4  # of the tallest: smaller people are not counted from left to right
 
@@ -37,9 +40,10 @@ class TrackingConfig:
     """Which person is followed where there are several."""
 
     person: str = ""
-    """left, middle or right, when most people are seen; or X,Y: where the person is in the picture at first, X and Y
-    as fractions, 0 to 1, of its width and height from its top left corner; or, with @ and seconds or a frame, at that
-    time in the video, such as right@2.5 or 0.42,0.6@75f. Empty: the person who is largest and longest to be seen"""
+    """all, a motion each; left, middle or right, when most people are seen; or X,Y: where the person is in the picture
+    at first, X and Y as fractions, 0 to 1, of its width and height from its top left corner; or, with @ and seconds or
+    a frame, at that time in the video, such as right@2.5 or 0.42,0.6@75f. Empty: the person who is largest and longest
+    to be seen"""
 
 
 @dataclass(kw_only=True)
@@ -52,14 +56,22 @@ class Track:
     """left, top, right, bottom in pixels, a box a time"""
     from_first_pass: list[bool] = field(default_factory=list)
     """whether it was the first pass, which follows one person, that saw them"""
+    colours: list[Array] = field(default_factory=list)
+    """of the clothes, (6,), where they were measured"""
 
     @property
     def height(self) -> float:
         """The median height of the boxes in pixels."""
         return float(np.median([box[3] - box[1] for box in self.boxes]))
 
-    def add(self, time_s: float, box: Array, is_first_pass: bool) -> None:
-        """Append a detection."""
+    @property
+    def clothing(self) -> Array:
+        """(6,) the median colours of the clothes; NaN where they were not measured."""
+        return np.median(self.colours, axis=0) if self.colours else np.full(6, np.nan)
+
+    def add(self, time_s: float, box: Array, is_first_pass: bool, colours: Array) -> None:
+        """Append a detection; colours (6,) of the clothes, or (0,)."""
+        self.colours += [colours] if len(colours) else []
         self.times.append(time_s)
         self.boxes.append(box)
         self.from_first_pass.append(is_first_pass)
@@ -68,7 +80,7 @@ class Track:
         """The box that was seen nearest to a time."""
         return self.boxes[int(np.abs(np.array(self.times) - time_s).argmin())]
 
-    def distance_to(self, time_s: float, box: Array) -> float:
+    def distance_to(self, time_s: float, box: Array, colours: Array) -> float:
         """How far a box is from where the person is expected, in heights and seconds; infinite where it is another's.
 
         Expected is the last centre, or one that went on at the pace of the last second.
@@ -80,7 +92,9 @@ class Track:
         is_similar = heights[0] > (_SIMILAR_HEIGHT if gap_s < _GAP_S else _SIMILAR_HEIGHT_LATER) * heights[1]
         is_near = min(steps) < _STEP_HEIGHTS + _STEP_HEIGHTS_PER_S * gap_s
         is_forgotten = len(self.times) < _GLIMPSE_BOXES and gap_s > _GLIMPSE_S
-        return steps[-1] + gap_s if gap_s > 0.0 and is_similar and is_near and not is_forgotten else np.inf
+        other_clothes = float(np.linalg.norm(colours - self.clothing)) if len(colours) and self.colours else 0.0
+        is_possible = gap_s > 0.0 and is_similar and is_near and not is_forgotten and other_clothes < _OTHER_CLOTHES
+        return steps[-1] + gap_s + other_clothes / _COLOURS_PER_HEIGHT if is_possible else np.inf
 
     def _expect(self, gap_s: float) -> tuple[Array, Array]:
         """Where the centre was last, and where it is so much later if the person walks on."""
@@ -101,31 +115,45 @@ def _centre(box: Array) -> Array:
 def link_tracks(times_s: Array, boxes: Array, others: Array) -> list[Track]:
     """One track a person, in order of first sight; people seen at the same time are linked together, at least distance.
 
-    boxes (T, 4): of the person found at each of the times (T,), NaN where nobody was. others (N, 5): time and box of
-    those who were seen beside.
+    boxes (T, 4): of the person found at each of the times (T,), NaN where nobody was. others (N, 5 or 11): time and box
+    of those who were seen beside, perhaps with the colours of their clothes.
     """
-    detections = [(time_s, box, True) for time_s, box in zip(times_s, boxes, strict=True) if not np.isnan(box[0])]
-    detections += [(float(other[0]), other[1:], False) for other in others]
+    found = [(time_s, box) for time_s, box in zip(times_s, boxes, strict=True) if not np.isnan(box[0])]
+    detections = [(float(time_s), box, True, np.zeros(0)) for time_s, box in found]
+    detections += [(float(other[0]), other[1:5], False, other[5:]) for other in others]
     detections.sort(key=lambda one: (one[0], not one[2]))
     tracks: list[Track] = []
     for time_s, group in groupby(detections, key=lambda one: one[0]):
-        seen = [(box, is_first_pass) for _, box, is_first_pass in group]
-        distances = np.array([[track.distance_to(time_s, box) for track in tracks] for box, _ in seen])
+        seen = list(group)
+        distances = np.array(
+            [[track.distance_to(time_s, box, colours) for track in tracks] for _, box, _, colours in seen]
+        )
         matches = _match(distances.reshape(len(seen), len(tracks)))
-        for index, (box, is_first_pass) in enumerate(seen):
+        for index, (_, box, is_first_pass, colours) in enumerate(seen):
             if index not in matches:
                 tracks.append(Track())
-            tracks[matches.get(index, -1)].add(time_s, box, is_first_pass)
+            tracks[matches.get(index, -1)].add(time_s, box, is_first_pass, colours)
     return [track for track in tracks if len(track.times) >= _MIN_DETECTIONS]
 
 
 def _match(distances: Array) -> dict[int, int]:
     """The column of each row (Hungarian method), as many as possible at least distance; none at an infinite one."""
+    if len(distances) == 1 or not distances.size:
+        return {row: int(own.argmin()) for row, own in enumerate(distances) if len(own) and own.min() < np.inf}
     finite = np.where(np.isfinite(distances), distances, _NEVER)
     from scipy.optimize import linear_sum_assignment  # not before there is a video: it takes a third of a second
 
     rows, columns = linear_sum_assignment(finite)
     return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if finite[r, c] < _NEVER}
+
+
+def choose_everybody(tracks: list[Track], duration_s: float) -> list[Track]:
+    """The tracks of all who are large enough and seen for long enough, from left to right as they are first seen."""
+    if not tracks:
+        return []
+    least_s = min(_MIN_SEEN_S, duration_s / 2.0)
+    chosen = [track for track in _count_people(tracks) if _seen_s(track, duration_s) >= least_s]
+    return sorted(chosen, key=lambda track: float(_centre(track.boxes[0])[0]))
 
 
 def choose_track(tracks: list[Track], image_size: tuple[int, int], duration_s: float, request: PersonRequest) -> Track:

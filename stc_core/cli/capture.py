@@ -132,7 +132,7 @@ def _check_input_is_no_output(video: Path, folder: Path, stem: str) -> None:
     """Raises UserError where a file to be written, of whichever take, would be the video itself."""
     endings = "|".join(map(re.escape, _ENDINGS.values()))
     for name in {video.name, Path(os.path.realpath(video)).name}:
-        found = re.fullmatch(rf"{re.escape(stem)}(_take\d+)?({endings})", name, re.IGNORECASE)
+        found = re.fullmatch(rf"{re.escape(stem)}(_take\d+)?(_person\d+)?({endings})", name, re.IGNORECASE)
         path = folder / name
         if found and path.exists() and video.exists() and path.samefile(video):
             raise UserError(f"{path} is the video itself, and would be written to.", "Choose another --out.")

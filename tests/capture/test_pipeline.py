@@ -17,7 +17,7 @@ from stc_core.capture.layout import H36M17
 from stc_core.capture.pipeline import capture, capture_takes
 from stc_core.capture.shots import ShotConfig
 from stc_core.capture.smooth import SmoothConfig
-from stc_core.capture.solve_lifted import _restore_poses, solve_again, solve_lifted
+from stc_core.capture.solve_lifted import restore_poses, solve_again, solve_lifted
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video
 from stc_core.datasets.ground_truth import GroundTruthClip, read_ground_truth
@@ -81,7 +81,7 @@ def test_smoothing_anew_is_what_a_capture_with_that_smoothing_gives(motion: Moti
     asked: tuple[tuple[float, Feet], ...] = ((1.0, "auto"), (0.0, "auto"), (2.0, "never"))
     for strength, feet in asked:
         config = CaptureConfig(smooth=SmoothConfig(strength=strength), ground=GroundConfig(feet=feet))
-        captured = solve_lifted(*_restore_poses(motion), config, ignore)
+        captured = solve_lifted(*restore_poses(motion), config, ignore)
         again = solve_again(motion, strength, feet)
         assert np.array_equal(again.q_parent_joint, captured.q_parent_joint)
         assert np.array_equal(again.t_world_root, captured.t_world_root) and again.settings == captured.settings

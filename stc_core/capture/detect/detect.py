@@ -1,4 +1,4 @@
-"""MediaPipe's body landmarks of one person in the frames of a video.
+"""MediaPipe's body landmarks of one person, or of several, in the frames of a video.
 
 Frames are detected while the next ones are decoded, in several threads, and none is kept.
 """
@@ -9,6 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from ..person_request import PersonRequest
 from ..pose import Frame, Landmarks, TimedFrame
 from .config import DetectConfig
 from .landmarker import Row
+from .people_follower import PeopleFollower
 from .person_detector import PersonDetector
-from .person_follower import PersonFollower, Sightings
+from .person_follower import Neighbour, PersonFollower, Sightings
 from .read_ahead import read_ahead
 from .segments import Detections, detect_in_segments
 
@@ -75,6 +77,24 @@ def follow_person(
     return _join_rows(found)
 
 
+def follow_people(
+    frames: Iterable[TimedFrame],
+    frame_count: int,
+    people: Sequence[Sightings],
+    config: DetectConfig,
+    report: Report,
+    threads: int = 0,
+) -> list[Landmarks]:
+    """The same of several people at once, the landmarks of each."""
+    progress = _report_frames("follow", frame_count, report)
+    found = detect_in_segments(
+        read_ahead(frames), frame_count, lambda: PeopleFollower(people, config), choose_threads(threads), progress
+    )
+    report(Progress("follow", len(found.times), len(found.times)))
+    by_person = found.rows.reshape(len(found.times), len(people), 33, 7).swapaxes(0, 1)
+    return [_join_rows(replace(found, rows=rows)) for rows in by_person]
+
+
 def choose_threads(threads: int) -> int:
     """So many, or, of 0, as many as OMP_NUM_THREADS allows, or as there are processors for this process."""
     allowed = os.environ.get("OMP_NUM_THREADS", "")
@@ -90,8 +110,9 @@ class _KnownPerson:
         self._follower, self._others = PersonFollower(sightings, config), others
 
     def detect(self, time_s: float, frame: Frame) -> Row:
-        near = [other.box_at(time_s) for other in self._others if other.gap_s(time_s) < _NEAR_S]
-        return self._follower.detect(time_s, frame, near)
+        near = [other for other in self._others if other.gap_s(time_s) < _NEAR_S]
+        expected = [Neighbour(box=other.box_at(time_s), clothing=other.clothing) for other in near]
+        return self._follower.detect(time_s, frame, expected)
 
     @property
     def others(self) -> Array:

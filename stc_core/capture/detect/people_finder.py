@@ -10,6 +10,7 @@ import numpy as np
 from ..layout import MEDIAPIPE_NAMES, SIDES, Array
 from ..person_request import PersonRequest
 from ..pose import Frame
+from .clothing import COLOURS, measure_clothing
 from .config import DetectConfig
 from .landmarker import ImageLandmarker, Row, box_of_row
 from .views import LEAST_FOUND_FRACTION, View, frame_box, frame_point, is_cut_off, list_views
@@ -20,6 +21,7 @@ _SAME_TORSOS = 0.5  # middles of shoulders and hips this near, in lengths of the
 _MIN_TORSO_HEIGHTS = 0.2  # a torso seen from above is taken to be this long, in heights of the box; chosen
 _FRAGMENT_HEIGHT, _FRAGMENT_INSIDE = 0.5, 0.7  # a box this small, and this far inside another's, is a part of them
 _MORE_OFTEN = 4.0  # times, once somebody was seen, where nobody is followed, or somebody was asked for; chosen
+_FOR_ALL = 8.0  # times, where everybody was asked for; chosen: people who cross are seen between two steps
 _RECENT_S = 3.0  # so long after somebody small was seen their surroundings are looked at; chosen
 _WINDOW_SIDES = 2.0  # of that view, in longer sides of the box
 _MIN_OTHER_HEIGHT = 0.4  # of the tallest: nobody smaller is looked for in finer tiles beside them; chosen
@@ -46,7 +48,8 @@ class PeopleFinder:
         """The rows of all but the one who is followed (`row`, or 0), the tallest first; none where it is not time."""
         self._was_followed |= bool(row.any())
         is_moment = self._is_moment_to_come and time_s >= (self._request.time_s or 0.0)
-        interval_s = self._config.look_around_s / (_MORE_OFTEN if self._is_eager(row) else 1.0)
+        often = _FOR_ALL if self._request.is_all else _MORE_OFTEN if self._is_eager(row) else 1.0
+        interval_s = self._config.look_around_s / often
         if self._config.look_around_s <= 0.0 or not (is_moment or time_s >= self._last_s + interval_s):
             return []
         self._is_moment_to_come &= not is_moment
@@ -55,9 +58,10 @@ class PeopleFinder:
         self._looks += 1
         return people
 
-    def remember(self, time_s: float, people: Sequence[Row]) -> None:
+    def remember(self, time_s: float, frame: Frame, people: Sequence[Row]) -> None:
         """Count people who were seen as others than the one who is followed."""
-        self._detections += [np.array([time_s, *box_of_row(person)]) for person in people]
+        for person in people:
+            self._detections.append(np.array([time_s, *box_of_row(person), *measure_clothing(frame, person)]))
 
     def _is_eager(self, row: Row) -> bool:
         return bool(self._detections or self._request.is_named or not row.any())
@@ -94,7 +98,7 @@ class PeopleFinder:
     def _list_windows(self, time_s: float, size: tuple[int, int]) -> list[View]:
         """Views around small people seen lately."""
         windows: list[View] = []
-        for seen_s, *box in reversed(self._detections):
+        for seen_s, *box in (detection[:5] for detection in reversed(self._detections)):
             if time_s - seen_s > _RECENT_S:
                 break
             window = frame_box(np.array(box), _WINDOW_SIDES, size)
@@ -118,14 +122,14 @@ class PeopleFinder:
                     found.append(row)
         kept: list[Row] = list(known)
         for row in sorted(found, key=lambda row: float(row[:, 5].mean()), reverse=True):
-            if not any(_is_same_body(row, other) for other in kept):
+            if not any(is_same_body(row, other) for other in kept):
                 kept.append(row)
         return kept[len(known) :]
 
     @property
     def detections(self) -> Array:
-        """(N, 5): time and box of all who were remembered so far."""
-        return np.array(self._detections).reshape(-1, 5)
+        """(N, 11): time, box and colours of the clothes of all who were remembered so far."""
+        return np.array(self._detections).reshape(-1, 5 + COLOURS)
 
     def close(self) -> None:
         if self._landmarker is not None:
@@ -136,7 +140,7 @@ def _height_of(row: Row) -> float:
     return float(np.ptp(row[:, 1]))
 
 
-def _is_same_body(row: Row, other: Row) -> bool:
+def is_same_body(row: Row, other: Row) -> bool:
     """Whether two rows of one picture are the same person's, or the first is of a part of the other's body."""
     middles = [np.stack([r[_SHOULDERS, :2].mean(0), r[_HIPS, :2].mean(0)]) for r in (row, other)]
     torso = max(*(float(np.linalg.norm(m[0] - m[1])) for m in middles), _MIN_TORSO_HEIGHTS * _height_of(other))

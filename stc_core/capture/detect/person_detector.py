@@ -7,6 +7,7 @@ import numpy as np
 from ..layout import Array
 from ..person_request import PersonRequest
 from ..pose import Frame
+from .clothing import COLOURS
 from .config import DetectConfig
 from .landmarker import Row, VideoLandmarker, box_of_row, empty_row
 from .people_finder import PeopleFinder
@@ -16,10 +17,13 @@ _MAX_LOST_S = 1.5  # so long after the person was seen they are no longer looked
 
 
 class PersonDetector:
-    """MediaPipe in the whole picture; who is lost there, or found by the finder only, is followed in a window."""
+    """MediaPipe in the whole picture; who is lost there, or found by the finder only, is followed in a window.
+
+    Where everybody was asked for, nobody is followed: all are `others`.
+    """
 
     def __init__(self, config: DetectConfig, request: PersonRequest):
-        self._config = config
+        self._config, self._is_for_all = config, request.is_all
         self._whole = VideoLandmarker(config)
         self._finder = PeopleFinder(config, request)
         self._follower: PersonFollower | None = None
@@ -27,12 +31,12 @@ class PersonDetector:
 
     def detect(self, time_s: float, frame: Frame) -> Row:
         """The row of the person in this frame; frames are given once, in order."""
-        row = self._detect(time_s, frame)
+        row = empty_row() if self._is_for_all else self._detect(time_s, frame)
         people = self._finder.look(time_s, frame, row)
-        if people and not row.any():
+        if people and not (row.any() or self._is_for_all):
             row, *people = people
             self._follow(time_s, row)
-        self._finder.remember(time_s, people)
+        self._finder.remember(time_s, frame, people)
         if row.any():
             self._last = (time_s, row)
         return row
@@ -55,7 +59,7 @@ class PersonDetector:
     def _follow(self, time_s: float, row: Row) -> PersonFollower:
         """From here on follow, in a window, the person whose row at a time this is."""
         self._stop_following()
-        sightings = Sightings(times=np.array([time_s]), boxes=box_of_row(row)[None])
+        sightings = Sightings(times=np.array([time_s]), boxes=box_of_row(row)[None], clothing=np.full(COLOURS, np.nan))
         self._follower = PersonFollower(sightings, self._config)
         return self._follower
 
@@ -66,7 +70,7 @@ class PersonDetector:
 
     @property
     def others(self) -> Array:
-        """(N, 5): time and box of those who were seen beside."""
+        """(N, 11): time, box and colours of the clothes of those who were seen beside."""
         return self._finder.detections
 
     def close(self) -> None:

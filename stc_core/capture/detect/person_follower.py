@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..layout import Array
 from ..pose import Frame
+from .clothing import measure_clothing
 from .config import DetectConfig
 from .landmarker import Row, VideoLandmarker, box_of_row, empty_row
 from .painting import distance_in_heights, paint_over
@@ -23,6 +24,8 @@ _RECENT_S = 0.3  # for so long the last detection counts more than what the firs
 _SIMILAR_HEIGHT = 0.75  # a box is no smaller than the person's about that time, and no larger, by this factor
 _MIN_HEIGHT_BOXES = 3  # boxes, at least, that tell the height
 _STEP_HEIGHTS, _STEP_HEIGHTS_PER_S, _MAX_STEP_HEIGHTS = 0.3, 3.0, 1.5  # how far a box may move, in heights
+_NEAR_HEIGHTS = 1.0  # others further away than this are not mistaken for the person
+_CLEAR_CLOTHING = 20.0  # in CIE L*a*b*, of trunk and thighs: clothes further apart tell two people apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class Sightings:
     """(N,) seconds, rising; one at least"""
     boxes: Array
     """(N, 4) left, top, right, bottom, pixels"""
+    clothing: Array
+    """(6,) the colours of the clothes; NaN where they are not known"""
 
     def gap_s(self, time_s: float) -> float:
         """How long before or after a time the person was seen."""
@@ -49,6 +54,16 @@ class Sightings:
         return float(np.median(self.boxes[near, 3] - self.boxes[near, 1]))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """Somebody else, as expected in a frame."""
+
+    box: Array
+    """(4,) left, top, right, bottom, pixels"""
+    clothing: Array
+    """(6,) the colours of the clothes; NaN where they are not known"""
+
+
 class PersonFollower:
     """MediaPipe in a window of the picture that goes with one person; detections of others are refused.
 
@@ -59,13 +74,14 @@ class PersonFollower:
     def __init__(self, sightings: Sightings, config: DetectConfig):
         self._sightings, self._config = sightings, config
         self._last: tuple[float, Array] | None = None
+        self._before: tuple[float, Array] | None = None
         self._window: View | None = None
         self._landmarker: VideoLandmarker | None = None
 
     def add_sighting(self, time_s: float, box: Array) -> None:
         """Tell that the person was seen once more."""
         old = self._sightings
-        self._sightings = Sightings(times=np.append(old.times, time_s), boxes=np.vstack([old.boxes, box]))
+        self._sightings = replace(old, times=np.append(old.times, time_s), boxes=np.vstack([old.boxes, box]))
 
     def expect(self, time_s: float) -> tuple[float, Array] | None:
         """The time at which the person was seen last, or nearest, and their box at `time_s`; None long after that."""
@@ -76,11 +92,13 @@ class PersonFollower:
             known = (time_s - gap_s, self._sightings.box_at(time_s))
         return known if time_s - known[0] <= _MAX_GAP_S else None
 
-    def detect(self, time_s: float, frame: Frame, others: Sequence[Array] = ()) -> Row:
-        """The person's row in this frame; nobody's where only others were found.
+    def reject(self) -> None:
+        """Tell that the last row was another person's."""
+        self._last = self._before
+        self._restart()
 
-        others: boxes (4,) in which other people are expected.
-        """
+    def detect(self, time_s: float, frame: Frame, others: Sequence[Neighbour] = ()) -> Row:
+        """The person's row in this frame; nobody's where only others were found."""
         known = self.expect(time_s)
         if known is None:
             return empty_row()
@@ -95,14 +113,29 @@ class PersonFollower:
                 break
             row[:, :2] += corner
             found = box_of_row(row)
-            is_nearest = all(distance_in_heights(box, found) <= distance_in_heights(other, found) for other in others)
             height = self._sightings.height_at(known_s)
-            if is_nearest and _is_same_person(box, found, height, time_s - known_s):
-                self._last = (time_s, found)
+            is_same = _is_same_person(box, found, height, time_s - known_s)
+            if is_same and not self._is_one_of(others, box, found, frame, row):
+                self._before, self._last = self._last, (time_s, found)
                 return row
             self._restart()
             picture = paint_over(picture, found - np.concatenate([corner, corner]))
         return empty_row()
+
+    def _is_one_of(self, others: Sequence[Neighbour], box: Array, found: Array, frame: Frame, row: Row) -> bool:
+        """Whether somebody found is another than the person expected in `box`: by the clothes where these differ, else
+        by who is nearer."""
+        near = [other for other in others if distance_in_heights(other.box, found) < _NEAR_HEIGHTS]
+        if not near:
+            return False
+        clothing, own = measure_clothing(frame, row), self._sightings.clothing
+        for other in near:
+            difference = np.linalg.norm(clothing - own) - np.linalg.norm(clothing - other.clothing)
+            is_decided = np.linalg.norm(own - other.clothing) > _CLEAR_CLOTHING  # never of NaN
+            is_nearer = distance_in_heights(other.box, found) < distance_in_heights(box, found)
+            if difference > 0.0 if is_decided else is_nearer:
+                return True
+        return False
 
     def _aim(self, box: Array, frame: Frame) -> None:
         """Move the window where the person comes near its border, or became much larger or smaller."""

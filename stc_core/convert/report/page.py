@@ -180,14 +180,19 @@ def _list_takes(out: Path, results: Mapping[str, Result]) -> tuple[TakeRow, ...]
     for key, result in results.items():
         by_take.setdefault(take_of(key), {})[kind_of(key)] = result
     takes = []
-    for name, kinds in sorted(by_take.items(), key=lambda item: (len(item[0]), item[0])):
+    for name, kinds in sorted(by_take.items(), key=lambda item: [int(n) for n in re.findall(r"\d+", item[0])]):
         summary = load_summary(out / kinds[SUMMARY].path) if SUMMARY in kinds else None
         is_there = {kind: os.path.isfile(out / result.path) for kind, result in kinds.items() if kind != SUMMARY}
         order = sorted(is_there, key=lambda kind: (kind != MOTION, kind))
         links = tuple((_format(kind), quote_path(kinds[kind].path)) for kind in order if is_there[kind])
         gone = tuple(_format(kind) for kind in order if not is_there[kind])
-        takes.append(TakeRow(name=f"take {name}" if name else "", summary=summary, links=links, gone=gone))
+        takes.append(TakeRow(name=_format_take(name), summary=summary, links=links, gone=gone))
     return tuple(takes)
+
+
+def _format_take(name: str) -> str:
+    """A take and a person, "take1_person2", for a reader."""
+    return re.sub(r"(\d+)", r" \1", name).replace("_", ", ")
 
 
 def _format(kind: str) -> str:

@@ -31,13 +31,12 @@ REPORT = "report.html"
 FORMAT = 3
 _OLD_SUMMARY, _OLD_SUMMARIES = "look", "looks"  # what format 2 called them
 _TASK = "clip"  # the task's name in the file, which all formats share
-_TAKE = "_take"
 _ENDINGS = {MOTION: ".npz", BONES: "_bones.json"}
 OWN_FORMATS = frozenset({"bvh", "vrma"})
 """formats that are written without Blender, and without a rig"""
 ANIMATIONS = frozenset({".fbx", ".glb", ".gltf"})
 """sources that Blender reads; from them, and from a BVH, a motion file is made"""
-_KEY = re.compile(r"[a-z0-9]+(_take[1-9][0-9]{0,5})?")
+_KEY = re.compile(r"[a-z0-9]+(_take[1-9][0-9]{0,5})?(_person[1-9][0-9]{0,5})?")
 _MAX_RECORD_BYTES = 16 << 20  # chosen: ours have some kilobytes
 
 State = Literal["waiting", "running", "done", "failed"]
@@ -146,17 +145,18 @@ class Record:
 Make = Callable[[Task, Sequence[str], Path, Path, Report], dict[str, Path]]
 """make(task, kinds, motion, folder, report): make files of those kinds in the folder. motion: the motion file to make
 them from, unless the motion itself is requested; then alone, and where the video has cuts there is one for every take,
-under "motion_take1" and so on. Raises UserError for what is the clip's fault."""
+under "motion_take1" and so on, and where everybody was asked for one for every person, under "motion_person1". Raises
+UserError for what is the clip's fault."""
 
 
 def kind_of(key: str) -> str:
     """The kind of a result, whichever take it is of."""
-    return key.partition(_TAKE)[0]
+    return key.partition("_")[0]
 
 
 def take_of(key: str) -> str:
-    """The number of the take that a result is of, "" where it is the only one."""
-    return key.partition(_TAKE)[2]
+    """The take and the person that a result is of, "take1_person2", "" where there is but one."""
+    return key.partition("_")[2]
 
 
 def key_of(name: str) -> str:

@@ -30,7 +30,22 @@ def open_body(person: Person, rigs: Path) -> tuple[bpy.types.Object, bpy.types.O
     """The rig, its skin and the skin's landmarks in a fresh scene, in the person's proportions; the skin's vertices
     (V, 3) before they were stretched."""
     bpy.ops.wm.open_mainfile(filepath=str(rigs / f"{person.rig}.blend"))
-    skin = bpy.data.objects["body"]
+    return _stretch_body(bpy.data.objects["body"], person)
+
+
+def add_body(person: Person, rigs: Path) -> tuple[bpy.types.Object, bpy.types.Object, dict[str, int], Array]:
+    """The same beside what is in the scene already."""
+    with bpy.data.libraries.load(str(rigs / f"{person.rig}.blend"), link=False) as (_, wanted):
+        wanted.objects = ["body"]
+    (skin,) = wanted.objects
+    for one in (skin.parent, skin):
+        bpy.context.scene.collection.objects.link(one)
+    return _stretch_body(skin, person)
+
+
+def _stretch_body(
+    skin: bpy.types.Object, person: Person
+) -> tuple[bpy.types.Object, bpy.types.Object, dict[str, int], Array]:
     rig = skin.parent
     rest = vertices(skin.data)
     landmarks = skin_landmarks(rest)

@@ -1,0 +1,126 @@
+"""Everybody in the picture becomes a motion of their own, in one world; one person alone is as before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("mediapipe")
+
+from stc_core.capture.config import CaptureConfig
+from stc_core.capture.pipeline import capture_takes
+from stc_core.capture.shared_world import fit_sizes, share_world
+from stc_core.capture.solve_lifted import find_eye, remove_smoothing, solve_again
+from stc_core.capture.tracking import TrackingConfig, choose_everybody, link_tracks
+from stc_core.capture.video.config import VideoConfig
+from stc_core.capture.video.video import open_video
+from stc_core.geometry.rotation import Array
+from stc_core.motion.motion import Motion
+
+SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
+EVERYBODY = CaptureConfig(quality="fast", tracking=TrackingConfig(person="all"))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's person, and on the right the mirror image, darker."""
+    path = tmp_path_factory.mktemp("two") / "two.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (800, 540))
+    for _, frame in open_video(SAMPLE, VideoConfig(end_s=1.0)):
+        left = frame[:, 200:600]
+        right = (left[:, ::-1] * 0.6).astype(np.uint8)
+        writer.write(cv2.cvtColor(np.hstack([left, right]), cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="module")
+def people(two: Path) -> dict[str, Motion]:
+    return capture_takes(two, EVERYBODY)
+
+
+def pelvis_px(motion: Motion) -> Array:
+    result: Array = motion.landmarks["landmarks_2d"][:, motion.landmark_names.index("pelvis"), 0]
+    return result
+
+
+def eye_of(motion: Motion) -> Array:
+    assert motion.camera is not None
+    return find_eye(motion.camera)
+
+
+def test_everybody_is_a_motion_from_left_to_right_and_stays_the_same_person(people: dict[str, Motion]) -> None:
+    assert list(people) == ["_person1", "_person2"]
+    left, right = people.values()
+    assert len(left.t_world_root) == len(right.t_world_root) == 30
+    assert (pelvis_px(left) < 400.0).all() and np.abs(pelvis_px(left) + pelvis_px(right) - 800.0).max() < 15.0
+    assert all((motion.landmarks["landmark_scores"].max(1) > 0.0).all() for motion in people.values())
+
+
+def test_all_are_seen_by_one_camera_and_stand_on_one_floor(people: dict[str, Motion]) -> None:
+    first, second = people.values()
+    assert first.camera is not None and second.camera is not None
+    assert (first.camera.R == second.camera.R).all() and (first.camera.t == second.camera.t).all()
+    assert np.abs(first.t_world_root[0, :2]).max() < 0.15
+    for motion in people.values():
+        assert abs(np.percentile(motion.landmarks["landmarks_3d"][..., 2].min(1), 20)) < 0.08
+        error = motion.camera.project(motion.landmarks["landmarks_3d"][:, 0])[:, 0] - pelvis_px(motion)  # type: ignore[union-attr]
+        assert np.median(np.abs(error)) < 25.0
+
+
+def test_what_is_solved_anew_stays_in_the_shared_world(people: dict[str, Motion]) -> None:
+    second = people["_person2"]
+    for again in (solve_again(second, 0.5, "auto"), remove_smoothing(second, EVERYBODY)):
+        assert again.camera is not None and np.allclose(eye_of(again), eye_of(second))
+        assert np.linalg.norm(again.t_world_root - second.t_world_root, axis=-1).max() < 0.3
+        assert again.settings["shared_world"] is True
+
+
+def test_sizes_bring_all_bodies_to_one_camera_height() -> None:
+    camera_m = np.array([1.50, 1.35, 1.45])
+    sizes = fit_sizes(camera_m)
+    assert np.ptp(sizes * camera_m) < 0.05 and abs(sizes.mean() - 1.0) < 0.01
+    assert np.abs(fit_sizes(np.array([0.06, 0.03])) - 1.0).max() < 0.01
+
+
+def test_a_shared_world_scales_by_the_floor_what_was_made_too_large(people: dict[str, Motion]) -> None:
+    first, second = people.values()
+    raw = second.landmarks["landmarks_raw"] * 1.1
+    larger = replace(second, landmarks=second.landmarks | {"landmarks_raw": raw})
+    _, shared = share_world([first, larger], replace(EVERYBODY, ground=replace(EVERYBODY.ground, feet="never")))
+    plain = share_world([first, second], replace(EVERYBODY, ground=replace(EVERYBODY.ground, feet="never")))[1]
+
+    def size(motion: Motion) -> float:
+        return float(np.linalg.norm(motion.skeleton.offsets, axis=-1).sum())
+
+    assert 1.0 < size(shared) / size(plain) < 1.08
+
+
+def test_one_person_alone_is_named_as_ever(tmp_path: Path) -> None:
+    config = replace(EVERYBODY, video=VideoConfig(end_s=0.7))
+    assert list(capture_takes(SAMPLE, config)) == [""]
+
+
+def test_who_is_seen_for_a_moment_only_is_not_captured() -> None:
+    times = np.arange(12) / 4.0
+    box = np.array([100.0, 100.0, 200.0, 400.0])
+    stays = np.column_stack([times, np.tile(box + [300, 0, 300, 0], (12, 1))])
+    passes = np.column_stack([times[4:6], np.tile(box, (2, 1))])
+    tracks = link_tracks(times, np.full((12, 4), np.nan), np.concatenate([stays, passes]))
+    assert [len(track.times) for track in tracks] == [12, 2]
+    assert choose_everybody(tracks, 3.0) == [tracks[0]]
+
+
+def test_clothes_tell_apart_who_swaps_places_between_two_looks() -> None:
+    red, blue = np.array([50.0, 60.0, 40.0, 30.0, 0.0, 0.0]), np.array([40.0, 10.0, -50.0, 30.0, 0.0, 0.0])
+    left, right = np.array([100.0, 100.0, 200.0, 400.0]), np.array([180.0, 100.0, 280.0, 400.0])
+    looks = []
+    for index in range(6):
+        first, second = (left, right) if index < 3 else (right, left)
+        looks += [np.array([index / 4.0, *first, *red]), np.array([index / 4.0, *second, *blue])]
+    tracks = link_tracks(np.zeros(0), np.zeros((0, 4)), np.array(looks))
+    assert len(tracks) == 2 and all((np.ptp(track.colours, axis=0) == 0.0).all() for track in tracks)
