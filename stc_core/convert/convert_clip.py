@@ -1,5 +1,5 @@
-"""How one clip is converted: a video or another program's animation into a motion file, that into BVH and VRMA,
-and through Blender into the rest.
+"""How one clip is converted: a video or another program's animation into a motion file, that into BVH, VRMA and
+VMD, and through Blender into the rest.
 
 Knows the capture, the readers of motions, their writers, the summary for the report, and how to start
 `blender_addon.export.headless` in a Blender or in a Python that has bpy; nothing of job folders, of other clips, or of
@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +26,7 @@ from ..motion.edit.loop import LoopConfig, loop_motion
 from ..motion.edit.mirror import mirror_motion
 from ..motion.motion import Motion, load_motion, save_motion
 from ..motion.motion_file import read_motion_file
+from ..motion.vmd import write_vmd
 from ..motion.vrma import write_vrma
 from ..plain_values import from_plain, to_plain
 from .inputs import Input
@@ -37,6 +38,7 @@ from .store.record import ANIMATIONS, MOTION, OWN_FORMATS, SUMMARY, Task
 if TYPE_CHECKING:
     from ..capture.config import CaptureConfig
 
+_WRITERS: dict[str, Callable[[Motion, Path], None]] = {"bvh": write_bvh, "vrma": write_vrma, "vmd": write_vmd}
 _MAX_STEM_BYTES = 200  # a file system takes 255; what is appended while a file is written follows
 
 
@@ -142,12 +144,9 @@ def convert_clip(task: Task, kinds: Sequence[str], motion: Path, folder: Path, r
         summaries.save_summary(_summarize(task, motion, report), made[SUMMARY])
     if task.edits and set(kinds) - {MOTION, SUMMARY}:
         motion = _edit_motion(task, motion, folder / "edited" / f"{stem}.npz", report)
-    if "bvh" in kinds:
-        made["bvh"] = folder / f"{stem}.bvh"
-        write_bvh(load_motion(motion), made["bvh"])
-    if "vrma" in kinds:
-        made["vrma"] = folder / f"{stem}.vrma"
-        write_vrma(load_motion(motion), made["vrma"])
+    for kind in (kind for kind in kinds if kind in _WRITERS):
+        made[kind] = folder / f"{stem}.{kind}"
+        _WRITERS[kind](load_motion(motion), made[kind])
     others = [kind for kind in kinds if kind not in {MOTION, SUMMARY, *OWN_FORMATS}]
     if others:
         load_motion(motion)  # what is wrong with it is found here, before Blender is started
