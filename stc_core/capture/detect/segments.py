@@ -12,6 +12,7 @@ import contextlib
 import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ _LONGEST_FRAMES, _SHORTEST_FRAMES = 120, 48  # of a segment; chosen: an overlap 
 _WHOLE_FRAMES = 240  # a shorter video is one segment; chosen: it takes three seconds
 _MULTIPLE = 4  # of segments, so that two and four threads have the same to do
 _HELD_BYTES = 384 * 2**20  # of frames that wait at most; chosen. A detector takes 40 MiB besides
+_LEAST_HELD_FRAMES = 4  # besides an overlap's, which may wait for a thread; chosen
+_LOOK_EVERY_S = 0.02  # chosen: after so long what threads did is looked at again
 _WAIT_S = 0.1  # a wait without end could not be interrupted on Windows
 
 
@@ -84,7 +87,7 @@ def detect_in_segments(
             return Detections(rows=np.zeros((0, 33, 7)), times=np.zeros(0), others=np.zeros((0, 5)))
         held = _HELD_BYTES // max(first[1].nbytes, 1)
         length = min(plan_length(frame_count), max(2 * held, _SHORTEST_FRAMES))
-        held = max(min(held, (threads - 1) * length), 2 * OVERLAP_FRAMES)
+        held = max(min(held, (threads - 1) * length), OVERLAP_FRAMES + _LEAST_HELD_FRAMES)
         crew = stack.enter_context(_Crew(make_detector, threads, held, report_done))
         crew.add(first, 0, length)
         for number, frame in enumerate(source, 1):
@@ -112,6 +115,7 @@ class _Crew(contextlib.AbstractContextManager["_Crew"]):
         self._stop = threading.Event()
         self._segments: list[_Segment] = []
         self._work: list[Future[None]] = []
+        self._looked_s = 0.0
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
@@ -129,7 +133,8 @@ class _Crew(contextlib.AbstractContextManager["_Crew"]):
             segment.frames.put(frame)
         if number % length == OVERLAP_FRAMES - 1 and len(self._segments) > 1:
             self._segments[-2].frames.put(None)
-        self._report()
+        if time.monotonic() - self._looked_s > _LOOK_EVERY_S:
+            self._report()
 
     def finish(self) -> list[_Segment]:
         """The segments, once all their frames are done."""
@@ -145,6 +150,7 @@ class _Crew(contextlib.AbstractContextManager["_Crew"]):
 
     def _report(self) -> None:
         """Say how many frames are done; raises what a detector raised."""
+        self._looked_s = time.monotonic()
         for work in self._work:
             if work.done():
                 work.result()
