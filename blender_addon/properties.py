@@ -183,6 +183,7 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
             ("left", "Left", "Follow the person who is at the left when people first appear"),
             ("middle", "Middle", "Follow the person who is in the middle when people first appear"),
             ("right", "Right", "Follow the person who is at the right when people first appear"),
+            ("all", "Everybody", "Capture everybody; each person gets an armature, in one world"),
             ("POINT", "Clicked", "Follow the person who was clicked in a frame: Click Person, under the preview"),
         ),
         description="Whom to follow where the video shows several people",

@@ -13,6 +13,7 @@ Knows these files; does not know Blender.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ _MAX_VARIANTS = 8
 """so many motions smoothed anew are kept of a capture; chosen"""
 _THUMBNAIL_WIDTH_PX = 256
 """as large as Blender shows a preview"""
+_PERSON = re.compile(r"_person\d+$")
 _SAME_SMOOTHING = 1e-3
 
 
@@ -49,6 +51,8 @@ class CaptureSummary:
     """the unsmoothed motion's; "" where there is none"""
     notes: tuple[str, ...] = ()
     """the engine's"""
+    people: tuple[str, ...] = ()
+    """the motion files' names of everybody else in the same take"""
 
     @property
     def duration_s(self) -> float:
@@ -61,7 +65,8 @@ def read_summary(folder: Path) -> CaptureSummary | None:
         summary = from_plain(CaptureSummary, json.loads((folder / _SUMMARY).read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError):
         return None
-    is_sound = summary.frames > 0 and summary.fps > 0.0 and Path(summary.motion).name == summary.motion
+    is_sound = summary.frames > 0 and summary.fps > 0.0
+    is_sound &= all(Path(name).name == name for name in (summary.motion, *summary.people))
     return summary if is_sound and Path(summary.raw).name == summary.raw else None
 
 
@@ -79,12 +84,21 @@ def summarise_capture(folder: Path, files: Mapping[str, Path], notes: tuple[str,
     if frames < 1 or not 0.0 < fps < 1e6:
         return None
     raw = files["raw"].name if "raw" in files else ""
-    summary = CaptureSummary(motion=files["motion"].name, frames=frames, fps=fps, raw=raw, notes=notes)
+    summary = CaptureSummary(
+        motion=files["motion"].name, frames=frames, fps=fps, raw=raw, notes=notes, people=_list_people(files)
+    )
     try:
         write_text(folder / _SUMMARY, json.dumps(to_plain(summary)))
     except UserError:
         return summary  # on a full disk it is read again next time
     return summary
+
+
+def _list_people(files: Mapping[str, Path]) -> tuple[str, ...]:
+    """The names of the motions of others in the take of the capture's first one: of its name but for the person."""
+    take = _PERSON.sub("", files["motion"].stem)
+    motions = [path for kind, path in files.items() if kind.startswith("motion_") and _PERSON.search(path.stem)]
+    return tuple(path.name for path in motions if _PERSON.sub("", path.stem) == take)
 
 
 def list_files(folder: Path, summary: CaptureSummary) -> dict[str, Path]:

@@ -22,7 +22,7 @@ from stc_core.plain_values import from_plain
 
 from .. import user_paths
 from ..engine import engine_jobs
-from ..rig import import_motion, provenance
+from ..rig import import_motion, import_people, provenance
 from . import library, library_list
 from .capture import CaptureRequest, QueuedCapture, find_queued, queue_capture, remove_queued, start_queued
 from .job import Job, find_jobs
@@ -170,6 +170,9 @@ def import_entry(
         notes=notes,
     )
     result = import_motion.import_source(source, scene, obj)
+    if entry.summary and entry.summary.people:
+        others = import_people.list_sources(entry.job.folder, entry.summary.people, video, notes)
+        result = import_people.import_people(result, others, scene)
     entry.imported, entry.due, entry.delay_reason, entry.fault = True, False, "", ""
     _state.imported.add(str(entry.job.folder))
     write_marker(entry.job.folder / IMPORTED, {"blend": bpy.data.filepath, "armature": result.armature.name})

@@ -57,11 +57,14 @@ class ImportResult:
     armature: bpy.types.Object
     action: bpy.types.Action
     notes: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    """the armatures of other people in the same capture"""
 
     @property
     def sentence(self) -> str:
         """The message for the panel."""
-        return f"The armature {self.armature.name} has the new action {self.action.name}."
+        more = f" Other people: {', '.join(self.others)}." if self.others else ""
+        return f"The armature {self.armature.name} has the new action {self.action.name}.{more}"
 
 
 def make_source(path: Path) -> MotionSource:

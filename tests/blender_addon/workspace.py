@@ -55,7 +55,11 @@ else:
     shutil.copy(made, out)
     shutil.copy(made.with_name("walk_raw.npz"), raw)
     print('{"event": "note", "message": "The lens is not known: 55 degrees are assumed."}')
-    print('{"event": "done", "files": {"motion": "%s", "raw": "%s"}}' % (out, raw))
+    other = out.with_name(out.stem + "_person2.npz")
+    if "--person all" in " ".join(words):
+        shutil.copy(made.with_name("walk_person2.npz"), other)
+    more = ', "motion_person2": "%s"' % other if other.exists() else ""
+    print('{"event": "done", "files": {"motion": "%s", "raw": "%s"%s}}' % (out, raw, more))
 """
 
 
@@ -79,6 +83,10 @@ class Workspace:
         save_motion(motion, folder / "walk.npz")
         save_motion(replace(motion, t_world_root=motion.t_world_root + 0.01), folder / "walk_raw.npz")
         save_motion(replace(motion, t_world_root=motion.t_world_root + 0.02), folder / "walk_smooth.npz")
+        save_motion(
+            replace(motion, t_world_root=motion.t_world_root + [1.5, 0.0, 0.0], start_s=0.5),
+            folder / "walk_person2.npz",
+        )
         image = bpy.data.images.new("still", 16, 9)
         image.filepath_raw, image.file_format = str(folder / "still.png"), "PNG"
         image.save()
