@@ -29,6 +29,24 @@ def test_our_files_bring_back_weights_configuration_and_what_was_said_of_them(tm
     assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
 
 
+def test_a_network_that_is_loaded_gets_no_first_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the device "meta" they take torch a second."""
+    save_checkpoint(STCFormer(CONFIG), tmp_path / "a.safetensors", {})
+    drawn: list[int] = []
+    draw = torch.Tensor.normal_
+
+    def count_and_draw(tensor: torch.Tensor, *args: Any, **named: Any) -> torch.Tensor:
+        drawn.append(tensor.numel())
+        return draw(tensor, *args, **named)
+
+    monkeypatch.setattr(torch.Tensor, "normal_", count_and_draw)
+    STCFormer(CONFIG)
+    assert drawn
+    drawn.clear()
+    load_checkpoint(tmp_path / "a.safetensors")
+    assert not drawn
+
+
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize(("width", "blocks"), [(32, 3), (64, 1)])
 def test_published_state_dicts_load_and_tell_their_size(tmp_path: Path, prefix: str, width: int, blocks: int) -> None:

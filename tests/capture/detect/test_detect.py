@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("mediapipe")
 
 from stc_core.capture.detect.config import DetectConfig
-from stc_core.capture.detect.detect import detect_landmarks
+from stc_core.capture.detect.detect import choose_threads, detect_landmarks
 from stc_core.capture.detect.landmarker import quiet_stderr
 from stc_core.capture.pose import TimedFrame
 from stc_core.errors import UserError
@@ -73,3 +73,12 @@ def test_a_damaged_network_is_named(tmp_path: Path, capfd: pytest.CaptureFixture
     (tmp_path / "pose_landmarker_full.task").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(UserError, match=r"pose_landmarker_full\.task"):
         detect_landmarks(blank(2), 2, DetectConfig(model_dir=tmp_path), ignore)
+
+
+def test_as_many_threads_as_asked_for_or_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert choose_threads(0) == 3 and choose_threads(5) == 5
+    monkeypatch.setenv("OMP_NUM_THREADS", "0")
+    assert choose_threads(0) == 1
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert choose_threads(0) >= 1 and choose_threads(2) == 2
