@@ -31,6 +31,9 @@ from .sampled_action import add_free_controls, read_rest_rotation, sample_action
 _MAX_CHECKED = 8
 """frames at which the result is evaluated and compared; chosen: a heavy rig takes 30 ms for each"""
 
+_ON = 0.5
+"""an influence from here on is on"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class IkKeys:
@@ -60,10 +63,10 @@ def key_ik_controls(obj: bpy.types.Object, scene: bpy.types.Scene, bone_map: Bon
     fk = FkMotion(obj=obj, rest=rest, posed=pose_keyed(rest, keyed))
     keys = [_compute_keys(fk, limb) for limb in limbs]
     checked = sampled.frames[np.linspace(0, len(sampled.frames) - 1, _MAX_CHECKED).astype(int)]
-    before = _read_ends(obj, limbs, checked)
+    before, switches = _read_ends(obj, limbs, checked), _find_switches(obj, sampled.action, limbs)
     for limb, pose in zip(limbs, keys, strict=True):
         write_keyed_pose(obj, sampled.action, pose, sampled.frames)
-        _switch_on(fk, sampled.action, limb, float(sampled.frames[0]))
+        _switch_on(fk, sampled.action, limb, switches, float(sampled.frames[0]))
     after = _read_ends(obj, limbs, checked)
     return IkKeys(
         limbs=tuple(limb.name for limb in limbs),
@@ -149,20 +152,36 @@ def _place_pole(fk: FkMotion, limb: IkLimb) -> Array:
     return place_pole(motion, limb.pole_angle, chain if limb.starts_at_rest else None)
 
 
-def _switch_on(fk: FkMotion, action: bpy.types.Action, limb: IkLimb, frame: float) -> None:
+def _switch_on(
+    fk: FkMotion, action: bpy.types.Action, limb: IkLimb, switches: dict[str, dict[str, float]], frame: float
+) -> None:
     """Key IK on, and at rest what must be: a foot that hangs on the control itself moves with it."""
     end = fk.obj.pose.bones[limb.chain[2]]
     hung = [end.name] if limb.control in {bone.name for bone in end.parent_recursive} else []
     for name in (*limb.resting, *hung):
         _key_at_rest(fk.obj, action, name, frame)
-    constants = curves.read_constants(fk.obj, action)
     for path, value in limb.switches.items():
-        group, driving = path.split('"')[1], list_driving_properties(fk.obj, path)
-        if not driving:
-            curves.replace_constant(fk.obj, action, path, frame, value, group)
-        for switch in driving:  # the action keyed it so that IK is off
-            if constants.get(switch) in (0.0, 1.0):
-                curves.replace_constant(fk.obj, action, switch, frame, 1.0 - constants[switch], group)
+        if path not in switches:
+            curves.replace_constant(fk.obj, action, path, frame, value, path.split('"')[1])
+    for switch, value in (one for path in limb.switches for one in switches.get(path, {}).items()):
+        curves.replace_constant(fk.obj, action, switch, frame, value, switch.split('"')[1])
+
+
+def _find_switches(
+    obj: bpy.types.Object, action: bpy.types.Action, limbs: Sequence[IkLimb]
+) -> dict[str, dict[str, float]]:
+    """What to key where a limb's influence is driven, by what is driven: of the properties that the driver reads those
+    that the action keys, at the other end of 0 to 1 where it keys them so that IK is off.
+    """
+    constants, evaluated = curves.read_constants(obj, action), obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    found: dict[str, dict[str, float]] = {}
+    for path in (path for limb in limbs for path in limb.switches):
+        driving = list_driving_properties(obj, path)
+        if driving:
+            is_on = evaluated.path_resolve(path) >= _ON
+            keyed = [one for one in driving if constants.get(one) in (0.0, 1.0)]
+            found[path] = {one: constants[one] if is_on else 1.0 - constants[one] for one in keyed}
+    return found
 
 
 def _key_at_rest(obj: bpy.types.Object, action: bpy.types.Action, name: str, frame: float) -> None:

@@ -34,6 +34,9 @@ def find_layer(obj: bpy.types.Object | None) -> bpy.types.Action | None:
 def add_layer(obj: bpy.types.Object) -> bpy.types.Action:
     """Put an empty correction layer over the action that the armature plays. Raises UserError where there is none."""
     data = obj.animation_data
+    if obj.library:
+        remedy = "Make an override of it (Object, Library Override, Make)."
+        raise UserError(f"{obj.name} is linked from another file.", remedy)
     if find_layer(obj):
         raise UserError(f"{obj.name} has a correction layer.", "Merge or remove it before you add another.")
     if data is None or not (data.action or any(track.strips for track in data.nla_tracks)):

@@ -26,6 +26,8 @@ _LIMITS = (0.3, 0.65, 1.0)
 """fractions of the bound, one after the other; twice as many take twice the time and save 3 % of the keys; chosen"""
 _MANY_POINTS = 8
 """that move as one, such as the joints of fingers without keys; chosen"""
+_SAME_PLACE_M = 1e-4
+"""a child whose head is this near to a tail moves as the tail does; chosen"""
 _MARGIN = 0.98
 """of the bound, for what the first-order sum of errors and Blender's single precision leave out; chosen"""
 
@@ -197,19 +199,25 @@ class _Reach:
 
 
 def _choose_points(rest: RestPose, tracks: Sequence[Track], former: PosedArmature) -> tuple[list[int], Array]:
-    """The points that are watched: of all bones that a track moves the heads, and the tips of those without children.
+    """The points that are watched: of all bones that a track moves the heads, and the tails where no child begins.
 
     Of many that move as one the outermost will do. Returns the bone (P,) that carries each, and where they are
     (N, P, 3), armature space.
     """
     keyed = {rest.index(track.bone) for track in tracks}
+    moved = {rest.index(track.bone) for track in tracks if track.is_location}
     carriers: dict[int, int] = {}  # each moved bone's nearest keyed one above, or itself where it inherits no rotation
     for bone, parent in enumerate(rest.parents):
         if bone in keyed or (parent in carriers and not rest.inherits_rotation[bone]):
             carriers[bone] = bone
         elif parent in carriers:
             carriers[bone] = carriers[parent]
-    tips = sorted(set(carriers) - set(rest.parents))
+    followed = {
+        parent
+        for bone, parent in enumerate(rest.parents)
+        if bone not in moved and np.linalg.norm(rest.heads[bone] - rest.tails[parent]) * rest.unit_m < _SAME_PLACE_M
+    }
+    tips = sorted(set(carriers) - followed)
     owners = np.array([*sorted(carriers), *tips])
     at_rest = np.concatenate([rest.heads[sorted(carriers)], rest.tails[tips]])
     by_carrier = np.array([carriers[owner] for owner in owners])

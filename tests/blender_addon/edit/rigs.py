@@ -86,3 +86,37 @@ def create_ik_rig(with_poles: bool) -> bpy.types.Object:
                 constraint.pole_target, constraint.pole_subtarget = obj, f"pole_{part}.{side}"
                 constraint.pole_angle = -np.pi / 2 if part == "foot" else 0.3
     return obj
+
+
+def drive_influence(obj: bpy.types.Object) -> str:
+    """Let a switch on the root drive the influence of all IK constraints; returns its path."""
+    root = obj.pose.bones["root"]
+    root["ik"] = 1.0
+    path = f'{root.path_from_id()}["ik"]'
+    for bone in obj.pose.bones:
+        for constraint in bone.constraints:
+            driver = constraint.driver_add("influence").driver
+            variable = driver.variables.new()
+            variable.targets[0].id, variable.targets[0].data_path = obj, path
+            driver.type = "SUM"
+    bpy.context.view_layer.update()
+    return path
+
+
+def hang_feet_on_controls(bones: bpy.types.ArmatureEditBones) -> None:
+    for side in SIDES:
+        bones[f"foot.{side}"].use_connect = False
+        bones[f"foot.{side}"].parent = bones[f"ik_foot.{side}"]
+
+
+def lead_by_heels(obj: bpy.types.Object) -> bpy.types.Object:
+    """Put a control at the heel above each foot's target, as for a foot roll."""
+
+    def add(bones: bpy.types.ArmatureEditBones) -> None:
+        for side in SIDES:
+            target, heel = bones[f"ik_foot.{side}"], bones.new(f"heel.{side}")
+            heel.head = (target.head[0], target.head[1] + 0.06, 0.0)
+            heel.tail, heel.parent = (target.head[0], target.head[1] - 0.1, 0.0), bones["root"]
+            target.parent = heel
+
+    return sample_rigs.edit_bones(obj, add)

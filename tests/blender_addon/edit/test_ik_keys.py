@@ -16,6 +16,9 @@ from .. import sample_rigs
 from .rigs import (
     SIDES,
     create_ik_rig,
+    drive_influence,
+    hang_feet_on_controls,
+    lead_by_heels,
     list_frames,
     measure_worst_mm,
     put_walk_on,
@@ -95,6 +98,39 @@ def test_blenders_own_constraints_are_led_exactly(scene: bpy.types.Scene, with_p
     controls = sample_matrices(obj, ["ik_foot.L", "ik_hand.R"], list_frames(action))[..., :3, 3]
     ends = sample_matrices(obj, ["foot.L", "hand.R"], list_frames(action))[..., :3, 3]
     assert measure_worst_mm(controls, ends) < 1.0
+
+
+def measure_ik_error_mm(obj: bpy.types.Object) -> float:
+    """Key IK controls on a walking rig; how far any foot, hand, knee or elbow is from where FK had it."""
+    action = obj.animation_data.action
+    names = [f"{part}.{side}" for part in ("foot", "hand", "lower_leg", "lower_arm", "toes") for side in SIDES]
+    before = sample_ends(obj, names, list_frames(action))
+    key_ik_controls(obj, bpy.context.scene)
+    return measure_worst_mm(before, sample_ends(obj, names, list_frames(action)))
+
+
+def test_a_switch_that_drives_the_constraints_is_keyed_back(scene: bpy.types.Scene) -> None:
+    obj = create_ik_rig(with_poles=True)
+    path = drive_influence(obj)
+    action = put_walk_on(obj)
+    assert (read_curve(obj, action, path, list_frames(action)) == 0.0).all()
+    for _ in range(2):  # keyed once more, it stays on
+        assert measure_ik_error_mm(obj) < 0.1
+        assert (read_curve(obj, action, path, list_frames(action)) == 1.0).all()
+
+
+def test_feet_that_hang_on_their_controls_move_with_them(scene: bpy.types.Scene) -> None:
+    obj = sample_rigs.edit_bones(create_ik_rig(with_poles=False), hang_feet_on_controls)
+    action = put_walk_on(obj)
+    assert measure_ik_error_mm(obj) < 1.0
+    assert np.ptp(read_curve(obj, action, 'pose.bones["foot.L"].location', list_frames(action))) == 0.0
+
+
+def test_a_control_above_the_target_leads_the_foot(scene: bpy.types.Scene) -> None:
+    obj = lead_by_heels(create_ik_rig(with_poles=True))
+    put_walk_on(obj)
+    assert {limb.control for limb in find_limbs(obj)} == {"heel.L", "heel.R", "ik_hand.L", "ik_hand.R"}
+    assert measure_ik_error_mm(obj) < 1.0
 
 
 def test_an_edit_of_a_control_moves_the_limb(scene: bpy.types.Scene) -> None:
