@@ -36,7 +36,7 @@ _SIDED: tuple[tuple[str, Mapping[str, float]], ...] = (
     ("toe|ball|つま先|足先|脚趾|脚尖|발가락", {"toes": 0.9}),
     ("ankle|foot|feet|足首|脚踝|발목", {"foot": 0.9}),
     ("hip(?!s)", {"upper_leg": 0.7}),
-    ("palm|^手$|^손$", {"hand": 0.6}),
+    ("palm|^手$|^손$", {"hand": 0.75}),
     ("arm(?!or|ature|pit)|腕", {"upper_arm": 0.9, "lower_arm": 0.3}),
     ("leg(?!s)", {"upper_leg": 0.7, "lower_leg": 0.75}),
     ("足", {"upper_leg": 0.7, "lower_leg": 0.5, "foot": 0.6}),

@@ -25,7 +25,7 @@ _Line = dict[str, tuple[int, float]]  # joint of one limb, without side -> its b
 # chosen:
 NAME_CONFIDENCE = 0.85  # of the best name without a preset
 POSITION_CONFIDENCE = 0.5  # of a bone found by its position between others
-_DOUBTED_CONFIDENCE = 0.6  # the most of a limb with bones of its names left over
+DOUBTED_CONFIDENCE = 0.6  # the most of what may be another bone, as of a limb with bones of its names left over
 CLEAR = 0.9  # a name that fits this well needs no chain to be understood
 _LISTED_FIT = 1.25  # of a name that a preset lists
 _LIKELY = 0.7  # a name that fits this well is left out of a limb only at a cost
@@ -67,7 +67,7 @@ def _find_limb(
             scores[bone] = scores.get(bone, {}) | {joint: _LISTED_FIT}
     line: _Line = max((_fit_path(tree, scores, bone, limb) for bone in _list_ends(tree, scores)), key=_rank, default={})
     steps = [bone for bone in tree.path(max((bone for bone, _ in line.values()), default=-1)) if bone in scores]
-    most = _DOUBTED_CONFIDENCE if _list_left_out(scores, steps, line) else 1.0
+    most = DOUBTED_CONFIDENCE if _list_left_out(scores, steps, line) else 1.0
     if len(line) < len(limb) // 2:  # bones of a control rig hang on each other in roundabout ways: names alone count
         for joint in limb:
             clear = {bone: fits[joint] for bone, fits in scores.items() if fits.get(joint, 0.0) >= CLEAR}
@@ -214,6 +214,18 @@ def fill_limbs(tree: BoneTree, names: Sequence[BoneName], found: Findings) -> Fi
                 if joint not in known and free:
                     filled[f"{side}_{joint}"] = ((bone,), POSITION_CONFIDENCE)
     return filled
+
+
+def doubt_misnamed(names: Sequence[BoneName], found: Findings) -> Findings:
+    """Lower the confidence of limbs of which a bone is called as another joint."""
+    result = dict(found)
+    for side in SIDES:
+        for limb in LIMBS:
+            joints = {f"{side}_{joint}": joint for joint in limb if f"{side}_{joint}" in found}
+            fits = {joint: possible_joints(names[found[name][0][0]]) for name, joint in joints.items()}
+            if any(fit and joint not in fit and found[f"{side}_{joint}"][1] < 1.0 for joint, fit in fits.items()):
+                result |= {name: (found[name][0], min(found[name][1], DOUBTED_CONFIDENCE)) for name in joints}
+    return result
 
 
 def _fill_limb(

@@ -46,6 +46,7 @@ def guess_bone_map(rest: RestPose) -> BoneMap:
         found = chains.find_limbs(tree, names, listed)
         _add_all(tree, found, {joint: bones for joint, bones in listed.items() if _is_of_trunk(joint)})
         _add_all(tree, found, chains.fill_limbs(tree, names, found))
+        found = chains.doubt_misnamed(names, found)
         used = {bone for bones, _ in found.values() for bone in bones}
         found |= {j: v for j, v in chains.find_loose_ends(tree, names, found).items() if used.isdisjoint(v[0])}
         middle = trunk.find_trunk(tree, names, found)

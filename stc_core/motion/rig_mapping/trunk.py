@@ -13,7 +13,7 @@ from .body_shape import ARM, LEG
 from .bone_names import BoneName
 from .bone_tree import BoneTree
 from .bone_words import is_no_joint, possible_joints
-from .chains import CLEAR, NAME_CONFIDENCE, POSITION_CONFIDENCE, SIDES, Findings
+from .chains import CLEAR, DOUBTED_CONFIDENCE, NAME_CONFIDENCE, POSITION_CONFIDENCE, SIDES, Findings
 
 # of a leg's length: a bone further from the hip joints is a root on the floor, not the hips; chosen
 _ROOT_DISTANCE = 0.5
@@ -44,7 +44,10 @@ def find_trunk(tree: BoneTree, names: Sequence[BoneName], found: Findings) -> Fi
         fit = possible_joints(names[head]).get("head", 0.0)
         result["head"] = found.get("head", ((head,), max(fit * NAME_CONFIDENCE, POSITION_CONFIDENCE)))
     fork = fork if arms or head < 0 else tree.parents[head]
-    return result | _find_spine_and_neck(tree, names, hips, fork, head, found)
+    result |= _find_spine_and_neck(tree, names, hips, fork, head, found)
+    if "neck" in result and result.get("head", ((), 0.0))[1] <= POSITION_CONFIDENCE:  # it may reach further up
+        result["neck"] = (result["neck"][0], min(result["neck"][1], DOUBTED_CONFIDENCE))
+    return result
 
 
 def _can_be_hips(tree: BoneTree, hips: int, legs: Sequence[int], ends: Sequence[int]) -> bool:
