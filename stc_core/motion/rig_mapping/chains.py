@@ -65,7 +65,12 @@ def _find_limb(
     for joint in limb:
         for bone in listed.get(f"{side}_{joint}", ((), 0.0))[0]:
             scores[bone] = scores.get(bone, {}) | {joint: _LISTED_FIT}
-    line: _Line = max((_fit_path(tree, scores, bone, limb) for bone in _list_ends(tree, scores)), key=_rank, default={})
+    segments = set(limb[1:3] if limb == ARM else limb[:2])  # hands and feet may hang elsewhere
+    line: _Line = max(
+        (_fit_path(tree, scores, bone, limb) for bone in _list_ends(tree, scores)),
+        key=lambda line: (len(segments & set(line)), _rank(line)),
+        default={},
+    )
     steps = [bone for bone in tree.path(max((bone for bone, _ in line.values()), default=-1)) if bone in scores]
     most = DOUBTED_CONFIDENCE if _list_left_out(scores, steps, line) else 1.0
     if len(line) < len(limb) // 2:  # bones of a control rig hang on each other in roundabout ways: names alone count

@@ -140,10 +140,13 @@ def _find_spine_and_neck(
         own, other = (spine_bones, neck_bones) if joint == "spine" else (neck_bones, spine_bones)
         return bone in own or (bone not in other and joint in possible_joints(names[bone]))
 
-    chain = [] if fork < 0 or hips < 0 or fork == hips else [*tree.between(hips, fork), fork]
+    chain = [] if hips < 0 or fork == hips else [*tree.between(hips, fork), fork]
     if chain and not tree.is_below(fork, hips):
         chain = _spine_below(tree, names, fork)
-    necks = tree.between(fork, head) if fork >= 0 and head >= 0 and tree.is_below(head, fork) else []
+        if not chain and tree.is_below(head, hips):  # the arms hang elsewhere: the trunk is what lies up to the head
+            chain = tree.between(hips, head)
+            fork = chain[-1] if chain else fork
+    necks = tree.between(fork, head) if tree.is_below(head, fork) else _necks_above(tree, names, fork)
     while chain and chain[-1] not in spine_bones and possible_joints(names[chain[-1]]).get("neck"):
         necks.insert(0, chain.pop())
     while necks and is_called(necks[0], "spine") and not is_called(necks[0], "neck"):
@@ -156,6 +159,11 @@ def _find_spine_and_neck(
         for joint, (bones, listed) in parts.items()
         if bones
     }
+
+
+def _necks_above(tree: BoneTree, names: Sequence[BoneName], fork: int) -> list[int]:
+    """Return the bones called neck above where the arms part, of a body whose head does not hang on them."""
+    return [bone for bone in _find_named(tree, names, "neck") if tree.is_below(bone, fork)]
 
 
 def _spine_below(tree: BoneTree, names: Sequence[BoneName], fork: int) -> list[int]:

@@ -123,19 +123,31 @@ def test_what_is_wrong_is_not_sure(how: str, seed: int) -> None:
     assert not list_sure_errors(changed, names, truth)
 
 
-def test_feet_that_hang_on_the_root_are_found_and_ik_targets_beside_them_are_not() -> None:
-    rest, truth = make_body(SCHEMES["Quaternius"], Shape())
-    names, parents = list(rest.bones), list(rest.parents)
-    heads, tails = list(rest.heads), list(rest.tails)
-    for side in "LR":
-        foot = names.index(f"Foot.{side}")
-        parents[foot] = 0
-        for word in (f"Foot.IK.{side}", f"PoleTarget.{side}"):
-            names.append(word)
-            parents.append(0)
-            heads.append(heads[foot])
-            tails.append(tails[foot])
-    assert merge_spine(guess_bone_map(make_armature(names, parents, heads, tails))) == truth
+HUNG_ELSEWHERE: dict[str, dict[str, str]] = {
+    "feet on the root": {"foot_$": "root"},
+    "hands and feet on the root": {"foot_$": "root", "hand_$": "root"},
+    "head on the root": {"head": "root"},
+    "trunk and pelvis on the root": {"spine_01": "root", "pelvis": "root"},
+    "legs on the root": {"thigh_$": "root"},
+    "arms on the root": {"clavicle_$": "root"},
+    "chains that are roots": {"thigh_$": "", "spine_01": "", "pelvis": ""},
+}
+
+
+@pytest.mark.parametrize("how", HUNG_ELSEWHERE)
+def test_bones_that_hang_elsewhere_are_found_and_ik_targets_beside_them_are_not(how: str) -> None:
+    rest, truth = make_body(SCHEMES["Unreal 4"], Shape())
+    above = {name: rest.bones[p] if p >= 0 else "" for name, p in zip(rest.bones, rest.parents, strict=True)}
+    above |= {name.replace("$", side): parent for name, parent in HUNG_ELSEWHERE[how].items() for side in "lr"}
+    at = dict(zip(rest.bones, zip(rest.heads, rest.tails, strict=True), strict=True))
+    for name in [f"{word}_{side}" for word in ("foot", "hand") for side in "lr"]:
+        above[f"ik_{name}"], at[f"ik_{name}"] = "root", at[name]
+    order: list[str] = []
+    while len(order) < len(above):
+        order += [name for name in above if name not in order and above[name] in ("", *order)]
+    parents = [order.index(above[name]) if above[name] else -1 for name in order]
+    heads, tails = (np.array([at[name][i] for name in order]) for i in (0, 1))
+    assert merge_spine(guess_bone_map(make_armature(order, parents, heads, tails))) == truth
 
 
 # ---------------------------------------------------------------------------------------------- the rig's own table
