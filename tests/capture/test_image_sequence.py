@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +100,28 @@ def test_a_sequence_has_a_fingerprint_of_all_its_pictures(tmp_path: Path) -> Non
     assert hash_file(path).sha256 != before.sha256
     (tmp_path / "0002.png").rename(tmp_path / "0003.png")
     assert hash_file(path).sha256 != before.sha256
+
+
+def write_png_header(path: Path, width: int, height: int) -> None:
+    """A PNG of some bytes that states a size."""
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(bytes(99)),
+        b"IEND": b"",
+    }
+    chunks = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts.items()]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+def test_pictures_that_are_no_pictures_cost_themselves_only(tmp_path: Path) -> None:
+    write_stills(tmp_path, "{}.png", range(3))
+    write_png_header(tmp_path / "3.png", 30_000, 30_000)
+    (tmp_path / "4.png").write_text("#EXTM3U\n/etc/passwd\n")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "5.png")
+        (tmp_path / "6.png").symlink_to("/dev/zero")
+    video = read_video(tmp_path, VideoConfig(frame_rate=30.0))
+    assert [read_code(frame) for _, frame in video] == [0, 1, 2] and video.frames == 5
+    write_png_header(tmp_path / "0.png", 2**31 - 1, 1)
+    with pytest.raises(UserError):
+        read_video(tmp_path, VideoConfig())

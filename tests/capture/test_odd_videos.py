@@ -203,6 +203,21 @@ def test_a_mirrored_video_is_shown_as_players_show_it(tmp_path: Path, name: str)
         assert ["rgb"[colour.argmax()] if colour.max() > 128 else "k" for colour in shown] == corners.split()
 
 
+@pytest.mark.parametrize("kind", ["mov", "mkv"])
+def test_a_mirrored_picture_is_told_in_every_container_that_can(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"clip.{kind}"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.set_display_matrix([-65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30])
+        for index in range(5):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(quarters(index), format="rgb24")))
+        file.mux(stream.encode())
+    _, frame = next(iter(read_video(path, VideoConfig())))
+    shown = [frame[y, x] for y in (SIZE[1] // 4, 3 * SIZE[1] // 4) for x in (SIZE[0] // 4, 3 * SIZE[0] // 4)]
+    assert ["rgb"[colour.argmax()] if colour.max() > 128 else "k" for colour in shown] == "g r k b".split()
+
+
 def test_sound_beside_two_video_streams_leaves_the_frames_alone(tmp_path: Path) -> None:
     path = tmp_path / "two.mkv"
     with av.open(str(path), "w") as file:

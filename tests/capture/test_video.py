@@ -268,3 +268,50 @@ def test_a_video_that_may_not_be_read_is_said_so(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UserError, match=r"x\.mp4 cannot be read \(Permission denied\)"):
         read_video(tmp_path / "x.mp4", VideoConfig())
+
+
+def hide_beginning(path: Path, hidden_s: float) -> Path:
+    """The MP4 with an edit list that begins later, as where a phone trims a clip without encoding it."""
+    data = bytearray(path.read_bytes())
+    scale = struct.unpack_from(">I", data, data.find(b"mdhd") + 16)[0]
+    whole = struct.unpack_from(">I", data, data.find(b"mvhd") + 16)[0]
+    entry = data.find(b"elst") + 12
+    length, begin = struct.unpack_from(">Ii", data, entry)
+    struct.pack_into(">Ii", data, entry, length - round(hidden_s * whole), begin + round(hidden_s * scale))
+    path.write_bytes(data)
+    return path
+
+
+def test_what_an_edit_list_hides_is_left_out_without_a_note(tmp_path: Path) -> None:
+    video = read_video(hide_beginning(make(tmp_path / "trimmed.mp4", EVEN_S), 1.0), VideoConfig())
+    times, codes = zip(*((time_s, read_code(frame)) for time_s, frame in video), strict=True)
+    assert codes == tuple(range(30, 60)) and video.frames == 30 and video.notes == ()
+    np.testing.assert_allclose(times, EVEN_S[:30], atol=2e-5)
+    with pytest.raises(UserError, match="lies beyond the end"):
+        read_video(tmp_path / "trimmed.mp4", VideoConfig(start_s=1.5))
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "webm", "ivf"])
+def test_av1_is_read(tmp_path: Path, kind: str) -> None:
+    if "libsvtav1" not in av.codecs_available:
+        pytest.skip("nothing here encodes AV1")
+    video = read_video(
+        make(tmp_path / f"clip.{kind}", EVEN_S[:8], codec="libsvtav1", options={"preset": "12"}), VideoConfig()
+    )
+    assert [read_code(frame) for _, frame in video] == list(range(8)) and video.notes == ()
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv"])
+@pytest.mark.parametrize(
+    ("times_s", "fps"),
+    [
+        (np.r_[EVEN_S[:15], EVEN_S[:15] + 1.5], 30.0),  # a second missing
+        (np.delete(EVEN_S, np.arange(7, 55, 5)), 30.0),  # frames dropped
+        (np.arange(60) * 1001 / 30000 + np.where(np.arange(60) > 20, 0.7, 0.0), 30000 / 1001),
+        (IRREGULAR_S, 59 / IRREGULAR_S[-1]),  # no rate at which most lie
+    ],
+)
+def test_the_rate_is_that_at_which_most_frames_lie(tmp_path: Path, kind: str, times_s: Any, fps: float) -> None:
+    video = read_video(make(tmp_path / f"clip.{kind}", times_s), VideoConfig())
+    assert video.fps == pytest.approx(fps, rel=1.1e-3) and video.frames == len(times_s)
+    np.testing.assert_allclose([time_s for time_s, _ in video], times_s, atol=1.1e-3)

@@ -67,7 +67,7 @@ def check_container(path: Path) -> None:
         names = f"{path.stem.rstrip('0123456789')}%04d{path.suffix}"
         remedy = f"For an image sequence name its folder, or the pictures as {names}."
     elif head.startswith(_LISTS):
-        remedy = f"Join its parts: ffmpeg -i {path.name} -c copy {path.stem}.mp4."
+        remedy = "Join its parts into one MP4."
     raise UserError(f"{path} cannot be read as a video: {_describe(head)}.", remedy)
 
 
