@@ -81,17 +81,17 @@ def capture_takes(
         before = sum(len(poses[take].scores) for take in motions)
         take_report = scale_progress(name_take(report, name), before, len(pose.scores), whole)
         motions[name] = reconstruct_motion(pose, model, intrinsics, config, take_report)
-    return _share_worlds(motions, config)
+    return _share_worlds(motions, config, report)
 
 
-def _share_worlds(motions: Mapping[str, Motion], config: CaptureConfig) -> dict[str, Motion]:
+def _share_worlds(motions: Mapping[str, Motion], config: CaptureConfig, report: Report) -> dict[str, Motion]:
     """The motions, those of several people in one take in one world."""
     from .shared_world import share_world  # loads SciPy: not before it is needed
 
     shared: dict[str, Motion] = {}
     for _, group in groupby(motions.items(), key=lambda named: named[0].partition(_PERSON)[0]):
         names, people = zip(*group, strict=True)
-        shared |= zip(names, share_world(people, config) if len(people) > 1 else people, strict=True)
+        shared |= zip(names, share_world(people, config, report) if len(people) > 1 else people, strict=True)
     return shared
 
 

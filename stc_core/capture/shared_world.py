@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..events import ignore
+from ..events import Note, Report, ignore
 from ..geometry.rotation import normalise
 from ..motion.motion import Camera, Motion
 from .config import CaptureConfig
@@ -27,10 +27,15 @@ _SIZE_SIGMA = 0.07  # standard deviation of a body's size, as a fraction; of adu
 _CAMERA_HEIGHT_SIGMA_M = 0.05  # of the camera's height as one body shows it; chosen
 
 
-def share_world(motions: Sequence[Motion], config: CaptureConfig) -> list[Motion]:
-    """The motions again, in the world of the first: x and y from its first frame's pelvis, z from the common floor."""
+def share_world(motions: Sequence[Motion], config: CaptureConfig, report: Report = ignore) -> list[Motion]:
+    """The motions again, in the world of the first: x and y from its first frame's pelvis, z from the common floor.
+
+    Reports as a Note how the camera is tilted in it.
+    """
     up = normalise(sum(len(motion.t_world_root) * _camera_of(motion).R[:, 2] for motion in motions))
     pitch_deg, roll_deg = camera_tilt_deg(up)
+    what = f"In the world of all {len(motions)} people the camera is taken to look down by {pitch_deg:.1f} degrees and "
+    report(Note(f"{what}to be turned by {roll_deg:.1f} degrees.", "guess"))
     ground = replace(config.ground, pitch_deg=pitch_deg, roll_deg=roll_deg)
     alone_m, camera_m = np.transpose([_measure(motion, replace(config, ground=ground)) for motion in motions])
     sizes = fit_sizes(camera_m)

@@ -80,7 +80,8 @@ def judge_clip(name: str, folder: Path) -> list[str]:
         errors.append((*pa_mm(motion, truth), alone))
         paths.append((landmark_points(motion).common[:, 0], true_rows(motion, truth)[:, 0]))
         wrong = "" if who == number else f" (is {who})"
-        rows.append(f"| {name} | {number}{wrong} | {found:.0%} | {switches} | {errors[-1][0]:.0f} | {alone:.0f} |")
+        figures = " | ".join(f"{error:.0f}" for error in errors[-1])
+        rows.append(f"| {name} | {number}{wrong} | {found:.0%} | {switches} | {figures} |")
     figures = " | ".join(f"{error:.1f}" for error in np.mean(errors, 0))
     world = MM * path_error(*(np.concatenate(side) for side in zip(*paths, strict=True)))
     rows.append(f"| {name} | all {len(motions)} of {len(people)} | | | {figures} |")

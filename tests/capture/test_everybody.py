@@ -18,6 +18,7 @@ from stc_core.capture.solve_lifted import find_eye, remove_smoothing, solve_agai
 from stc_core.capture.tracking import TrackingConfig, choose_everybody, link_tracks
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video
+from stc_core.events import Event, Note
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Motion
 
@@ -91,7 +92,11 @@ def test_a_shared_world_scales_by_the_floor_what_was_made_too_large(people: dict
     first, second = people.values()
     raw = second.landmarks["landmarks_raw"] * 1.1
     larger = replace(second, landmarks=second.landmarks | {"landmarks_raw": raw})
-    _, shared = share_world([first, larger], replace(EVERYBODY, ground=replace(EVERYBODY.ground, feet="never")))
+    notes: list[Event] = []
+    _, shared = share_world(
+        [first, larger], replace(EVERYBODY, ground=replace(EVERYBODY.ground, feet="never")), notes.append
+    )
+    assert [isinstance(note, Note) and "all 2 people" in note.message for note in notes] == [True]
     plain = share_world([first, second], replace(EVERYBODY, ground=replace(EVERYBODY.ground, feet="never")))[1]
 
     def size(motion: Motion) -> float:
