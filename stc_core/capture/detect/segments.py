@@ -28,7 +28,7 @@ OVERLAP_FRAMES = 8  # measured: from here on MediaPipe's points differ by 0.1 % 
 _LONGEST_FRAMES, _SHORTEST_FRAMES = 120, 48  # of a segment; chosen: an overlap is 7 to 17 % of the work
 _WHOLE_FRAMES = 240  # a shorter video is one segment; chosen: it takes three seconds
 _MULTIPLE = 4  # of segments, so that two and four threads have the same to do
-_HELD_BYTES = 384 * 2**20  # of frames that wait at most; chosen. A detector takes 40 MiB besides
+_HELD_BYTES_PER_THREAD = 128 * 2**20  # of frames that wait at most; chosen. A detector takes 40 MiB besides
 _LEAST_HELD_FRAMES = 4  # besides an overlap's, which may wait for a thread; chosen
 _LOOK_EVERY_S = 0.02  # chosen: after so long what threads did is looked at again
 _WAIT_S = 0.1  # a wait without end could not be interrupted on Windows
@@ -85,9 +85,9 @@ def detect_in_segments(
         first = next(source, None)
         if first is None:
             return Detections(rows=np.zeros((0, 33, 7)), times=np.zeros(0), others=np.zeros((0, 5)))
-        held = _HELD_BYTES // max(first[1].nbytes, 1)
-        length = min(plan_length(frame_count), max(2 * held, _SHORTEST_FRAMES))
-        held = max(min(held, (threads - 1) * length), OVERLAP_FRAMES + _LEAST_HELD_FRAMES)
+        share = _HELD_BYTES_PER_THREAD // max(first[1].nbytes, 1)
+        length = min(plan_length(frame_count), max(2 * share, _SHORTEST_FRAMES))
+        held = max(min(threads * share, (threads - 1) * length), OVERLAP_FRAMES + _LEAST_HELD_FRAMES)
         crew = stack.enter_context(_Crew(make_detector, threads, held, report_done))
         crew.add(first, 0, length)
         for number, frame in enumerate(source, 1):
