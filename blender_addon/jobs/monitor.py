@@ -305,23 +305,23 @@ def _import_if_free(entry: JobEntry) -> None:
     """Import a capture onto its target, unless the user is in the middle of something; the next tick tries again."""
     assert entry.target is not None
     scene, obj, problem = resolve_target(entry.target)
+    source, motion = _find_source(entry)
     if scene is None:
         entry.due = False
-        show_message(f"{entry.job.name} is captured. {problem}")
+        show_message(f"{source.job.name} is captured. {problem}")
         return
     entry.delay_reason = explain_delay(obj)
     if entry.delay_reason:
         return
     entry.due = False
-    source, motion = _find_source(entry)
     try:
         with override_context(scene):
             result = import_entry(source, scene, obj, motion)
-            _push_undo(f"Import {entry.job.name}")
+            _push_undo(f"Apply {source.job.name}")
         show_message(result.sentence)
     except UserError as error:
-        entry.fault = str(error)
-        show_message(f"{entry.job.name} is captured but cannot be imported. {entry.fault}", is_error=True)
+        source.fault = str(error)
+        show_message(f"{source.job.name} is captured but cannot be applied. {source.fault}", is_error=True)
 
 
 def _find_source(entry: JobEntry) -> tuple[JobEntry, Path | None]:

@@ -35,6 +35,9 @@ if kind == "stills":
     print('{"event": "done", "files": {"still0": "%s"}}' % (out / "still0.jpg"))
     sys.exit()
 if kind == "smooth":
+    if (here / "fail").exists():
+        print('{"event": "failed", "message": "The motion does not hold the landmarks of a video. Choose another."}')
+        sys.exit(1)
     shutil.copy(here / "walk_smooth.npz", out)
     print('{"event": "done", "files": {"motion": "%s"}}' % out)
     sys.exit()

@@ -33,7 +33,9 @@ class STC_MOCAP_OT_apply_capture(ReportingOperator):
         result = monitor.apply_capture(
             entry, context.scene, get_target_armature(context), settings.smoothing, settings.feet
         )
-        return {"FINISHED"} if result is None else self.report_success(result.sentence)
+        if result is None:
+            return {"CANCELLED"}  # nothing is changed yet, so there is nothing to undo
+        return self.report_success(result.sentence)
 
 
 class STC_MOCAP_OT_dequeue(bpy.types.Operator):

@@ -96,6 +96,23 @@ def test_other_smoothing_and_feet_are_made_once_and_then_kept(
     assert get_provenance(find_action(settings)).kind == "raw"
 
 
+def test_where_smoothing_anew_fails_it_is_said_and_can_be_tried_again(
+    workspace: Workspace, settings: bpy.types.PropertyGroup
+) -> None:
+    action = run_capture(settings)
+    settings.smoothing = 1.5
+    (workspace.folder / "fail").touch()
+    assert ops.apply_capture() == {"CANCELLED"}
+    assert not ops.apply_capture.poll()  # it runs
+    finish_jobs()
+    assert monitor.message() == ("The motion does not hold the landmarks of a video. Choose another.", True)
+    assert find_action(settings) == action and list_names() == ["sample"]
+    (workspace.folder / "fail").unlink()
+    ops.apply_capture()
+    finish_jobs()
+    assert "1.50-auto" in get_provenance(find_action(settings)).motion
+
+
 def test_only_the_newest_smoothed_motions_are_kept(tmp_path: Path) -> None:
     for number in range(12):
         (tmp_path / f"{number:02d}").mkdir()
