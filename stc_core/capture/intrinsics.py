@@ -48,6 +48,7 @@ def resolve_intrinsics(
     if not 1.0 <= config.assumed_fov_deg <= 170.0:
         raise UserError(f"A field of view of {config.assumed_fov_deg} degrees is impossible.", "Give 1 to 170 degrees.")
     focal_px = config.focal_px or (read_focal_px(video, image_size) if video else None)
+    is_assumed = focal_px is None
     if focal_px is None:
         report(
             Note(
@@ -57,7 +58,7 @@ def resolve_intrinsics(
             )
         )
         focal_px = max(image_size) / 2.0 / float(np.tan(np.radians(config.assumed_fov_deg) / 2.0))
-    return CameraIntrinsics(focal_px=focal_px, image_size=image_size)
+    return CameraIntrinsics(focal_px=focal_px, image_size=image_size, is_assumed=is_assumed)
 
 
 def read_focal_px(path: Path, image_size: tuple[int, int]) -> float | None:

@@ -30,6 +30,13 @@ class CameraIntrinsics:
     """focal length in pixels"""
     image_size: tuple[int, int]
     """width and height in pixels"""
+    is_assumed: bool = False
+    """whether the focal length is of a view that is assumed, neither told nor found"""
+
+    @property
+    def fov_deg(self) -> float:
+        """The field of view across the longer side, degrees."""
+        return float(2.0 * np.degrees(np.arctan(max(self.image_size) / 2.0 / self.focal_px)))
 
     @property
     def principal_point(self) -> Array:

@@ -37,9 +37,10 @@ def reconstruct_motion(
     def lift_reading(reading: Pose2D) -> Pose3D:
         return lift(resample_evenly(reading), model, intrinsics, replace(config.lift, flip=False))
 
-    pose = follow_camera(mend_sides(pose, lift_reading, config.sides, report), intrinsics, report)
-    even = resample_evenly(pose)
-    if even is not pose:
+    mended = mend_sides(pose, lift_reading, config.sides, report)
+    followed, lens = follow_camera(mended, intrinsics, report)
+    even = resample_evenly(followed)
+    if even is not followed:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))
-    raw = lift(even, model, intrinsics, config.lift, report)
-    return solve_lifted(even, raw, intrinsics, config, report)
+    raw = lift(even, model, lens, config.lift, report)
+    return solve_lifted(even, raw, lens, config, report)

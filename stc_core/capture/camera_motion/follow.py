@@ -18,18 +18,28 @@ from .solve import NotFollowed, solve_camera_motion
 _MIN_ZOOM = 0.03  # a focal length that changes by less than this fraction is not worth a word; chosen
 
 
-def follow_camera(pose: Pose2D, intrinsics: CameraIntrinsics, report: Report) -> Pose2D:
-    """The pose with the motion of the camera that observed it, if that moved. Reports Notes of the kind "camera"."""
+def follow_camera(pose: Pose2D, intrinsics: CameraIntrinsics, report: Report) -> tuple[Pose2D, CameraIntrinsics]:
+    """The pose with the motion of the camera that observed it, if that moved, and its lens.
+
+    The lens is the given one, unless it is assumed and the camera's motion shows it. Reports Notes, "camera"
+    and "guess" their kinds.
+    """
     tracks = pose.background
     if tracks is None:
-        return pose
+        return pose, intrinsics
     try:
-        motion = solve_camera_motion(tracks, intrinsics.focal_px)
+        camera = solve_camera_motion(tracks, intrinsics.focal_px, intrinsics.is_assumed)
     except NotFollowed as reason:
         report_unfollowed(tracks.summary, report, f" The background does not tell how: {reason}.")
-        return pose
-    report(Note(f"The camera moves: the background {tracks.summary}. {_describe(motion)}", "camera"))
-    return replace(pose, camera_motion=motion.interpolate(tracks.timestamps, pose.timestamps))
+        return pose, intrinsics
+    report(Note(f"The camera moves: the background {tracks.summary}. {_describe(camera.motion)}", "camera"))
+    if camera.focal_sigma is not None:
+        intrinsics = replace(intrinsics, focal_px=camera.focal_px, is_assumed=False)
+        error_deg = camera.focal_sigma * np.sin(np.radians(intrinsics.fov_deg)) * np.degrees(1.0)
+        what = f"The camera's motion shows its field of view: {intrinsics.fov_deg:.1f} ± {error_deg:.1f} degrees"
+        report(Note(f"{what} across the longer side. It is used in place of the assumed one.", "guess"))
+    motion = camera.motion.interpolate(tracks.timestamps, pose.timestamps)
+    return replace(pose, camera_motion=motion), intrinsics
 
 
 def _describe(motion: CameraMotion) -> str:

@@ -17,7 +17,16 @@ from ...geometry.alignment import nearest_rotation
 from ...geometry.intervals import interpolate
 from ..layout import Array
 from ..pose import BackgroundTracks, CameraMotion
-from .adjustment import Bundle, Freedom, Index, Sightings, adjust, measure_loss, measure_residuals
+from .adjustment import (
+    Bundle,
+    Freedom,
+    Index,
+    Sightings,
+    adjust,
+    estimate_focal_sigma,
+    measure_loss,
+    measure_residuals,
+)
 
 # Chosen on rendered clips of moving cameras. Pixels are of a picture whose longer side is 640.
 _WIDTH_PX = 640.0
@@ -32,6 +41,9 @@ _MIN_RHO = 1e-3
 _FEW_CAMERAS = 30
 _GOOD_PX, _GOOD_FRACTION = 2.0, 0.55  # of the corners in every keyframe, explained this well
 _EXPLAINED_PX = 0.4  # a median residual below which no further motion is looked for
+_CORNERS_ERR_TOGETHER = 6.0  # the focal length errs by this much more than corners that err alone would make it
+_MAX_FOCAL_SIGMA = 0.08  # of the focal length: what is less certain is not believed
+_FOV_RANGE_DEG = (12.0, 125.0)  # across the longer side: other lenses are not believed
 _SIMPLER_LOSS = 1.15  # a simpler motion is believed if its loss is no more than this many times as large
 
 
@@ -52,18 +64,34 @@ class NotFollowed(Exception):
     """Why the camera could not be followed: the end of a sentence."""
 
 
-def solve_camera_motion(tracks: BackgroundTracks, focal_px: float) -> CameraMotion:
-    """The camera's motion over the tracks' frames. Raises NotFollowed where the background does not tell it."""
+@dataclass(frozen=True, kw_only=True)
+class FollowedCamera:
+    """How a camera moved, and its lens in the first frame."""
+
+    motion: CameraMotion
+    focal_px: float
+    focal_sigma: float | None
+    """the focal length's standard error, as a fraction of it; None where it was not found but given"""
+
+
+def solve_camera_motion(tracks: BackgroundTracks, focal_px: float, is_assumed: bool = False) -> FollowedCamera:
+    """The camera's motion over the tracks' frames, and its focal length where the given one `is_assumed`.
+
+    Raises NotFollowed where the background does not tell the motion; where it does not tell the lens the given one is
+    kept.
+    """
     keyframes = choose_keyframes(tracks)
-    bundle, free = solve_keyframes(keyframes, focal_px * keyframes.scale)
-    check_explained(bundle, keyframes.seen)
-    bundle = _solve_all_frames(tracks, keyframes, bundle, free)
-    return CameraMotion(
+    solution = solve_keyframes(keyframes, focal_px * keyframes.scale, is_assumed)
+    check_explained(solution.bundle, keyframes.seen)
+    bundle = _solve_all_frames(tracks, keyframes, solution.bundle, solution.free)
+    motion = CameraMotion(
         R_first_camera=bundle.R.swapaxes(1, 2),
         t_first_camera=bundle.p,
         zoom=np.exp(bundle.log_zoom - bundle.log_zoom[0]),
-        is_metric=not free.positions,
+        is_metric=not solution.free.positions,
     )
+    found_px = focal_px if solution.focal_sigma is None else bundle.focal_px / keyframes.scale
+    return FollowedCamera(motion=motion, focal_px=found_px, focal_sigma=solution.focal_sigma)
 
 
 def choose_keyframes(tracks: BackgroundTracks) -> Keyframes:
@@ -127,21 +155,46 @@ def _match(seen: Sightings, camera: int) -> tuple[Index, Index]:
     return own[a], following[b]
 
 
-def solve_keyframes(keyframes: Keyframes, focal_px: float) -> tuple[Bundle, Freedom]:
-    """The keyframes' cameras and points, and what had to move for it: the simplest motion that explains them."""
-    seen = keyframes.seen
-    cameras = len(keyframes.frames)
-    tried: list[tuple[Bundle, Freedom]] = []
+@dataclass(frozen=True, kw_only=True)
+class _Solution:
+    """Cameras and points, what had to move for it, and the standard error of a focal length that was found."""
+
+    bundle: Bundle
+    free: Freedom
+    focal_sigma: float | None = None
+
+
+def solve_keyframes(keyframes: Keyframes, focal_px: float, is_assumed: bool) -> _Solution:
+    """The keyframes' cameras and points: the simplest motion that explains what they see."""
+    seen, cameras = keyframes.seen, len(keyframes.frames)
+    tried: list[_Solution] = []
     for free in (Freedom(), Freedom(zoom=True), Freedom(positions=True)):
         if free.positions:
-            start = _solve_some(tried[0][0], seen, free)
+            start = _solve_some(start_bundle(seen, cameras, focal_px), seen, free)
         else:
             start = start_bundle(seen, cameras, focal_px, free.zoom)
-        tried.append((_refine(start, seen, free), free))
-        if np.median(measure_residuals(tried[-1][0], seen)) < _EXPLAINED_PX:
+        solution = _Solution(bundle=_refine(start, seen, free), free=free)
+        tried.append(_find_lens(solution, seen) if is_assumed else solution)
+        if np.median(measure_residuals(tried[-1].bundle, seen)) < _EXPLAINED_PX:
             break
-    losses = [measure_loss(bundle, seen, replace(free, positions=False)) for bundle, free in tried]
+    losses = [measure_loss(one.bundle, seen, replace(one.free, positions=False)) for one in tried]
     return next(one for one, loss in zip(tried, losses, strict=True) if loss < _SIMPLER_LOSS * min(losses))
+
+
+def _find_lens(solution: _Solution, seen: Sightings) -> _Solution:
+    """The solution with its own focal length (self-calibration), where the corners tell it; else as it was.
+
+    A camera that rotates shows its lens (Hartley 1994): how fast the picture's border passes against its middle.
+    """
+    free = replace(solution.free, focal=True)
+    bundle = solution.bundle
+    for cauchy_px, rounds in _COARSE_TO_FINE[-2:]:
+        bundle = _normalise_unit(adjust(bundle, seen, replace(free, cauchy_px=cauchy_px), 2 * rounds))
+    fov_deg = 2.0 * np.degrees(np.arctan(_WIDTH_PX / 2.0 / bundle.focal_px))
+    if not _FOV_RANGE_DEG[0] < fov_deg < _FOV_RANGE_DEG[1]:
+        return solution
+    sigma = _CORNERS_ERR_TOGETHER * estimate_focal_sigma(bundle, seen, solution.free)
+    return replace(solution, bundle=bundle, focal_sigma=sigma) if sigma < _MAX_FOCAL_SIGMA else solution
 
 
 def _refine(bundle: Bundle, seen: Sightings, free: Freedom) -> Bundle:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...events import Note, Report
 from ...geometry.rotation import normalise
 from ..layout import Array
 from .contacts import fit_slopes, move_to_rays
@@ -20,6 +21,8 @@ from .root_trajectory import fit_root_trajectory
 _MIN_SCALE, _MAX_SCALE, _SCALES = 0.3, 150.0, 125  # metres: the unit is about the background's distance
 _SLIDE_M_S = 0.25  # a foot that moves as fast as this hardly stands
 _ROUNDS = 10
+_UNCERTAIN_SIGMA, _UNKNOWN_SIGMA = 0.15, 0.5  # of the scale: when it is said, and when it is not believed
+_MIN_STANDING = 0.05  # of the frames: a foot that stands less often tells no scale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +35,22 @@ class PathScale:
     """its standard error, as a fraction of it"""
 
 
-def make_metric(clip: Observation) -> Observation:
-    """The clip with its camera's path in metres; unchanged where it is already."""
+def make_metric(clip: Observation, report: Report) -> Observation:
+    """The clip with its camera's path in metres; unchanged where it is already.
+
+    Where feet do not tell the scale the camera is taken to stay in one place. Reports a Note where it is uncertain.
+    """
     motion = clip.camera_motion
     if motion is None or motion.is_metric:
         return clip
     scale = estimate_path_scale(clip)
-    metric = replace(motion, t_first_camera=motion.t_first_camera * scale.unit_m, is_metric=True)
+    is_known = scale.sigma < _UNKNOWN_SIGMA
+    if not is_known:
+        what = "How far the camera goes is not known, for no foot is seen to stand: it is taken to stay in one place."
+        report(Note(f"{what} Do not trust the path.", "camera"))
+    elif scale.sigma > _UNCERTAIN_SIGMA:
+        report(Note(f"How far the camera goes is known to ± {scale.sigma:.0%} only.", "camera"))
+    metric = replace(motion, t_first_camera=motion.t_first_camera * scale.unit_m * is_known, is_metric=True)
     return replace(clip, camera_motion=metric)
 
 
@@ -68,6 +80,8 @@ def estimate_path_scale(clip: Observation) -> PathScale:
         unit_m = max(-float((stands[..., None] * own * camera).sum()) / max(precision, 1e-12), _MIN_SCALE)
     noise = float((stands * slide**2).sum()) / max(float(stands.sum()), 1e-12)
     effective = precision / (window_s * clip.fps)  # speeds of frames within a window err together
+    if stands.max(1).mean() < _MIN_STANDING:
+        effective = 0.0
     return PathScale(unit_m=unit_m, sigma=float(np.sqrt(noise / max(effective, 1e-12))) / unit_m)
 
 

@@ -43,7 +43,7 @@ def place_on_floor(
         raise UserError(
             f"The height {config.height_m} is not positive.", "Give a positive number, or none to have it guessed."
         )
-    clip = make_metric(observe(pose3d, pose2d, intrinsics, config))
+    clip = make_metric(observe(pose3d, pose2d, intrinsics, config), report)
     trajectory = fit_root_trajectory(clip)
     body = clip.joints + trajectory.positions[:, None]
     floor = find_floor(clip, body, report)

@@ -37,14 +37,14 @@ def rotation_error_deg(motion: CameraMotion, camera: Camera) -> float:
 )
 def test_a_camera_on_a_stand(turns: Array) -> None:
     camera = move(turns)
-    motion = solve_camera_motion(follow_room(camera), FOCAL_PX)
+    motion = solve_camera_motion(follow_room(camera), FOCAL_PX).motion
     assert rotation_error_deg(motion, camera) < 0.2
     assert motion.is_metric and not motion.t_first_camera.any() and (motion.zoom == 1.0).all()
 
 
 def test_a_camera_that_zooms() -> None:
     camera = move(TIMES * [5.0, 20.0, 3.0], zoom=1.0 + 0.5 * TIMES[:, 0])
-    motion = solve_camera_motion(follow_room(camera), FOCAL_PX)
+    motion = solve_camera_motion(follow_room(camera), FOCAL_PX).motion
     assert rotation_error_deg(motion, camera) < 0.2 and motion.is_metric
     assert np.abs(motion.zoom - (1.0 + 0.5 * TIMES[:, 0])).max() < 0.01
 
@@ -56,7 +56,7 @@ def test_a_camera_that_zooms() -> None:
 )
 def test_a_camera_that_goes_about(shifts: Array) -> None:
     camera = move(3.0 * np.sin(9.0 * TIMES * [0.5, 1.0, 0.3]), shifts)
-    motion = solve_camera_motion(follow_room(camera), FOCAL_PX)
+    motion = solve_camera_motion(follow_room(camera), FOCAL_PX).motion
     true = relative(camera)[1]
     unit = float((motion.t_first_camera * true).sum() / (motion.t_first_camera**2).sum())
     error = np.linalg.norm(unit * motion.t_first_camera - true, axis=-1)
@@ -67,7 +67,7 @@ def test_a_camera_that_goes_about(shifts: Array) -> None:
 
 def test_people_who_walk_about_do_not_disturb() -> None:
     camera = move(TIMES * [0.0, 40.0, 0.0])
-    motion = solve_camera_motion(follow_room(camera, moving_fraction=0.25), FOCAL_PX)
+    motion = solve_camera_motion(follow_room(camera, moving_fraction=0.25), FOCAL_PX).motion
     assert rotation_error_deg(motion, camera) < 0.3
 
 
@@ -86,3 +86,29 @@ def test_where_there_is_nothing_to_follow_it_is_said() -> None:
     none = replace(tracks, frame=tracks.frame[:0], track=tracks.track[:0], points=tracks.points[:0])
     with pytest.raises(NotFollowed, match="nothing"):
         solve_camera_motion(none, FOCAL_PX)
+
+
+LENSES = {
+    "pan": move(TIMES * [2.0, 50.0, 0.0]),
+    "zoom": move(TIMES * [5.0, 30.0, 3.0], zoom=1.0 + 0.5 * TIMES[:, 0]),
+    "walk": move(TIMES * [3.0, 30.0, 0.0], TIMES * [-2.0, 0.0, 0.3]),
+}
+
+
+@pytest.mark.parametrize("assumed", [0.75, 1.3])
+@pytest.mark.parametrize("name", LENSES)
+def test_a_lens_that_was_assumed_is_found(name: str, assumed: float) -> None:
+    camera = solve_camera_motion(follow_room(LENSES[name]), assumed * FOCAL_PX, is_assumed=True)
+    assert camera.focal_sigma is not None and camera.focal_sigma < 0.08
+    assert camera.focal_px == pytest.approx(FOCAL_PX, rel=0.02)
+    assert rotation_error_deg(camera.motion, LENSES[name]) < 0.5
+
+
+def test_a_lens_that_hardly_shows_is_left_as_assumed() -> None:
+    camera = solve_camera_motion(follow_room(move(TIMES * [0.0, 0.4, 0.0])), 1.2 * FOCAL_PX, is_assumed=True)
+    assert camera.focal_sigma is None and camera.focal_px == 1.2 * FOCAL_PX
+
+
+def test_a_lens_that_was_told_is_kept() -> None:
+    camera = solve_camera_motion(follow_room(LENSES["pan"]), 1.1 * FOCAL_PX)
+    assert camera.focal_sigma is None and camera.focal_px == 1.1 * FOCAL_PX

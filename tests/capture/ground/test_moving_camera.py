@@ -11,6 +11,7 @@ from stc_core.capture.ground.config import GroundConfig
 from stc_core.capture.ground.place_on_floor import place_on_floor
 from stc_core.capture.layout import BODY27
 from stc_core.capture.pose import CameraIntrinsics, CameraMotion, Pose2D, Pose3D, WorldPose
+from stc_core.events import Event, Note, Report, ignore
 from stc_core.geometry.alignment import align
 from stc_core.motion.motion import Camera, Motion
 from tests import synthetic
@@ -42,9 +43,9 @@ def observe(motion: Motion, camera: Camera, unit_m: float | None = None) -> tupl
     return pose2d, Pose3D(layout=BODY27, joints=joints, scores=pose2d.scores, fps=motion.fps)
 
 
-def place(pose2d: Pose2D, pose3d: Pose3D, camera: Camera) -> WorldPose:
+def place(pose2d: Pose2D, pose3d: Pose3D, camera: Camera, report: Report = ignore) -> WorldPose:
     intrinsics = CameraIntrinsics(focal_px=float(camera.K[0, 0]), image_size=camera.image_size)
-    return place_on_floor(pose3d, pose2d, intrinsics, GroundConfig())
+    return place_on_floor(pose3d, pose2d, intrinsics, GroundConfig(), report)
 
 
 def path_error_m(world: WorldPose, motion: Motion) -> float:
@@ -84,3 +85,15 @@ def test_the_unit_of_the_path_is_found_by_feet_that_stand(name: str, unit_m: flo
     world = place(pose2d, pose3d, camera)
     assert path_error_m(world, WALK) < 0.06
     assert np.median(slides_mm(world, WALK.contacts)) < 1.0
+
+
+def test_a_path_whose_unit_no_foot_tells_is_not_taken() -> None:
+    pose2d, pose3d = observe(WALK, MOVES["beside"], 6.0)
+    scores = pose2d.scores.copy()
+    scores[:, [BODY27.index(f"{side}_{part}") for side in ("left", "right") for part in ("heel", "toe")]] = 0.0
+    notes: list[Event] = []
+    world = place(replace(pose2d, scores=scores), replace(pose3d, scores=scores), MOVES["beside"], notes.append)
+    assert any(isinstance(note, Note) and "How far the camera goes is not known" in note.message for note in notes)
+    assert world.camera.path is not None
+    eyes = -np.einsum("tji,tj->ti", world.camera.path.R, world.camera.path.t)
+    assert np.abs(eyes - eyes[0]).max() < 1e-6
