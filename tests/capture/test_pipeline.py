@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stc_core.capture.config import CaptureConfig, Quality, choose_detector, choose_weights
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.ground.config import Feet, GroundConfig
+from stc_core.capture.intrinsics import CameraConfig
 from stc_core.capture.layout import H36M17
 from stc_core.capture.pipeline import capture, capture_takes
 from stc_core.capture.shots import ShotConfig
@@ -182,3 +183,39 @@ def test_networks_asked_for_go_before_those_of_the_quality() -> None:
 def test_missing_weights_are_named() -> None:
     with pytest.raises(UserError, match=r"none\.safetensors"):
         capture(SAMPLE, CaptureConfig(weights=Path("none.safetensors")))
+
+
+def write_panned(path: Path, known: GroundTruthClip, frames: int = 40, turn_deg: float = 10.0) -> Path:
+    """The sample as a camera of 720 by 540 pixels shows it that pans, with a pattern around the person."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (720, 540))
+    pattern = np.random.default_rng(0).integers(40, 200, (45, 80, 1)).repeat(12, 0).repeat(12, 1).astype(np.uint8)
+    seen = known.camera.project(known.landmarks)[:frames].reshape(-1, 2)
+    (x0, y0), (x1, y1) = (seen.min(0) - 30).astype(int), (seen.max(0) + 30).astype(int)
+    narrow = known.camera.K - np.array([[0.0, 0.0, 120.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    turns = np.radians(np.linspace(-turn_deg / 2.0, turn_deg / 2.0, frames))
+    for turn, (_, frame) in zip(turns, open_video(SAMPLE, VideoConfig()), strict=False):
+        picture = np.repeat(pattern, 3, 2)
+        picture[y0:y1, x0:x1] = frame[y0:y1, x0:x1, ::-1]
+        R = cv2.Rodrigues(np.array([0.0, -turn, 0.0]))[0]
+        writer.write(cv2.warpPerspective(picture, narrow @ R @ np.linalg.inv(known.camera.K), (720, 540)))
+    writer.release()
+    return path
+
+
+def test_a_camera_that_turns_is_followed_and_kept_for_smoothing_anew(tmp_path: Path, known: GroundTruthClip) -> None:
+    video, notes = write_panned(tmp_path / "panned.mp4", known), list[Event]()
+    lens = CameraConfig(focal_px=float(known.camera.K[0, 0]))
+    motion = capture(video, CaptureConfig(quality="fast", camera=lens), notes.append)
+    assert motion.camera is not None and motion.camera.path is not None
+    assert any(isinstance(note, Note) and note.kind == "camera" and "one place" in note.message for note in notes)
+    turned = np.degrees(np.arccos(motion.camera.path.R[-1, 2] @ motion.camera.path.R[0, 2]))
+    assert turned == pytest.approx(10.0, abs=0.1)
+    again = solve_again(motion, smoothing=1.0, feet="auto")
+    assert again.camera is not None and again.camera.path is not None
+    np.testing.assert_allclose(again.camera.path.t, motion.camera.path.t, atol=1e-6)
+    np.testing.assert_allclose(again.t_world_root, motion.t_world_root, atol=1e-6)
+    still = replace(CaptureConfig(quality="fast").camera_motion, follow_camera=False)
+    notes.clear()
+    motion = capture(video, CaptureConfig(quality="fast", camera_motion=still), notes.append)
+    assert motion.camera is not None and motion.camera.path is None
+    assert any(isinstance(note, Note) and "taken to stand still" in note.message for note in notes)

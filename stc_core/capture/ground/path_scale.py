@@ -81,7 +81,7 @@ def estimate_path_scale(clip: Observation) -> PathScale:
     noise = float((stands * slide**2).sum()) / max(float(stands.sum()), 1e-12)
     effective = precision / (window_s * clip.fps)  # speeds of frames within a window err together
     if stands.max(1).mean() < _MIN_STANDING:
-        effective = 0.0
+        return PathScale(unit_m=unit_m, sigma=np.inf)
     return PathScale(unit_m=unit_m, sigma=float(np.sqrt(noise / max(effective, 1e-12))) / unit_m)
 
 
