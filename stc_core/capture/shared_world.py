@@ -1,8 +1,9 @@
 """Several people of one take in one world: the same camera, the same floor, sizes that fit each other.
 
 Each was solved alone first. Then up is their mean, and the camera's height over the floor, which each of the bodies
-shows in its own scale, must be the same for all: so their sizes follow, as far as the floor shows them. Knows the order
-of the stages after the network, as solve_lifted does; not who the people are.
+shows in its own scale, must be the same for all: so their sizes follow, as far as the floor shows them; who stands on
+something keeps their size, above the floor. Knows the order of the stages after the network, as solve_lifted does; not
+who the people are.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..events import Note, Report, ignore
 from ..geometry.rotation import normalise
@@ -21,9 +23,10 @@ from .ground.observation import measure_height
 from .ground.place_on_floor import place_on_floor
 from .layout import Array
 from .smooth import smooth
-from .solve_lifted import find_eye, mark_shared_world, move_world, restore_poses, solve_lifted
+from .solve_lifted import find_eye, restore_poses, share_camera, solve_lifted
 
 _SIZE_SIGMA = 0.07  # standard deviation of a body's size, as a fraction; of adults' heights (chosen)
+_MAX_SIZE_SIGMAS = 2.5  # who differs more stands on another floor; chosen
 _CAMERA_HEIGHT_SIGMA_M = 0.05  # of the camera's height as one body shows it; chosen
 
 
@@ -38,14 +41,26 @@ def share_world(motions: Sequence[Motion], config: CaptureConfig, report: Report
     report(Note(f"{what}to be turned by {roll_deg:.1f} degrees.", "guess"))
     ground = replace(config.ground, pitch_deg=pitch_deg, roll_deg=roll_deg)
     alone_m, camera_m = np.transpose([_measure(motion, replace(config, ground=ground)) for motion in motions])
-    sizes = fit_sizes(camera_m)
+    on_floor = find_who_is_on_floor(camera_m)
+    sizes = np.ones(len(motions))
+    sizes[on_floor] = fit_sizes(camera_m[on_floor])
     solved = []
     for motion, height_m in zip(motions, (sizes * alone_m).tolist(), strict=True):
         own = replace(config, ground=replace(ground, height_m=height_m))
         solved.append(solve_lifted(*restore_poses(motion), own, ignore))
-    eye = np.mean([find_eye(_camera_of(motion)) for motion in solved], axis=0)
-    eye[:2] = find_eye(_camera_of(solved[0]))[:2]
-    return [mark_shared_world(move_world(motion, eye)) for motion in solved]
+    eyes = np.array([find_eye(_camera_of(motion)) for motion in solved])
+    eye = np.array([*eyes[0, :2], eyes[on_floor, 2].mean()])
+    return [share_camera(motion, eye, not is_below) for motion, is_below in zip(solved, on_floor, strict=True)]
+
+
+def find_who_is_on_floor(camera_m: Array) -> NDArray[np.bool_]:
+    """(N,): who stands on the lowest floor; the others stand on something, for they are no giants.
+
+    camera_m (N,): the camera's height as each body shows it.
+    """
+    tolerance_m = _MAX_SIZE_SIGMAS * (_SIZE_SIGMA * abs(camera_m.max()) + _CAMERA_HEIGHT_SIGMA_M)
+    result: NDArray[np.bool_] = camera_m > camera_m.max() - tolerance_m
+    return result
 
 
 def _measure(motion: Motion, config: CaptureConfig) -> tuple[float, float]:

@@ -31,7 +31,8 @@ from .smooth import SmoothConfig, smooth
 T = TypeVar("T")
 _NEEDED = {"landmarks_2d", "landmarks_raw", "landmark_scores"}
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
-_SHARED_WORLD = "shared_world"  # in a motion's settings: whether other people's motions are in the same world
+_SHARED_WORLD = "shared_world"  # in a motion's settings, if other people's motions are in the same world:
+_ON_FLOOR, _ABOVE = "floor", "above"  # whether the person stands on their common floor
 _PREDICTED_UP = "predicted_up"  # in a motion's settings: the lifter's up (3,), camera axes
 
 
@@ -76,21 +77,17 @@ def find_eye(camera: Camera) -> Array:
     return -camera.R.T @ camera.t
 
 
-def move_world(motion: Motion, eye: Array) -> Motion:
-    """The motion moved across the floor, so that its camera is over the same point as `eye` (3,); the camera is put
-    there."""
+def share_camera(motion: Motion, eye: Array, is_above: bool) -> Motion:
+    """The motion in the world of others, whose camera is at `eye` (3,): moved across their floor, or, `is_above`, also
+    up, where the person stands on something higher. The motion's file tells that it is so."""
     assert motion.camera is not None
-    shift = (eye - find_eye(motion.camera)) * [1.0, 1.0, 0.0]
+    shift = (eye - find_eye(motion.camera)) * [1.0, 1.0, float(is_above)]
     camera, path = replace(motion.camera, t=-motion.camera.R @ eye), motion.camera.path
     if path is not None:
         camera = replace(camera, path=replace(path, t=path.t + path.R @ (find_eye(motion.camera) - eye)))
     landmarks = motion.landmarks | {"landmarks_3d": motion.landmarks["landmarks_3d"] + shift}
-    return replace(motion, t_world_root=motion.t_world_root + shift, landmarks=landmarks, camera=camera)
-
-
-def mark_shared_world(motion: Motion) -> Motion:
-    """The motion, whose file tells from here on that others are in the same world."""
-    return replace(motion, settings=motion.settings | {_SHARED_WORLD: True})
+    moved = replace(motion, t_world_root=motion.t_world_root + shift, landmarks=landmarks, camera=camera)
+    return replace(moved, settings=motion.settings | {_SHARED_WORLD: _ABOVE if is_above else _ON_FLOOR})
 
 
 def _keep_world(solved: Motion, motion: Motion) -> Motion:
@@ -98,7 +95,7 @@ def _keep_world(solved: Motion, motion: Motion) -> Motion:
     if _SHARED_WORLD not in motion.settings:
         return solved
     assert motion.camera is not None
-    return mark_shared_world(move_world(solved, find_eye(motion.camera)))
+    return share_camera(solved, find_eye(motion.camera), motion.settings[_SHARED_WORLD] == _ABOVE)
 
 
 def restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:

@@ -30,6 +30,7 @@ _GLIMPSE_BOXES, _GLIMPSE_S = 2, 3.0  # a person seen less often is not recognise
 _SAME_TIME_S = 1.0  # seen this close to the requested time
 _COUNTED_S = 1.1  # a longer gap between two detections counts as this much time seen
 _MIN_REPORTED_HEIGHT = 0.4  # of the followed person's height: a smaller person is not reported,
+_MAX_MEAN_GAP_S = 0.8  # of all, who is seen more rarely is taken for a mistake of the detector
 _MIN_SEEN_S = 0.7  # of all, nobody is captured who is seen for less
 _MIN_DETECTIONS = 2  # nor one seen less often
 _MIN_COUNTED_HEIGHT = 0.4  # of the tallest: smaller people are not counted from left to right
@@ -152,8 +153,14 @@ def choose_everybody(tracks: list[Track], duration_s: float) -> list[Track]:
     if not tracks:
         return []
     least_s = min(_MIN_SEEN_S, duration_s / 2.0)
-    chosen = [track for track in _count_people(tracks) if _seen_s(track, duration_s) >= least_s]
+    seen = [track for track in tracks if _seen_s(track, duration_s) >= least_s and _mean_gap_s(track) < _MAX_MEAN_GAP_S]
+    chosen = _count_people(seen) if seen else []
     return sorted(chosen, key=lambda track: float(_centre(track.boxes[0])[0]))
+
+
+def _mean_gap_s(track: Track) -> float:
+    """The mean time between two detections."""
+    return (track.times[-1] - track.times[0]) / max(len(track.times) - 1, 1)
 
 
 def choose_track(tracks: list[Track], image_size: tuple[int, int], duration_s: float, request: PersonRequest) -> Track:

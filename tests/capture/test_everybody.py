@@ -13,7 +13,7 @@ pytest.importorskip("mediapipe")
 
 from stc_core.capture.config import CaptureConfig
 from stc_core.capture.pipeline import capture_takes
-from stc_core.capture.shared_world import fit_sizes, share_world
+from stc_core.capture.shared_world import find_who_is_on_floor, fit_sizes, share_world
 from stc_core.capture.solve_lifted import find_eye, remove_smoothing, solve_again
 from stc_core.capture.tracking import TrackingConfig, choose_everybody, link_tracks
 from stc_core.capture.video.config import VideoConfig
@@ -78,7 +78,7 @@ def test_what_is_solved_anew_stays_in_the_shared_world(people: dict[str, Motion]
     for again in (solve_again(second, 0.5, "auto"), remove_smoothing(second, EVERYBODY)):
         assert again.camera is not None and np.allclose(eye_of(again), eye_of(second))
         assert np.linalg.norm(again.t_world_root - second.t_world_root, axis=-1).max() < 0.3
-        assert again.settings["shared_world"] is True
+        assert again.settings["shared_world"] == "floor"
 
 
 def test_sizes_bring_all_bodies_to_one_camera_height() -> None:
@@ -86,6 +86,11 @@ def test_sizes_bring_all_bodies_to_one_camera_height() -> None:
     sizes = fit_sizes(camera_m)
     assert np.ptp(sizes * camera_m) < 0.05 and abs(sizes.mean() - 1.0) < 0.01
     assert np.abs(fit_sizes(np.array([0.06, 0.03])) - 1.0).max() < 0.01
+
+
+def test_who_stands_on_something_is_told_from_who_is_tall() -> None:
+    assert find_who_is_on_floor(np.array([1.6, 1.45, -0.7])).tolist() == [True, True, False]
+    assert find_who_is_on_floor(np.array([0.3, 0.25])).all()
 
 
 def test_a_shared_world_scales_by_the_floor_what_was_made_too_large(people: dict[str, Motion]) -> None:
