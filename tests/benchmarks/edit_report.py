@@ -10,6 +10,7 @@ Needs the bpy module; the pictures need an OpenGL driver (see ground_truth/rende
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,12 +53,14 @@ def main() -> None:
     if flags.out:
         flags.out.mkdir(parents=True, exist_ok=True)
     print(f"Motion: {len(motion.contacts)} frames, {reduce_at(motion)}.")
-    for name in flags.rigs:
-        try:
-            for line in report(name, motion, flags.out):
-                print(f"{name}: {line}", flush=True)
-        except pytest.skip.Exception as missing:
-            print(f"{name}: {missing}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        sample_rigs.keep_generated_in(Path(folder))
+        for name in flags.rigs:
+            try:
+                for line in report(name, motion, flags.out):
+                    print(f"{name}: {line}", flush=True)
+            except pytest.skip.Exception as missing:
+                print(f"{name}: {missing}", flush=True)
 
 
 def make_walk() -> Motion:
