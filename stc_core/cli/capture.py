@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import os
 import re
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,12 +18,13 @@ from ..capture.video.config import VideoConfig
 from ..capture.video.image_sequence import name_sequence
 from ..capture.video.video import OpeningVideo, open_video
 from ..errors import UserError
-from ..events import Done, Event, Note, Report, to_line
+from ..events import Done, Report
 from ..files import check_space
 from ..motion.bvh import write_bvh
 from ..motion.motion import Motion, save_motion
 from ..progress_bars import ProgressBars
 from .flags import parse_flags, refuse_flag
+from .outputs import keep_old, print_event
 
 PROG = "stc-mocap capture"
 _MAX_STEM_BYTES = 210  # a file system takes 255; endings and the number of a take follow
@@ -61,7 +60,7 @@ def run_capture(args: Sequence[str]) -> int:
     from ..capture.pipeline import capture_takes, choose_longest  # loads the networks' libraries: seconds
 
     bars = ProgressBars("frames")
-    report = _print_event if flags.events else bars
+    report = print_event if flags.events else bars
     motions = capture_takes(flags.video, flags.config, report, opening)
     main, written = choose_longest(motions)[0], dict[str, str]()
     for take, motion in sorted(motions.items(), key=lambda named: named[0] != main):
@@ -89,24 +88,6 @@ def _write_take(motion: Motion, files: dict[str, Path], flags: CaptureFlags, rep
             frames = open_video(flags.video, _start_at(motion, flags.config.video))
             write_preview(frames, motion, files["preview"], PreviewConfig(), report, sheet=files["sheet"])
     return {kind: files[kind] for kind in kinds}
-
-
-@contextlib.contextmanager
-def keep_old(path: Path, report: Report) -> Iterator[None]:
-    """Keep what is at a path, as NAME.old1, where the block replaces it by other content."""
-    if not path.is_file() or not path.stat().st_size:
-        yield
-        return
-    number = next(n for n in range(1, 1_000_000) if not os.path.lexists(f"{path}.old{n}"))
-    old = Path(f"{path}.old{number}")
-    shutil.copy2(path, old)
-    try:
-        yield
-    finally:
-        if not path.exists() or filecmp.cmp(path, old, shallow=False):
-            old.unlink()
-        else:
-            report(Note(f"{path} was there already; the old one is kept as {old.name}. --overwrite replaces it."))
 
 
 def _prepare_output(video: Path, out: Path) -> tuple[Path, str]:
@@ -141,7 +122,3 @@ def _check_input_is_no_output(video: Path, folder: Path, stem: str) -> None:
 def _start_at(motion: Motion, config: VideoConfig) -> VideoConfig:
     """The part of the video that begins where a motion does."""
     return replace(config, start_s=max(config.start_s, motion.start_s * config.slow_motion - 1e-3))
-
-
-def _print_event(event: Event) -> None:
-    print(to_line(event), flush=True)

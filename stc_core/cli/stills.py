@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from ..capture.video.container import check_container
 from ..errors import UserError
 from ..events import Done, to_line
 from ..files import write_bytes, write_text
+from ..progress_bars import ProgressBars
 from ..ranges import Range
 from .flags import parse_flags
+from .outputs import keep_old, print_event
 
 PROG = "stc-mocap stills"
 
@@ -33,6 +36,8 @@ class StillsFlags:
     """seconds into the file, one for each picture"""
     width: Annotated[int, Range(16, 8192)] = 512
     """pixels: of the pictures; a narrower video keeps its own"""
+    overwrite: bool = False
+    """replace files that are there already; without it they are kept beside, as NAME.old1"""
     events: bool = False
     """print one JSON line an event on standard output"""
 
@@ -49,11 +54,15 @@ def run_stills(args: Sequence[str]) -> int:
     except OSError as error:
         raise UserError(f"The folder {flags.out} cannot be made ({error.strerror}).", "Choose another --out.") from None
     video = open_video(flags.video, VideoConfig())
+    report = print_event if flags.events else ProgressBars("pictures")
     files = {"video": flags.out / "video.json"}
-    write_text(files["video"], json.dumps(describe_video(video)))
+    with contextlib.nullcontext() if flags.overwrite else keep_old(files["video"], report):
+        write_text(files["video"], json.dumps(describe_video(video)))
     for number, time_s in enumerate(flags.at):
         files[f"still{number}"] = flags.out / f"still{number}.jpg"
-        write_bytes(files[f"still{number}"], encode_still(read_still(flags.video, time_s, video), flags.width))
+        still = encode_still(read_still(flags.video, time_s, video), flags.width)
+        with contextlib.nullcontext() if flags.overwrite else keep_old(files[f"still{number}"], report):
+            write_bytes(files[f"still{number}"], still)
     done = Done({kind: str(path) for kind, path in files.items()})
     print(to_line(done) if flags.events else f"{len(flags.at)} pictures are in {flags.out}.", flush=True)
     return 0

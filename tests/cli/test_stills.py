@@ -27,6 +27,9 @@ def test_pictures_and_what_the_video_is_are_written(tmp_path: Path, monkeypatch:
     assert run_main(monkeypatch, "stills", SAMPLE, "--out", tmp_path / "s", "--at", "0", "4", "--width", "320") == 0
     video = json.loads((tmp_path / "s" / "video.json").read_text())
     assert video == {"frames": 150, "fps": 30.0, "width": 960, "height": 540}
+    (tmp_path / "s" / "still1.jpg").write_bytes(b"mine")
+    assert run_main(monkeypatch, "stills", SAMPLE, "--out", tmp_path / "s", "--at", "0", "4", "--width", "320") == 0
+    assert (tmp_path / "s" / "still1.jpg.old1").read_bytes() == b"mine" and len(list((tmp_path / "s").iterdir())) == 4
     first, second = (cv2.imread(str(tmp_path / "s" / f"still{number}.jpg")) for number in (0, 1))
     assert first.shape == second.shape == (180, 320, 3) and np.abs(first.astype(int) - second).mean() > 1.0
 
