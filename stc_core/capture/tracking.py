@@ -21,6 +21,8 @@ _SIMILAR_HEIGHT = 0.55  # a box is no smaller than its person's lately, and no l
 _GAP_S = 1.0  # or, so much later, by
 _SIMILAR_HEIGHT_LATER = 0.35
 _RECENT_BOXES = 15
+_USUAL_HEIGHTS_PER_S = 2.0  # how far people usually go, by which steps are compared
+_GAP_COST_PER_S = 0.15  # what a second unseen costs beside them
 _MIN_PACE_S, _MAX_PACE_S, _PACE_BOXES = 0.3, 1.2, 60  # how long before the last box the pace is measured
 _NEVER = 1e6
 _OTHER_CLOTHES = 50.0  # of trunk and thighs, in CIE L*a*b*: nobody changes them so much from one look to another
@@ -95,7 +97,9 @@ class Track:
         is_forgotten = len(self.times) < _GLIMPSE_BOXES and gap_s > _GLIMPSE_S
         other_clothes = float(np.linalg.norm(colours - self.clothing)) if len(colours) and self.colours else 0.0
         is_possible = gap_s > 0.0 and is_similar and is_near and not is_forgotten and other_clothes < _OTHER_CLOTHES
-        return steps[-1] + gap_s + other_clothes / _COLOURS_PER_HEIGHT if is_possible else np.inf
+        expected_step = _STEP_HEIGHTS + _USUAL_HEIGHTS_PER_S * gap_s
+        misfit = steps[-1] / expected_step + _GAP_COST_PER_S * gap_s + other_clothes / _COLOURS_PER_HEIGHT
+        return misfit if is_possible else np.inf
 
     def _expect(self, gap_s: float) -> tuple[Array, Array]:
         """Where the centre was last, and where it is so much later if the person walks on."""
