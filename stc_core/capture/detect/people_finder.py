@@ -13,6 +13,7 @@ from ..pose import Frame
 from .clothing import COLOURS, measure_clothing
 from .config import DetectConfig
 from .landmarker import ImageLandmarker, Row, box_of_row
+from .painting import paint_over
 from .views import LEAST_FOUND_FRACTION, View, frame_box, frame_point, is_cut_off, list_views
 
 _MIN_VISIBILITY = 0.6  # the mean over all landmarks; chosen
@@ -69,6 +70,8 @@ class PeopleFinder:
     def _find_people(self, time_s: float, frame: Frame, row: Row, is_moment: bool) -> list[Row]:
         """The rows of all but the one who is followed, the tallest first."""
         size = (frame.shape[1], frame.shape[0])
+        if row.any() and not (self._detections or self._request.is_named):
+            frame = paint_over(frame, box_of_row(row))  # of one person alone nothing is found twice, which takes longer
         coarse, *finer = list_views(size)
         views = coarse if self._is_eager(row) or not self._looks else [coarse[self._looks % len(coarse)]]
         views = views + self._list_windows(time_s, size)
