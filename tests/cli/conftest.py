@@ -1,5 +1,7 @@
-"""A video with a cut, for both commands."""
+"""A video with a cut, for both commands, and an environment that no command changes for other tests."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,6 +11,15 @@ import pytest
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video
 from tests.cli.commands import SAMPLE
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """As it was: a command that runs in this process sets variables for its children."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="module")
