@@ -107,6 +107,8 @@ def test_what_ties_a_character_to_something_is_left_alone_and_named(scene: bpy.t
 def test_rigs_with_inverse_kinematics_from_the_field_move_as_captured(motion: Motion, name: str) -> None:
     if not CASES.is_dir():
         pytest.skip("the field's rigs are not here")
+    if bpy.app.version < (4, 5):
+        pytest.skip("the field's rigs were saved by Blender 5, which this one cannot open")
     bpy.ops.wm.open_mainfile(filepath=str(CASES / f"{name}.blend"))
     obj = next(obj for obj in bpy.data.objects if obj.type == "ARMATURE")
     assert worst_direction_deg(obj, motion) < 0.5
