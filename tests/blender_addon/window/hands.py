@@ -161,16 +161,19 @@ def refuse_text(blender: Blender) -> None:
 
 
 def run_capture(blender: Blender) -> None:
+    """Capture, and while the engine pauses add a capture to the queue and take it off."""
     place = blender.find("stc_mocap.capture()")
     blender.ask("free")
     blender.press(place)
     started = time.monotonic()
     wait_until(blender, "running", 10.0)
+    blender.ask("pause_engine", True)
     blender.click("stc_mocap.queue_capture()", below=place[1] - 10)
     wait_until(blender, "queue == ['sample-2']", 10.0)
     blender.picture("2_queue")
     blender.click("stc_mocap.dequeue(job=", RIGHT_EDGE, below=place[1] + 40)
     wait_until(blender, "not queue", 10.0)
+    blender.ask("pause_engine", False)
     wait_until(blender, "running and running[1] > 0.25", 240.0)
     blender.picture("2_during")
     blender.ask("set_value", "show_preview", False)
@@ -220,7 +223,7 @@ def check_result(blender: Blender) -> None:
 
 def take_panel_pictures(blender: Blender) -> None:
     """The panels that are closed at first, each alone, for looking at."""
-    for label in ("Bone Map", "Options", "Corrections", "Captures"):
+    for label in ("Bone Map", "Options", "Corrections", "Captures", "Edit"):
         blender.ask("show_alone", label)
         time.sleep(2.5)
         blender.picture(f"7_{label.lower().replace(' ', '_')}")
@@ -262,6 +265,17 @@ def use_library(blender: Blender) -> None:
     wait_until(blender, "abs(rate - 30.0) < 0.01", 10.0)
 
 
+def add_layer(blender: Blender) -> None:
+    """Put a correction layer on the action, which the panel then shows."""
+    blender.ask("show_alone", "Edit")
+    time.sleep(2.5)
+    blender.click("stc_mocap.add_layer()")
+    require(wait_until(blender, "message[0]", 10.0), "Adding a layer says nothing.")
+    time.sleep(1.0)
+    blender.picture("9_layer")
+    blender.find("stc_mocap.merge_layer()")
+
+
 def run_script(blender: Blender) -> None:
     take_pictures_before(blender)
     choose_in_video(blender)
@@ -271,6 +285,7 @@ def run_script(blender: Blender) -> None:
     blender.report["after"] = blender.ask("free")
     take_panel_pictures(blender)
     use_library(blender)
+    add_layer(blender)
 
 
 def main(folder: Path, out: Path) -> None:

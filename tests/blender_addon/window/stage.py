@@ -8,6 +8,8 @@ what hands.py asks by a file in their folder. It presses no button: the hands do
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import time
 import traceback
@@ -152,6 +154,11 @@ def redraw() -> None:
     view()[0].tag_redraw()
 
 
+def pause_engine(paused: bool) -> None:
+    """Stop the engine's process or let it go on, so that it is not done before the mouse is."""
+    os.kill(get_module("jobs.monitor").find_running().job._record.pid, signal.SIGSTOP if paused else signal.SIGCONT)
+
+
 def free() -> dict[str, Any]:
     """The longest time that Blender was not free since the last time (also until the import), of it the longest call
     of each of the add-on's doors, and how long one drawing of the window takes without any of this; seconds."""
@@ -289,6 +296,7 @@ def see_through() -> None:
 def show_alone(label: str) -> None:
     """One panel open, at the top of our tab and without the others: no script can open one that is closed."""
     known = [cls for cls in get_module("ui.panel")._CLASSES if issubclass(cls, bpy.types.Panel)]
+    known.append(get_module("ui.edit_panel").STC_MOCAP_PT_edit)
     for cls in [*reversed(known), *alone]:
         if cls.is_registered:
             bpy.utils.unregister_class(cls)
@@ -308,6 +316,7 @@ QUESTIONS = (
     frame,
     clipboard,
     redraw,
+    pause_engine,
     free,
     state,
     over_the_video,
