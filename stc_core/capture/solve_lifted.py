@@ -100,10 +100,24 @@ def _keep_world(solved: Motion, motion: Motion) -> Motion:
 
 def restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
     """What a captured motion was solved from."""
+    pose2d, intrinsics = restore_observations(motion)
+    up = motion.settings.get(_PREDICTED_UP)
+    pose3d = Pose3D(
+        layout=pose2d.layout,
+        joints=motion.landmarks["landmarks_raw"],
+        scores=pose2d.scores,
+        fps=motion.fps,
+        up=None if up is None else np.array(up, float),
+    )
+    return pose2d, pose3d, intrinsics
+
+
+def restore_observations(motion: Motion) -> tuple[Pose2D, CameraIntrinsics]:
+    """What was seen of a captured motion, and by which lens."""
     assert motion.camera is not None and motion.landmarks, "a motion that was not captured from a video"
     layout = next(layout for layout in LAYOUTS.values() if layout.names == motion.landmark_names)
     scores = motion.landmarks["landmark_scores"]
-    pose2d = Pose2D(
+    pose = Pose2D(
         layout=layout,
         keypoints=motion.landmarks["landmarks_2d"],
         scores=scores,
@@ -112,15 +126,7 @@ def restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
         fps=motion.fps,
         camera_motion=_restore_camera_motion(motion.camera),
     )
-    up = motion.settings.get(_PREDICTED_UP)
-    pose3d = Pose3D(
-        layout=layout,
-        joints=motion.landmarks["landmarks_raw"],
-        scores=scores,
-        fps=motion.fps,
-        up=None if up is None else np.array(up, float),
-    )
-    return pose2d, pose3d, CameraIntrinsics(focal_px=float(motion.camera.K[0, 0]), image_size=motion.camera.image_size)
+    return pose, CameraIntrinsics(focal_px=float(motion.camera.K[0, 0]), image_size=motion.camera.image_size)
 
 
 def _restore_camera_motion(camera: Camera) -> CameraMotion | None:

@@ -140,7 +140,8 @@ def _read_edit(folder: Path) -> EditedCapture:
     observed = _read_capture(capture, folder / CAPTURE)
     before = _world_landmarks(capture, capture, folder / CAPTURE)
     after, there = _resample_at(_world_landmarks(capture, corrected, folder / CORRECTED), corrected, observed.times)
-    shift = (after - after[:, :1] - before + before[:, :1]) @ observed.camera.R.T
+    after, before = (observed.camera.to_camera_axes(points) for points in (after, before))
+    shift = after - after[:, :1] - before + before[:, :1]
     moved = np.linalg.norm(shift, axis=-1) >= LEAST_EDIT_M
     return EditedCapture(name=folder.name, capture=capture, shift=shift * (moved & there[:, None])[..., None])
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,9 +22,10 @@ from ..augment.windows import BONES, BodyConfig, SourceMotion, draw_windows
 from ..capture.layout import BODY27, Array
 from ..capture.lift.config import LiftConfig
 from ..capture.lift.lift import lift
-from ..capture.pose import CameraIntrinsics, Pose2D
+from ..capture.solve_lifted import restore_observations
 from ..datasets.body_height import body_height
 from ..datasets.corrections import EditedCapture
+from ..geometry import rotation
 from ..model.stcformer import STCFormer
 from .batches import make_pair
 from .recordings import Recordings, cut_windows
@@ -79,16 +80,11 @@ class EditSource:
         around = self._pick(self._edited_frames, near) + torch.randint(-half, half + 1, (near,), device=self._device)
         around = around.clamp(0, len(self._recordings.clip) - 1)
         middles = torch.cat([around, self._pick(self._recordings.middles, count - near - virtual)])
-        parts = [self._teach_edit(middles, torch.rand(len(middles), device=self._device) < 0.5)]
+        parts = [self.teach_edit(middles, torch.rand(len(middles), device=self._device) < 0.5)]
         if virtual:
             parts.append(self._teach_nothing(virtual))
         inputs, truth, weights = (torch.cat(values) for values in zip(*parts, strict=True))
         return inputs, truth, weights
-
-    def make_test(self, count: int = 16) -> Lesson:
-        """Fixed windows around edited frames."""
-        at = torch.linspace(0, len(self._edited_frames) - 1, count, device=self._device).long()
-        return self._teach_edit(self._edited_frames[at], torch.zeros(count, dtype=torch.bool, device=self._device))
 
     def measure_gain(self, model: STCFormer) -> EditGain:
         """How far the bones of the captures, lifted again, are from the edit and from where they were."""
@@ -107,7 +103,8 @@ class EditSource:
     def _pick(self, among: Tensor, count: int) -> Tensor:
         return among[torch.randint(len(among), (count,), device=self._device)]
 
-    def _teach_edit(self, middles: Tensor, flip: Tensor) -> Lesson:
+    def teach_edit(self, middles: Tensor, flip: Tensor) -> Lesson:
+        """Windows around frames (B,) of the captures end to end, some of them mirrored."""
         network = self._teacher.config
         inputs, shift = cut_windows(self._recordings, middles, network.frames, network, flip)
         shift = shift.nan_to_num()  # up, which nobody edits
@@ -144,7 +141,7 @@ def _join_edits(edits: Sequence[EditedCapture], device: torch.device) -> Recordi
     cameras = [edit.camera for edit in edits]
     return Recordings(
         layout=BODY27.name,
-        keypoints=join([edit.capture.landmarks["landmarks_2d"] for edit in edits]),
+        keypoints=join([edit.camera.remove_zoom(edit.capture.landmarks["landmarks_2d"]) for edit in edits]),
         scores=join([edit.capture.landmarks["landmark_scores"] for edit in edits]),
         joints=join([edit.shift for edit in edits]),
         clip=torch.tensor(np.repeat(np.arange(len(edits)), lengths), device=device),
@@ -169,26 +166,19 @@ def _make_body(edit: EditedCapture, device: torch.device) -> SourceMotion:
 
 def _lift_again(edit: EditedCapture, model: STCFormer) -> Array:
     """Landmarks (T, 27, 3) in camera axes by these weights, metres of the captured body's size, the pelvis at 0."""
-    capture, camera = edit.capture, edit.camera
-    pose = Pose2D(
-        layout=BODY27,
-        keypoints=capture.landmarks["landmarks_2d"],
-        scores=capture.landmarks["landmark_scores"],
-        timestamps=capture.start_s + np.arange(len(edit.shift)) / capture.fps,
-        image_size=camera.image_size,
-        fps=capture.fps,
-    )
-    intrinsics = CameraIntrinsics(focal_px=float(camera.K[0, 0]), image_size=camera.image_size)
+    pose, intrinsics = restore_observations(edit.capture)
+    pose = replace(pose, keypoints=edit.camera.remove_zoom(pose.keypoints), camera_motion=None)
     on_gpu = next(model.parameters()).is_cuda
     config = LiftConfig(device="cuda" if on_gpu else "cpu")
     lifted = lift(pose, copy.deepcopy(model).eval(), intrinsics, config).joints
-    size = body_height(torch.tensor(capture.landmarks["landmarks_3d"])[None]) / model.config.body_height_m
-    return lifted * float(size) if model.config.body_height_m else lifted
+    if not model.config.body_height_m:
+        return lifted
+    size = body_height(torch.tensor(edit.capture.landmarks["landmarks_3d"])[None]) / model.config.body_height_m
+    return lifted * float(size)
 
 
 def _angle_deg(first: Array, second: Array) -> Array:
     """Angles (T, bones) between the bones of landmarks (T, 27, 3), degrees."""
-    bones = [values[:, _ENDS] - values[:, _STARTS] for values in (first, second)]
-    a, b = (bone / np.maximum(np.linalg.norm(bone, axis=-1, keepdims=True), 1e-9) for bone in bones)
-    angles: Array = np.degrees(2.0 * np.arcsin(np.clip(np.linalg.norm(a - b, axis=-1) / 2.0, 0.0, 1.0)))
+    before, after = (values[:, _ENDS] - values[:, _STARTS] for values in (first, second))
+    angles: Array = np.degrees(rotation.angle(rotation.between(before, after)))
     return angles

@@ -50,11 +50,9 @@ def angles_deg(first: Motion, second: Motion) -> Array:
     """Angles (T, J) between the bones of two motions that lead to each joint, in the world; 0 for the root's."""
     bones = []
     for motion in (first, second):
-        positions, _ = forward_kinematics(motion.skeleton, motion.t_world_root, motion.q_parent_joint)
-        bone = positions - positions[:, np.maximum(motion.skeleton.parents, 0)]
-        bones.append(bone / np.maximum(np.linalg.norm(bone, axis=-1, keepdims=True), 1e-9))
-    cosine = np.clip((bones[0] * bones[1]).sum(-1), -1.0, 1.0)
-    angles: Array = np.degrees(np.arccos(cosine)) * bones[0].any(-1)
+        positions = motion.positions()
+        bones.append(positions - positions[:, np.maximum(motion.skeleton.parents, 0)])
+    angles: Array = np.degrees(rotation.angle(rotation.between(*bones)))
     return angles
 
 

@@ -19,7 +19,7 @@ from stc_core.errors import UserError
 from stc_core.events import Event, Note
 from stc_core.geometry import rotation
 from stc_core.motion.bvh import write_bvh
-from stc_core.motion.motion import Motion, save_motion
+from stc_core.motion.motion import CameraPath, Motion, save_motion
 from tests import synthetic
 
 CAMERA = synthetic.look_at_camera(eye=(1.0, -4.0, 1.4))
@@ -221,3 +221,18 @@ def test_an_edit_is_how_far_it_moved_each_landmark_against_the_pelvis(tmp_path: 
     shift = truth(edited) - truth(walk)
     wanted = (shift - shift[:, :1])[20:, BODY27.index("left_wrist")]
     assert np.allclose(edit.shift[20:, BODY27.index("left_wrist")], wanted, atol=1e-6)
+
+
+def test_an_edit_before_a_camera_that_turns_lies_in_each_frames_axes(tmp_path: Path) -> None:
+    walk = synthetic.walk(seconds=1.0)
+    frames = len(walk.t_world_root)
+    turns = rotation.to_matrix(rotation.from_axis_angle([0.0, 1.0, 0.0], np.linspace(0.0, 0.3, frames)))
+    path = CameraPath(R=turns @ CAMERA.R, t=turns @ CAMERA.t, focal_px=np.full(frames, CAMERA.K[0, 0]))
+    turning = replace(CAMERA, path=path)
+    made = replace(capture(walk), camera=turning)
+    save_pair(tmp_path / "one", made, replace(correct_motion(walk), start_s=1.5))
+    (edit,) = corrections.load_edits(tmp_path, lambda event: None)
+    moved = synthetic.landmarks(correct_motion(walk)) - synthetic.landmarks(walk)
+    wrist = BODY27.index("left_wrist")
+    wanted = np.einsum("tij,tj->ti", path.R, moved[:, wrist] - moved[:, 0])
+    assert np.allclose(edit.shift[:, wrist], wanted, atol=1e-6)

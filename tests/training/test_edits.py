@@ -63,7 +63,8 @@ def test_the_truth_is_the_former_prediction_and_the_edit(config: FinetuneConfig)
     teacher = load_checkpoint(config.start)
     (edit,) = load_edits(config.corrections, ignore)
     source = EditSource([edit], teacher)
-    inputs, truth, weights = source.make_test()
+    middles = torch.linspace(EDITED.start, EDITED.stop - 1, 16).long()
+    inputs, truth, weights = source.teach_edit(middles, torch.zeros(16, dtype=torch.bool))
     with torch.no_grad():
         away = truth - teacher(inputs)
     edited = [BODY27.index(f"left_{name}") for name in ("elbow", "wrist", "index", "pinky")]

@@ -2,7 +2,7 @@
 
     .stc-mocap/clips/KEY.json       a clip's record
     .stc-mocap/summaries/KEY.json   what the report shows of it: a result like others
-    .stc-mocap/work/                what is being made; nothing in here is ever a result
+    .stc-mocap/work                 folder of what is being made; nothing in it is ever a result
     .stc-mocap/worker-N.log         what a worker's libraries printed
     .stc-mocap/lock                 held by the run at work
 
