@@ -29,7 +29,7 @@ from stc_core.motion.motion import Camera, Motion
 
 from .clips import CLIPS, NOISE_CLIPS, RenderedClip, Room
 from .clothes import dress
-from .rig_body import FPS, act, foot_contacts, open_body, plant_feet, read_truth, source_motion
+from .rig_body import FPS, act, describe_truth, open_body, plant_feet, read_truth, source_motion
 from .room import add_camera, build_room, place_camera
 
 
@@ -92,16 +92,7 @@ def film(
         build_room(clip.room)
         add_camera(camera)
         draw(out / f"{clip.name}.mp4", frames, clip.image_size, clip.room)
-    return {
-        "landmark_names": np.array(BODY27.names),
-        "landmarks": landmarks.astype(np.float32),
-        "K": camera.K,
-        "R": camera.R,
-        "t": camera.t,
-        "image_size": np.array(clip.image_size),
-        "fps": np.array(float(FPS)),
-        "contacts": foot_contacts(landmarks),
-    }
+    return describe_truth(landmarks, camera)
 
 
 def report(clip: RenderedClip, out: Path) -> None:

@@ -26,7 +26,7 @@ from .clips import Colour, Room
 from .clothes import dress, paint, regions
 from .held_out_clips import HELD_OUT_CLIPS, HELD_OUT_SUBJECTS, HeldOutClip
 from .render import draw, report, set_up_drawing
-from .rig_body import FPS, foot_contacts, key_bones, open_body, plant_feet, read_truth, travel
+from .rig_body import FPS, describe_truth, key_bones, open_body, plant_feet, read_truth, travel
 from .rig_bones import bones_by_role, vertices
 from .room import add_camera, build_room, lay_boards, place_camera
 
@@ -189,14 +189,7 @@ def make(clip: HeldOutClip, sources: list[Shards], rigs: Path, out: Path, pictur
             draw(out / f"{clip.name}.mp4", len(path), clip.image_size, clip.room)
     np.savez_compressed(
         out / f"{clip.name}.npz",
-        landmark_names=np.array(BODY27.names),
-        landmarks=landmarks.astype(np.float32),
-        K=camera.K,
-        R=camera.R,
-        t=camera.t,
-        image_size=np.array(clip.image_size),
-        fps=np.array(float(FPS)),
-        contacts=foot_contacts(landmarks),
+        **describe_truth(landmarks, camera),
         subject=np.array(row.subject),
         action=np.array(clip.kind),
     )

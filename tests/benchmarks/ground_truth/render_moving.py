@@ -18,7 +18,6 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from stc_core.capture.layout import BODY27
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera
 
@@ -27,7 +26,7 @@ from .clothes import dress, paint
 from .moving_camera import move_camera
 from .moving_clips import MOVING_CLIPS, MovingClip
 from .render import draw
-from .rig_body import FPS, act, foot_contacts, open_body, plant_feet, read_truth, source_motion
+from .rig_body import FPS, act, describe_truth, open_body, plant_feet, read_truth, source_motion
 from .room import add_camera, place_camera
 
 _TILE_M = 0.125  # chosen: some pixels wide from across the room
@@ -115,19 +114,7 @@ def film(moving: MovingClip, rigs: Path, mocap: Path, out: Path) -> None:
     for one in (moving, moving.still):
         camera = move_camera(first, np.array([0.0, 0.0, clip.view.aim_m]), path, one.move, FPS)
         key_camera(camera)
-        truth = {
-            "landmark_names": np.array(BODY27.names),
-            "landmarks": landmarks.astype(np.float32),
-            "K": camera.K,
-            "R": camera.R,
-            "t": camera.t,
-            "image_size": np.array(clip.image_size),
-            "fps": np.array(float(FPS)),
-            "contacts": foot_contacts(landmarks),
-            "action": np.array(one.kind),
-        }
-        if camera.path:
-            truth |= {f"camera_{name}": array for name, array in vars(camera.path).items()}
+        truth = describe_truth(landmarks, camera) | {"action": np.array(one.kind)}
         np.savez_compressed(out / f"{one.clip.name}.npz", **truth)
         video = out / f"{one.clip.name}.mp4"
         if not video.is_file():

@@ -17,15 +17,13 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from stc_core.capture.layout import BODY27
 from stc_core.geometry.rotation import Array
-from stc_core.motion.motion import Camera
 
 from .clips import RenderedClip, Room
 from .clothes import dress
 from .people_clips import CLIPS, PeopleClip, Role
 from .render import draw
-from .rig_body import FPS, act, add_body, foot_contacts, plant_feet, read_truth, source_motion
+from .rig_body import act, add_body, describe_truth, plant_feet, read_truth, source_motion
 from .room import add_camera, build_room, place_camera
 
 
@@ -56,20 +54,6 @@ def add_person(clip: PeopleClip, role: Role, rigs: Path, mocap: Path) -> Body:
     return Body(objects=tuple(one for one in bpy.data.objects if one not in before), landmarks=world)
 
 
-def save_truth(path: Path, landmarks: Array, camera: Camera) -> None:
-    np.savez_compressed(
-        path,
-        landmark_names=np.array(BODY27.names),
-        landmarks=landmarks.astype(np.float32),
-        K=camera.K,
-        R=camera.R,
-        t=camera.t,
-        image_size=np.array(camera.image_size),
-        fps=np.array(float(FPS)),
-        contacts=foot_contacts(landmarks),
-    )
-
-
 def make(clip: PeopleClip, rigs: Path, mocap: Path, out: Path) -> None:
     """Write the clip's videos and truth into `out`."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -85,7 +69,7 @@ def make(clip: PeopleClip, rigs: Path, mocap: Path, out: Path) -> None:
             for one in other.objects:
                 one.hide_render = other is not body
         draw(out / f"{clip.name}_person{number}.mp4", frames, clip.image_size, room)
-        save_truth(out / f"{clip.name}_person{number}.npz", body.landmarks[:frames], camera)
+        np.savez_compressed(out / f"{clip.name}_person{number}.npz", **describe_truth(body.landmarks[:frames], camera))
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from stc_core.capture.layout import BODY27
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.bvh import read_bvh
-from stc_core.motion.motion import Motion
+from stc_core.motion.motion import Camera, Motion
 
 from . import pose_transfer
 from .clips import Person, RenderedClip
@@ -170,6 +170,23 @@ def _landmarks(heads: dict[str, Array], body: Array, skin_points: dict[str, int]
     at["pelvis"] = (at["left_hip"] + at["right_hip"]) / 2.0
     at["thorax"] = (at["left_shoulder"] + at["right_shoulder"]) / 2.0
     return np.array([at[name] for name in BODY27.names])
+
+
+def describe_truth(landmarks: Array, camera: Camera) -> dict[str, Array]:
+    """The arrays of a rendered clip: world landmarks (T, 27, 3), metres, z up from the floor, and its camera."""
+    truth = {
+        "landmark_names": np.array(BODY27.names),
+        "landmarks": landmarks.astype(np.float32),
+        "K": camera.K,
+        "R": camera.R,
+        "t": camera.t,
+        "image_size": np.array(camera.image_size),
+        "fps": np.array(float(FPS)),
+        "contacts": foot_contacts(landmarks),
+    }
+    if camera.path:
+        truth |= {f"camera_{name}": array for name, array in vars(camera.path).items()}
+    return truth
 
 
 def foot_contacts(landmarks: Array) -> Array:
