@@ -255,6 +255,8 @@ def test_the_model_card_is_of_the_weights_beside_it() -> None:
 def test_the_motion_files_page_has_every_key_and_shape(tmp_path: Path) -> None:
     from dataclasses import replace
 
+    from stc_core.motion.face import Face
+    from stc_core.motion.hand_face_landmarks import FaceLandmarks, HandLandmarks
     from stc_core.motion.motion import CameraPath, save_motion
     from tests import synthetic
 
@@ -267,7 +269,20 @@ def test_the_motion_files_page_has_every_key_and_shape(tmp_path: Path) -> None:
         R=np.tile(camera.R, (frames, 1, 1)), t=np.tile(camera.t, (frames, 1)), focal_px=np.full(frames, camera.K[0, 0])
     )
     camera = replace(camera, path=path)
-    save_motion(replace(motion, landmark_names=seen.layout.names, landmarks=landmarks, camera=camera), tmp_path / "m")
+    hands_and_face = {
+        "hand_landmarks": HandLandmarks(
+            image=np.zeros((frames, 2, 21, 2)), world=np.zeros((frames, 2, 21, 3)), scores=np.zeros((frames, 2))
+        ),
+        "face": Face(coefficients=np.zeros((frames, 52)), scores=np.zeros(frames)),
+        "face_landmarks": FaceLandmarks(
+            coefficients=np.zeros((frames, 52)),
+            R_camera_head=np.zeros((frames, 3, 3)),
+            box=np.zeros((frames, 4)),
+            scores=np.zeros(frames),
+        ),
+    }
+    whole = replace(motion, landmark_names=seen.layout.names, landmarks=landmarks, camera=camera, **hands_and_face)
+    save_motion(whole, tmp_path / "m")
     sizes = {"T": len(motion.t_world_root), "J": len(motion.skeleton.joint_names), "K": len(seen.layout.names)}
     page = read(ROOT / "docs/motion-format.md")
     shapes: dict[str, tuple[int, ...]] = {}

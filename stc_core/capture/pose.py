@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..geometry.alignment import nearest_rotation
 from ..geometry.intervals import interpolate
+from ..motion.hand_face_landmarks import FaceLandmarks, HandLandmarks, take_frames
 from ..motion.motion import Camera
 from .layout import Array, Layout
 
@@ -120,6 +121,10 @@ class Landmarks:
     """(N, 5 or 11): time, and left, top, right, bottom in pixels, of other people; perhaps their clothes' colours"""
     background: BackgroundTracks | None = None
     """what the background did, if the camera moves"""
+    hands: HandLandmarks | None = None
+    """the hands; None where nobody looked for them. Left and right as the wrists of `image`"""
+    face: FaceLandmarks | None = None
+    """the face; None where nobody looked for it"""
 
     def __post_init__(self) -> None:
         frames = len(self.timestamps)
@@ -128,8 +133,8 @@ class Landmarks:
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """The landmarks' arrays by name, without the background."""
-        return {name: array for name, array in vars(self).items() if name != "background"}
+        """The body's arrays by name."""
+        return {name: array for name, array in vars(self).items() if name not in ("background", "hands", "face")}
 
     @property
     def boxes(self) -> Array:
@@ -142,7 +147,12 @@ class Landmarks:
         found = np.flatnonzero(self.found)
         span = slice(found[0], found[-1] + 1) if len(found) else slice(None)
         per_frame = ("image", "world", "visibility", "presence", "found", "timestamps")
-        return replace(self, **{name: getattr(self, name)[span] for name in per_frame})
+        return replace(
+            self,
+            **{name: getattr(self, name)[span] for name in per_frame},
+            hands=self.hands and take_frames(self.hands, span),
+            face=self.face and take_frames(self.face, span),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +175,10 @@ class Pose2D:
     """what the background did, if the camera moves; perhaps at other times"""
     camera_motion: CameraMotion | None = None
     """how the camera moved over these frames; None where it stood still, or where that is not known"""
+    hands: HandLandmarks | None = None
+    """the hands at the timestamps; None where nobody looked for them"""
+    face: FaceLandmarks | None = None
+    """the face at the timestamps; None where nobody looked for it"""
 
     def __post_init__(self) -> None:
         frames, landmarks = self.scores.shape

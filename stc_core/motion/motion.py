@@ -20,7 +20,10 @@ from ..errors import UserError
 from ..files import write_bytes
 from ..geometry.rotation import Array
 from . import file_checks as checks
+from .face import Face
 from .file_checks import Damaged, as_floats
+from .hand_face_file import FACE_KEYS, list_arrays, read_face, read_face_landmarks, read_hand_landmarks
+from .hand_face_landmarks import FaceLandmarks, HandLandmarks
 from .npz import read_npz
 from .skeleton import Skeleton, forward_kinematics
 
@@ -32,7 +35,7 @@ _REQUIRED = (
     *("joint_names", "parents", "offsets", "tips", "fps", "start_s"),
     *("t_world_root", "q_parent_joint", "contacts", "scores", "settings"),
 )
-_KEYS = frozenset({"format_version", *_REQUIRED, "landmark_names", *_LANDMARKS, *_CAMERA, *_CAMERA_PATH})
+_KEYS = frozenset({"format_version", *_REQUIRED, "landmark_names", *_LANDMARKS, *_CAMERA, *_CAMERA_PATH, *FACE_KEYS})
 _MIN_FOCAL_PX, _MAX_FOCAL_PX = 1e-3, 1e7  # chosen, as the limits of file_checks.py
 _MAX_IMAGE_PX = 1 << 16
 _MAX_SETTINGS_CHARACTERS = 1 << 20
@@ -129,6 +132,12 @@ class Motion:
     """`landmarks_2d` (T, K, 2) pixels, `landmarks_3d` (T, K, 3) world metres, `landmarks_raw` (T, K, 3) the network's
     unsmoothed prediction in camera axes, pelvis at 0, metres, `landmark_scores` (T, K); any of them may be absent"""
     camera: Camera | None = None
+    hand_landmarks: HandLandmarks | None = None
+    """what was seen of the hands; the skeleton has fingers then"""
+    face: Face | None = None
+    """what the face does; None where it was not captured"""
+    face_landmarks: FaceLandmarks | None = None
+    """what was seen of the face"""
     settings: dict[str, Any] = field(default_factory=dict)
     """what it was made with, plain values for JSON"""
 
@@ -142,6 +151,8 @@ class Motion:
         assert set(self.landmarks) <= set(_LANDMARKS)
         assert all(array.shape[:2] == (frames, len(self.landmark_names)) for array in self.landmarks.values())
         assert self.camera is None or self.camera.path is None or len(self.camera.path.t) == frames
+        for part in (self.hand_landmarks, self.face, self.face_landmarks):
+            assert part is None or len(part.scores) == frames
 
     def positions(self) -> Array:
         """Compute the joint positions (T, J, 3) in world metres."""
@@ -171,6 +182,7 @@ def save_motion(motion: Motion, path: Path) -> None:
         camera = motion.camera
         arrays |= {"K": camera.K, "R": camera.R, "t": camera.t, "image_size": np.array(camera.image_size)}
         arrays |= {f"camera_{name}": array for name, array in vars(camera.path).items()} if camera.path else {}
+    arrays |= list_arrays(motion.hand_landmarks, motion.face, motion.face_landmarks)
     content = io.BytesIO()  # a full disk in the middle of an archive would leave its writer complaining
     np.savez_compressed(content, **arrays)
     write_bytes(Path(path), content.getvalue())
@@ -229,6 +241,9 @@ def _build_motion(arrays: Mapping[str, NDArray[Any]]) -> Motion:
         landmark_names=names,
         landmarks=landmarks,
         camera=_read_camera(arrays, frames),
+        hand_landmarks=read_hand_landmarks(arrays, frames),
+        face=read_face(arrays, frames),
+        face_landmarks=read_face_landmarks(arrays, frames),
         settings=_read_settings(arrays),
     )
 

@@ -1,0 +1,64 @@
+"""What was seen of hands and face in T frames of a video, as a capture uses it and a motion file keeps it.
+
+Knows shapes, units and axes; not how they are found, nor what becomes of them. Where a hand or face was not found its
+score is 0 and everything else of it too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.rotation import Array
+from .face import FACE_COEFFICIENTS
+
+HAND_POINTS = 21
+"""MediaPipe's points of a hand: the wrist, then four of each finger from the palm to the tip, thumb first"""
+Frames = slice | NDArray[np.intp] | NDArray[np.bool_]
+T = TypeVar("T", "HandLandmarks", "FaceLandmarks")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandLandmarks:
+    """The points of the left and the right hand; which is which the arms say."""
+
+    image: Array
+    """(T, 2, 21, 2) pixels, x right, y down"""
+    world: Array
+    """(T, 2, 21, 3) metres, camera axes (x right, y down, z away), MediaPipe's own 3D around the hand's middle"""
+    scores: Array
+    """(T, 2) from 0, not found, to 1, certain"""
+
+    def __post_init__(self) -> None:
+        frames = len(self.scores)
+        assert self.scores.shape == (frames, 2)
+        assert self.image.shape == (frames, 2, HAND_POINTS, 2) and self.world.shape == (frames, 2, HAND_POINTS, 3)
+        assert all(np.isfinite(getattr(self, part.name)).all() for part in fields(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceLandmarks:
+    """The face as MediaPipe finds it."""
+
+    coefficients: Array
+    """(T, 52) of FACE_COEFFICIENTS, as found: neither smoothed nor calibrated"""
+    R_camera_head: Array
+    """(T, 3, 3): the head's axes (x to its left, y backward, z up) to camera axes; 0 where no face was found"""
+    box: Array
+    """(T, 4) pixels: left, top, right, bottom of the face's points"""
+    scores: Array
+    """(T,) from 0, not found, to 1, certain"""
+
+    def __post_init__(self) -> None:
+        frames = len(self.scores)
+        assert self.scores.shape == (frames,) and self.coefficients.shape == (frames, len(FACE_COEFFICIENTS))
+        assert self.R_camera_head.shape == (frames, 3, 3) and self.box.shape == (frames, 4)
+        assert all(np.isfinite(getattr(self, part.name)).all() for part in fields(self))
+
+
+def take_frames(landmarks: T, frames: Frames) -> T:
+    """The same of some frames only."""
+    return replace(landmarks, **{part.name: getattr(landmarks, part.name)[frames] for part in fields(landmarks)})
