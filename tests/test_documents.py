@@ -269,7 +269,7 @@ def test_the_motion_files_page_has_every_key_and_shape(tmp_path: Path) -> None:
         R=np.tile(camera.R, (frames, 1, 1)), t=np.tile(camera.t, (frames, 1)), focal_px=np.full(frames, camera.K[0, 0])
     )
     camera = replace(camera, path=path)
-    hands_and_face = {
+    hands_and_face: dict[str, Any] = {
         "hand_landmarks": HandLandmarks(
             image=np.zeros((frames, 2, 21, 2)), world=np.zeros((frames, 2, 21, 3)), scores=np.zeros((frames, 2))
         ),
