@@ -27,6 +27,7 @@ SHARED = (
 NOT_STAGES = {
     "config",
     "layout",
+    "lowpass",
     "person_request",
     "pose",
     "progress",

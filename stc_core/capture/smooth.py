@@ -2,11 +2,7 @@
 
 Knows filters and which landmarks move fast; not where the pose came from, nor the world it stands in.
 
-The filter is Whittaker's (1923) with third differences: the x that minimises sum w (x - y)^2 + L sum (D^3 x)^2. Away
-from the ends, with weights of one, it multiplies a wave of f hertz by 1 / (1 + L (2 sin(pi f / fps))^6), without delay,
-so L = (sqrt(2) - 1) / (2 sin(pi cutoff / fps))^6 puts -3 dB exactly at the cutoff (a zero-phase Butterworth's shape).
-The ends are natural (no padding). A weight below one lowers the cutoff there by the weight's sixth root. Outliers
-(Hampel 1974, a window in seconds) are not replaced: they lose their weight.
+The filter is that of lowpass.py. Outliers (Hampel 1974, a window in seconds) are not replaced: they lose their weight.
 """
 
 from __future__ import annotations
@@ -19,10 +15,9 @@ from numpy.typing import NDArray
 
 from ..ranges import Range
 from .layout import Array, Layout
+from .lowpass import ORDER, apply_lowpass
 from .pose import Pose3D
 
-ORDER = 3  # of the differences
-_DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
 _OUTLIER_WEIGHT = 1e-4  # chosen: the cutoff falls to a fifth
 _GAUSSIAN_SIGMAS = 1.4826  # a standard deviation, in median absolute deviations
 _GROUPS = {
@@ -79,24 +74,6 @@ def choose_cutoffs_hz(layout: Layout, config: SmoothConfig) -> Array:
     return np.array([getattr(config, f"{group}_cutoff_hz") for group in groups])
 
 
-def apply_lowpass(values: Array, weights: Array, cutoff_hz: float, fps: float) -> Array:
-    """Values (T, C) without what is faster than cutoff_hz, weighted by (T,); unchanged from half of fps on."""
-    from scipy.linalg import solveh_banded  # not where only the settings are read
-
-    if cutoff_hz >= fps / 2 or len(values) <= ORDER:
-        return values.copy()
-    stiffness = (np.sqrt(2.0) - 1.0) / (2.0 * np.sin(np.pi * cutoff_hz / fps)) ** (2 * ORDER)
-    bands = stiffness * _roughness_bands(len(values))
-    bands[0] += weights
-    # solved for the change, so that what is smooth already comes back to rounding at any stiffness
-    rough = np.diff(values, ORDER, axis=0)
-    force = np.zeros_like(values)
-    for k, c in enumerate(_DIFFERENCE):
-        force[k : k + len(rough)] -= stiffness * c * rough
-    result: Array = values + solveh_banded(bands, force, lower=True)
-    return result
-
-
 def find_outliers(joints: Array, fps: float, config: SmoothConfig) -> NDArray[np.bool_]:
     """Which joints (T, K) lie far off the median of their neighbours in time, by Hampel's rule in space."""
     half = max(1, round(config.outlier_window_s * fps / 2))
@@ -107,12 +84,3 @@ def find_outliers(joints: Array, fps: float, config: SmoothConfig) -> NDArray[np
     limit = np.maximum(config.outlier_sigmas * _GAUSSIAN_SIGMAS * np.median(distances, -1), config.outlier_floor_m)
     outliers: NDArray[np.bool_] = distances[..., half] > limit
     return outliers
-
-
-def _roughness_bands(frames: int) -> Array:
-    """The lower bands (4, T) of D'D for third differences D."""
-    bands = np.zeros((ORDER + 1, frames))
-    for a, first in enumerate(_DIFFERENCE):
-        for b in range(a, ORDER + 1):
-            bands[b - a, a : a + frames - ORDER] += first * _DIFFERENCE[b]
-    return bands

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from stc_core.capture.layout import BODY27, H36M17, Array, Layout
+from stc_core.capture.lowpass import apply_lowpass
 from stc_core.capture.pose import Pose3D
-from stc_core.capture.smooth import SmoothConfig, apply_lowpass, choose_cutoffs_hz, smooth
+from stc_core.capture.smooth import SmoothConfig, choose_cutoffs_hz, smooth
 from stc_core.motion.motion import Motion
 from tests import synthetic
 
