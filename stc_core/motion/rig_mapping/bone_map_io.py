@@ -104,7 +104,7 @@ def _read_chains(data: Mapping[str, Any], key: str) -> dict[str, tuple[str, ...]
         raise Damaged(f'it has no table "{key}" of joints and their bones')
     for joint, chain in table.items():
         if joint not in HUMANOID.joint_names:
-            raise Damaged(f"there is no joint {quote(joint)}{_suggest(joint, HUMANOID.joint_names)}")
+            raise Damaged(f"there is no joint {quote(joint)}{suggest_name(joint, HUMANOID.joint_names)}")
         if not isinstance(chain, list) or not all(isinstance(bone, str) for bone in chain):
             raise Damaged(f"the {key} of {_describe(joint)} must be a list of names, not {quote(chain)}")
         if len(chain) > MAX_JOINTS:
@@ -149,13 +149,13 @@ def check_bone_map(bone_map: BoneMap, rest: RestPose) -> BoneMap:
                 use = f"for {_describe(joint)}" if joint else "as root"
                 raise UserError(
                     f"The armature has no bone {quote(bone)}, which the bone map {quote(bone_map.name)} names {use}"
-                    f"{_suggest(bone, rest.bones)}.",
+                    f"{suggest_name(bone, rest.bones)}.",
                     "Choose another bone there, or guess the map anew.",
                 )
     return bone_map
 
 
-def _suggest(name: str, names: Sequence[str]) -> str:
+def suggest_name(name: str, names: Sequence[str]) -> str:
     """Return a hint at the name that is most similar, empty where none is."""
     if len(name) > MAX_NAME_LENGTH:  # comparing takes the square of the length
         return ""
