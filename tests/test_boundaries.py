@@ -21,6 +21,7 @@ SHARED = (
     "errors",
     "events",
     "files",
+    "lean_imports",
     "limits",
     "plain_values",
 )  # beside the rooms: standard library only, for all of them

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..events import Note, Progress, Report, ignore
+from ..lean_imports import pause_collector
 from ..motion.motion import Motion
 from .camera_motion.background import BackgroundTracker, report_unfollowed
 from .camera_motion.tracks import track_background
@@ -97,7 +98,8 @@ def _share_worlds(motions: Mapping[str, Motion], config: CaptureConfig, report: 
 
 def _load_lifter(config: CaptureConfig) -> tuple[STCFormer, ReconstructMotion]:
     """The network, and what makes motions with it; its libraries are imported here, beside the first detections."""
-    from .reconstruct import load_lifter, reconstruct_motion
+    with pause_collector():
+        from .reconstruct import load_lifter, reconstruct_motion
 
     return load_lifter(config), reconstruct_motion
 

@@ -15,9 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import mediapipe
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
 from ...assets import find_weights
@@ -25,6 +23,7 @@ from ...errors import UserError
 from ..layout import Array
 from ..pose import Frame
 from .config import DetectConfig
+from .mediapipe_library import BaseOptions, mediapipe, vision
 
 Row = NDArray[np.float32]
 
