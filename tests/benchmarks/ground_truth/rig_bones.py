@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stc_core.geometry.rotation import Array
 
 from .clips import Person
+from .hand_poses import FINGERS, SEGMENTS
 
 WAIST_M = 0.88
 
@@ -55,6 +56,19 @@ def bones_by_role(rig: str) -> dict[str, str]:
     for side, pattern in _SIDE_PATTERNS[rig].items():
         named = zip(_SIDE_ROLES, _SIDE_BONES[rig].split(), strict=True)
         bones |= {f"{side}_{role}": pattern.format(bone) for role, bone in named}
+    return bones
+
+
+def finger_bones(rig: str) -> dict[str, str]:
+    """The bones of the fingers by VRM's names, left_thumb_metacarpal and so on."""
+    digits = {finger: finger for finger in FINGERS} | {"little": "pinky"}
+    bones = {}
+    for side, pattern in _SIDE_PATTERNS[rig].items():
+        for finger in FINGERS:
+            for number, segment in enumerate(SEGMENTS[finger], 1):
+                unreal = rig == "mpfb_game_engine"
+                bone = f"{digits[finger]}_0{number}" if unreal else f"Hand{digits[finger].capitalize()}{number}"
+                bones[f"{side}_{finger}_{segment}"] = pattern.format(bone)
     return bones
 
 
