@@ -1,4 +1,4 @@
-"""Bone map files (JSON, version 1), and whether an armature has the bones that a map names."""
+"""Bone map files (JSON; version 1, or 2 with fingers), and whether an armature has the bones that a map names."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ from ..file_checks import (
     parse_json,
     quote,
 )
+from ..fingers import FINGER_JOINTS
 from ..retarget.rest_pose import RestPose
 from ..skeleton import HUMANOID
 from .bone_map import BoneMap
 
-FORMAT, FORMAT_VERSION = "stc-mocap bone map", 1
+FORMAT, FORMAT_VERSION = "stc-mocap bone map", 2
+_VERSION_WITHOUT_FINGERS = 1
+_JOINTS = (*HUMANOID.joint_names, *FINGER_JOINTS)
 _MAX_FILE_BYTES = 4 << 20  # chosen; a map of all bones of a large rig has some kilobytes
 _REMEDY = "Choose a bone map that STC Mocap saved, or mend this line of it."
 _SIMILAR = 0.6  # of two names, by difflib's ratio: then one is suggested for the other; its own default
@@ -35,10 +38,11 @@ def save_bone_map(bone_map: BoneMap, path: Path, notes: Sequence[str] = ()) -> N
 
     notes: sentences on what the map was used for, which readers pass over.
     """
+    has_fingers = any(joint in bone_map.bones for joint in FINGER_JOINTS)
     text = json.dumps(
         {
             "format": FORMAT,
-            "version": FORMAT_VERSION,
+            "version": FORMAT_VERSION if has_fingers else _VERSION_WITHOUT_FINGERS,
             "name": bone_map.name,
             "bones": {joint: list(bones) for joint, bones in bone_map.bones.items()},
             "twists": {joint: list(bones) for joint, bones in bone_map.twists.items()},
@@ -64,13 +68,18 @@ def load_bone_map(path: Path) -> BoneMap:
 
 
 def describe_bones(path: Path) -> str:
-    """Describe the bone map in a file as a table for a person, then its notes. Raises UserError."""
+    """Describe the bone map in a file as a table for a person, then its notes. Raises UserError.
+
+    Fingers are listed where the map has any.
+    """
     bone_map = load_bone_map(path)
     rows = [f"bone map {path.name} ({bone_map.name}), by joint, how certain (1 is certain) and bone:"]
-    for joint in HUMANOID.joint_names:
+    fingers = FINGER_JOINTS if any(joint in bone_map.bones for joint in FINGER_JOINTS) else ()
+    width = max(len(joint) for joint in (*HUMANOID.joint_names, *fingers))
+    for joint in (*HUMANOID.joint_names, *fingers):
         bones = ", ".join(bone_map.bones.get(joint, ())) or "none"
         certain = f"{bone_map.confidence.get(joint, 1.0):.2f}" if joint in bone_map.bones else "   -"
-        rows.append(f"  {joint.replace('_', ' '):<16} {certain}  {bones}")
+        rows.append(f"  {joint.replace('_', ' '):<{width}} {certain}  {bones}")
     notes = json.loads(path.read_text(encoding="utf-8-sig")).get("notes", [])
     rows += [f"note: {note}" for note in notes if isinstance(note, str) and is_printable(note)]
     return "\n".join(rows)
@@ -103,8 +112,8 @@ def _read_chains(data: Mapping[str, Any], key: str) -> dict[str, tuple[str, ...]
     if not isinstance(table, dict):
         raise Damaged(f'it has no table "{key}" of joints and their bones')
     for joint, chain in table.items():
-        if joint not in HUMANOID.joint_names:
-            raise Damaged(f"there is no joint {quote(joint)}{suggest_name(joint, HUMANOID.joint_names)}")
+        if joint not in _JOINTS:
+            raise Damaged(f"there is no joint {quote(joint)}{suggest_name(joint, _JOINTS)}")
         if not isinstance(chain, list) or not all(isinstance(bone, str) for bone in chain):
             raise Damaged(f"the {key} of {_describe(joint)} must be a list of names, not {quote(chain)}")
         if len(chain) > MAX_JOINTS:

@@ -11,9 +11,10 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from ...geometry import rotation
+from ..fingers import FINGER_JOINTS
 from ..retarget.rest_pose import RestPose
 from ..skeleton import HUMANOID
-from . import chains, match_presets, soundness, trunk, twist_bones
+from . import chains, finger_bones, match_presets, soundness, trunk, twist_bones
 from .body_shape import find_body
 from .bone_map import BoneMap
 from .bone_names import BoneName, parse_names
@@ -34,7 +35,8 @@ def guess_bone_map(rest: RestPose) -> BoneMap:
     that says itself which bones are which joints, as VRM does, wins over names. Never raises.
     """
     tree, names = _build_tree(rest), parse_names(rest.bones)
-    if len(set(rest.humanoid.values()) & set(rest.bones)) >= _MIN_DECLARED:
+    declared = {bone for joint, bone in rest.humanoid.items() if joint in HUMANOID.joint_names}
+    if len(declared & set(rest.bones)) >= _MIN_DECLARED:
         return _complete_declared(rest, tree, names)
     preset, listed = match_presets.find_preset(rest.bones, names)
     if preset is not None and preset.controls:
@@ -63,6 +65,7 @@ def _complete_declared(rest: RestPose, tree: BoneTree, names: Sequence[BoneName]
     """Take the rig's own table, and find the ends of limbs that it lacks by their names below what it has."""
     joints = {bone: joint for joint, bone in rest.humanoid.items() if bone in rest.bones}
     bones = {joint: rest.index(bone) for bone, joint in joints.items()}
+    fingers: Findings = {joint: ((bones.pop(joint),), 1.0) for joint in FINGER_JOINTS if joint in bones}
     spine = tuple(bones[joint] for joint in _TRUNK if joint in bones)
     found: Findings = {joint: ((bone,), 1.0) for joint, bone in bones.items() if joint not in _TRUNK}
     found |= {"spine": (spine, 1.0)} if spine else {}
@@ -70,7 +73,7 @@ def _complete_declared(rest: RestPose, tree: BoneTree, names: Sequence[BoneName]
     limbs = chains.find_limbs(tree, names, found)
     _add_all(tree, found, {joint: limbs[joint] for joint in ends if joint in limbs})
     declared = ("spine", *bones)
-    return _make_bone_map(rest, tree, names, None, found, _DECLARED_NAME, declared)
+    return _make_bone_map(rest, tree, names, None, found, _DECLARED_NAME, declared, fingers)
 
 
 def match_preset(rest: RestPose, preset: RigPreset) -> BoneMap:
@@ -149,8 +152,12 @@ def _make_bone_map(
     found: Findings,
     name: str,
     declared: Collection[str] = (),
+    fingers: Findings | None = None,
 ) -> BoneMap:
-    """Make a bone map of findings, with twist bones; joints that the rig itself declares are not doubted."""
+    """Make a bone map of findings, with twist bones and fingers; what the rig itself declares is not doubted.
+
+    fingers: those that the rig declares; other hands' are found by `finger_bones`.
+    """
     twists: dict[str, tuple[int, ...]] = {}
     if preset is None or not preset.controls:
         kept = {joint: value for joint, value in found.items() if joint in declared}
@@ -158,13 +165,31 @@ def _make_bone_map(
         twists = twist_bones.find_twist_bones(tree, names, found)
         found = soundness.doubt_joints(tree, found) | kept
     found = _distribute_spine(found)
-    order = [joint for joint in HUMANOID.joint_names if joint in found]
+    found |= _find_fingers(tree, names, preset, found, twists, fingers or {})
+    order = [joint for joint in (*HUMANOID.joint_names, *FINGER_JOINTS) if joint in found]
     return BoneMap(
         name=name,
         bones={joint: tuple(rest.bones[bone] for bone in found[joint][0]) for joint in order},
         twists={joint: tuple(rest.bones[bone] for bone in twists[joint]) for joint in order if joint in twists},
         confidence={joint: round(float(found[joint][1]), 2) for joint in order},
     )
+
+
+def _find_fingers(
+    tree: BoneTree,
+    names: Sequence[BoneName],
+    preset: RigPreset | None,
+    found: Findings,
+    twists: dict[str, tuple[int, ...]],
+    declared: Findings,
+) -> Findings:
+    """Find the fingers of hands for which the rig declares none."""
+    sides = {joint.partition("_")[0] for joint in declared}
+    open_hands = {joint: value for joint, value in found.items() if joint.partition("_")[0] not in sides}
+    used = {bone for bones, _ in (*found.values(), *declared.values()) for bone in bones}
+    used |= {bone for bones in twists.values() for bone in bones}
+    is_control = preset is not None and preset.controls
+    return declared | finger_bones.find_fingers(tree, names, open_hands, used, is_control, preset is not None)
 
 
 def _distribute_spine(found: Findings) -> Findings:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
+from stc_core.motion.fingers import FINGER_JOINTS
 from stc_core.motion.retarget.rest_pose import RestPose
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.skeleton import HUMANOID
@@ -132,7 +133,7 @@ def locate_rigify(name: str) -> Array:
 
 
 def merge_spine(bone_map: BoneMap) -> dict[str, tuple[str, ...]]:
-    """The map's bones with the spine's joints as one chain."""
+    """The map's bones of the body, without its fingers, with the spine's joints as one chain."""
     spine = tuple(bone for joint in TRUNK for bone in bone_map.bones.get(joint, ()))
-    rest = {joint: bones for joint, bones in bone_map.bones.items() if joint not in TRUNK}
+    rest = {joint: bones for joint, bones in bone_map.bones.items() if joint not in (*TRUNK, *FINGER_JOINTS)}
     return rest | ({"spine": spine} if spine else {})

@@ -41,7 +41,7 @@ def test_a_map_comes_back_from_its_file(tmp_path: Path) -> None:
     save_bone_map(make_map(), path)
     assert load_bone_map(path) == make_map()
     text = json.loads(path.read_text(encoding="utf-8"))
-    assert text["format"] == "stc-mocap bone map" and text["version"] == 1
+    assert text["format"] == "stc-mocap bone map" and text["version"] == 2
     assert text["bones"]["left_upper_arm"] == ["lShldrBend"] and text["twists"]["left_upper_arm"] == ["lShldrTwist"]
     assert list(tmp_path.iterdir()) == [path]
 
@@ -70,7 +70,7 @@ DAMAGES: dict[str, tuple[Callable[[Data], object], str]] = {
     "empty": (lambda data: "", "is not JSON (line 1"),
     "another file": (lambda data: {"a": 1}, "is not a bone map"),
     "a list": (lambda data: [1], "is not a bone map"),
-    "newer": (put_value("version", 2), "newer format 2"),
+    "newer": (put_value("version", 3), "newer format 3"),
     "newer by far": (put_value("version", 10**300), "newer format 1000"),
     "no version": (put_value("version", "one"), "its version"),
     "version true": (put_value("version", True), "its version"),
