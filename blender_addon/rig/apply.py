@@ -15,6 +15,7 @@ import bpy
 import numpy as np
 
 from stc_core.errors import UserError
+from stc_core.motion.fingers import has_fingers
 from stc_core.motion.motion import Motion
 from stc_core.motion.retarget.bone_animation import BoneAnimation
 from stc_core.motion.retarget.placement import Start
@@ -95,7 +96,7 @@ def apply_motion(
 
     Raises UserError, before anything is changed, where the armature cannot be keyed or the map does not fit it.
     """
-    target = resolve_target(obj, bone_map, scene, options.rigify_controls)
+    target = resolve_target(obj, bone_map, scene, options.rigify_controls, has_fingers(motion.skeleton))
     animation = retarget(motion, target.rest, target.bone_map, options.retarget_config())
     _check_finite(animation, obj)
     yielding = constraints.find_yielding(obj, animation) if options.yield_constraints and not target.switches else []
@@ -120,12 +121,20 @@ def apply_motion(
 
 
 def resolve_target(
-    obj: bpy.types.Object, bone_map: BoneMap | None, scene: bpy.types.Scene, rigify_controls: bool = True
+    obj: bpy.types.Object,
+    bone_map: BoneMap | None,
+    scene: bpy.types.Scene,
+    rigify_controls: bool = True,
+    fingers: bool = True,
 ) -> KeyingTarget:
-    """Find what to key on an armature. Raises UserError where it cannot be keyed or the bone map does not fit it."""
+    """Find what to key on an armature, with its fingers or without.
+
+    Raises UserError where it cannot be keyed or the bone map does not fit it.
+    """
     _check_editable(obj)
     rest = armature.read_rest_pose(obj, scene.unit_settings.scale_length)
     bone_map = check_bone_map(bone_map, rest) if bone_map else guess_bone_map(rest)
+    bone_map = bone_map if fingers else bone_map.without_fingers()
     notes = tuple(note for note in (armature.describe_scale(obj),) if note)
     if not (rigify_controls and rigify.is_generated(obj)):
         return KeyingTarget(rest=rest, bone_map=bone_map, notes=notes)

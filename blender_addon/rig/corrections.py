@@ -23,6 +23,7 @@ import stc_core
 from stc_core.errors import UserError
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
+from stc_core.motion.fingers import has_fingers
 from stc_core.motion.motion import Motion, save_motion
 from stc_core.motion.retarget.bone_animation import evaluate_pose
 from stc_core.motion.retarget.rest_pose import RestPose
@@ -65,7 +66,8 @@ def _compute_corrected_motion(
     """The captured motion with what was edited since its import: what retargeting itself changed, as foot locking, is
     no edit.
     """
-    target = resolve_target(obj, record.bone_map(), scene, record.rigify_controls)
+    fingers = has_fingers(motion.skeleton)
+    target = resolve_target(obj, record.bone_map(), scene, record.rigify_controls, fingers)
     animation = retarget(motion, target.rest, target.bone_map, record.retarget_config())
     heads, rotations = evaluate_pose(target.rest, animation)
     before = recover_motion(target.rest, target.bone_map, rotations, heads, motion, record.retarget_config())
@@ -104,7 +106,7 @@ def _choose_evaluated_bones(obj: bpy.types.Object, rest: RestPose, bone_map: Bon
     if not rigify.is_generated(obj):
         return bone_map
     maps = (match_preset(rest, rig) for rig in PRESETS if rig.name.startswith("Rigify deform"))
-    return max((*maps, bone_map), key=lambda found: len(found.bones))
+    return max((*maps, bone_map.without_fingers()), key=lambda found: len(found.bones))
 
 
 def count_corrections(folder: Path) -> int:

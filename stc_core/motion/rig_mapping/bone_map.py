@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from ..fingers import FINGER_JOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,3 +21,12 @@ class BoneMap:
     """joint -> how certain its bones are, from 0 to 1"""
     root: str = ""
     """the bone whose location moves the figure along its path; empty for the hips' bone"""
+
+    def without_fingers(self) -> BoneMap:
+        """The map of the body alone, for a motion that has no fingers."""
+        bones, twists = (
+            {joint: chain for joint, chain in chains.items() if joint not in FINGER_JOINTS}
+            for chains in (self.bones, self.twists)
+        )
+        confidence = {joint: value for joint, value in self.confidence.items() if joint not in FINGER_JOINTS}
+        return replace(self, bones=bones, twists=twists, confidence=confidence)

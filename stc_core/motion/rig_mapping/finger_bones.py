@@ -312,11 +312,11 @@ def _assign_segments(
     knuckles = [tree.heads[bones[0]] for finger, bones in fingers.items() if finger != "thumb"]
     result: Findings = {}
     for finger, bones in fingers.items():
-        joints = list_finger_joints(side, finger)
+        joints: tuple[str, ...] = list_finger_joints(side, finger)
         if finger == "thumb" and len(bones) < _SEGMENTS and knuckles:
             far = float(np.mean([np.linalg.norm(knuckle - tree.heads[hand]) for knuckle in knuckles]))
             has_metacarpal = float(np.linalg.norm(tree.heads[bones[0]] - tree.heads[hand])) < _NEAR_WRIST * far
-            joints = joints if has_metacarpal else joints[1:] + joints[:0]
+            joints = joints if has_metacarpal else joints[1:]
         for joint, bone in zip(joints, bones, strict=False):
             result[joint] = ((bone,), confidence)
     return result

@@ -41,9 +41,10 @@ _PALM = frozenset("palm palms metacarpal metacarpals meta carpal carpals carpus 
 _PALM_IN = re.compile("metacarpal|inhand|start(?:joint)?$|base$")
 _TIP = frozenset("end tip nub leaf site effector eff null".split())
 _HELPERS = frozenset(
-    "ik pole target tgt mch vis wgt tweak master drv helper socket slot handslot attach weapon prop gun sword item hold "
-    "holder grip twist roll half bulge cor corrective muscle jiggle phys dynamic nail toe toes foot share knuckle pad "
-    "offset lattice sleeve glove bracelet watch pivot camera collider hair cloth cape dress skirt ribbon rope scarf".split()
+    "ik pole target tgt mch vis wgt tweak master drv helper socket slot handslot attach weapon prop gun "
+    "sword item hold holder grip twist roll half bulge cor corrective muscle jiggle phys dynamic nail "
+    "toe toes foot share knuckle pad offset lattice sleeve glove bracelet watch pivot camera collider "
+    "hair cloth cape dress skirt ribbon rope scarf".split()
 )
 _CONTROLS = frozenset("ctrl ctl control con fk org def bind skin".split())
 _HELPERS_IN = re.compile("twist|handslot|weapon|metatarsal|(?:big|small|index|mid|ring|pinky)toe|捩|ダミー|先$")

@@ -107,11 +107,11 @@ def test_without_names_three_two_and_one_finger_beside_the_thumb_are_those_that_
 
 
 def test_what_one_hand_alone_holds_is_no_finger() -> None:
-    rest, truth, _ = make_handed_body("Mixamo", fingers=())
+    rest, _, _ = make_handed_body("Mixamo", fingers=())
     bare, names = rename(rest, lambda bone, n: bone.replace("sword", "thing"))
     for body in (rest, bare):
         assert not pick_fingers(guess_bone_map(body))
-    rest, truth, fingers = make_handed_body("Mixamo")
+    rest, _, fingers = make_handed_body("Mixamo")
     bare, names = rename(rest, lambda bone, n: bone.replace("sword", "thing"))
     assert undo_names(pick_fingers(guess_bone_map(bare)), names) == fingers
 
