@@ -24,10 +24,10 @@ from .video.config import VideoConfig
 
 WEIGHTS, LARGE_WEIGHTS = "body27.safetensors", "body27_large.safetensors"
 Quality = Literal["fast", "good", "best"]
-QUALITIES: dict[Quality, tuple[str, Network]] = {  # the lifter's weights and MediaPipe's network
-    "fast": (WEIGHTS, "lite"),
-    "good": (WEIGHTS, "full"),
-    "best": (LARGE_WEIGHTS, "heavy"),
+QUALITIES: dict[Quality, tuple[str, Network, bool]] = {  # the lifter's weights, MediaPipe's network, whether to flip
+    "fast": (WEIGHTS, "lite", False),
+    "good": (LARGE_WEIGHTS, "full", False),
+    "best": (LARGE_WEIGHTS, "heavy", True),
 }
 
 
@@ -71,3 +71,8 @@ def choose_weights(config: CaptureConfig) -> Path:
 def choose_detector(config: CaptureConfig) -> DetectConfig:
     """How the body is found, with MediaPipe's network named: the requested one, else that of the quality."""
     return replace(config.detect, model=config.detect.model or QUALITIES[config.quality][1])
+
+
+def choose_lift(config: CaptureConfig) -> LiftConfig:
+    """How the network is run, with or without the mirrored person: as requested, else as the quality says."""
+    return config.lift if config.lift.flip is not None else replace(config.lift, flip=QUALITIES[config.quality][2])

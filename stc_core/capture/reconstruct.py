@@ -13,7 +13,7 @@ from ..model.checkpoint import load_checkpoint
 from ..model.stcformer import STCFormer
 from ..motion.motion import Motion
 from .camera_motion.follow import follow_camera
-from .config import CaptureConfig, choose_weights
+from .config import CaptureConfig, choose_lift, choose_weights
 from .layout import LAYOUTS
 from .lift.lift import lift
 from .pose import CameraIntrinsics, Pose2D, Pose3D, resample_evenly
@@ -42,5 +42,5 @@ def reconstruct_motion(
     even = resample_evenly(followed)
     if even is not followed:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))
-    raw = lift(even, model, lens, config.lift, report)
+    raw = lift(even, model, lens, choose_lift(config), report)
     return solve_lifted(even, raw, lens, config, report)

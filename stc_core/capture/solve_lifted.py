@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..events import Report, ignore
 from ..motion.motion import Camera, Motion
 from ..plain_values import from_plain, to_plain
-from .config import CaptureConfig, choose_detector, choose_weights
+from .config import CaptureConfig, choose_detector, choose_lift, choose_weights
 from .ground.config import Feet, GroundConfig
 from .ground.place_on_floor import place_on_floor
 from .ik.config import IkConfig
@@ -179,6 +179,7 @@ def _describe_settings(config: CaptureConfig, intrinsics: CameraIntrinsics, up: 
     resolved = {
         "weights": choose_weights(config).name,
         "detect": asdict(choose_detector(config)),
+        "lift": asdict(choose_lift(config)),
         "camera": asdict(config.camera) | {"focal_px": intrinsics.focal_px},
     }
     predicted = {} if up is None else {_PREDICTED_UP: up.tolist()}

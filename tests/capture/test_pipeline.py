@@ -10,11 +10,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from stc_core.capture.config import CaptureConfig, Quality, choose_detector, choose_weights
+from stc_core.capture.config import CaptureConfig, Quality, choose_detector, choose_lift, choose_weights
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.ground.config import Feet, GroundConfig
 from stc_core.capture.intrinsics import CameraConfig
 from stc_core.capture.layout import H36M17
+from stc_core.capture.lift.config import LiftConfig
 from stc_core.capture.pipeline import capture, capture_takes
 from stc_core.capture.shots import ShotConfig
 from stc_core.capture.smooth import SmoothConfig
@@ -161,23 +162,25 @@ def test_cuts_can_be_passed_over(pictures: list[NDArray[Any]], tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("quality", "weights", "network"),
+    ("quality", "weights", "network", "is_flipped"),
     [
-        ("fast", "body27.safetensors", "lite"),
-        ("good", "body27.safetensors", "full"),
-        ("best", "body27_large.safetensors", "heavy"),
+        ("fast", "body27.safetensors", "lite", False),
+        ("good", "body27_large.safetensors", "full", False),
+        ("best", "body27_large.safetensors", "heavy", True),
     ],
 )
-def test_a_quality_picks_the_networks(quality: Quality, weights: str, network: str) -> None:
+def test_a_quality_picks_the_networks(quality: Quality, weights: str, network: str, is_flipped: bool) -> None:
     config = CaptureConfig(quality=quality)
     assert (choose_weights(config).name, choose_detector(config).network) == (weights, network)
     settings = capture(SAMPLE, replace(config, video=VideoConfig(end_s=0.3))).settings
     assert (settings["weights"], settings["detect"]["model"], settings["quality"]) == (weights, network, quality)
+    assert settings["lift"]["flip"] is is_flipped
 
 
 def test_networks_asked_for_go_before_those_of_the_quality() -> None:
     config = CaptureConfig(weights=Path("mine.safetensors"), quality="fast", detect=DetectConfig(model="heavy"))
     assert (choose_weights(config), choose_detector(config).network) == (Path("mine.safetensors"), "heavy")
+    assert choose_lift(replace(config, lift=LiftConfig(flip=True))).flip and not choose_lift(config).flip
 
 
 def test_missing_weights_are_named() -> None:

@@ -19,8 +19,8 @@ class LiftConfig:
     bfloat16 is twice as fast on processors that multiply it and moves them by 2 mm"""
     threads: Annotated[int, Range(0, 256)] = 0
     """processor threads for detection and for the network; 0 as many as there are processors"""
-    flip: bool = True
-    """average with the mirrored person: twice the work, steadier depth"""
+    flip: bool | None = None
+    """average with the mirrored person: twice the work, a little steadier; None as the quality says: best only"""
     window_frames: Annotated[int, Range(0, 100000)] = 0
     """frames in a window, 0 as the checkpoint was trained"""
     overlap: Annotated[float, Range(0.0, 0.99)] = 0.33

@@ -126,7 +126,7 @@ def _lift_windows(
         firsts, config.batch or (max(1, _CPU_BATCH_FRAMES // window) if is_cpu else _GPU_BATCH)
     ):
         index = np.array(batch)[:, None] + np.arange(window)
-        prediction = _predict(model, keypoints[index], scores[index], intrinsics, config.flip)
+        prediction = _predict(model, keypoints[index], scores[index], intrinsics, config.flip is not False)
         for first, joints in zip(batch, prediction, strict=True):
             total[first : first + window] += fade * joints
             weight[first : first + window] += fade
