@@ -12,6 +12,7 @@ from typing import Literal
 from ..assets import find_weights
 from .camera_motion.config import CameraMotionConfig
 from .detect.config import DetectConfig, Network
+from .face.config import FaceConfig
 from .ground.config import GroundConfig
 from .ik.config import IkConfig
 from .intrinsics import CameraConfig
@@ -61,6 +62,8 @@ class CaptureConfig:
     """how the world is found"""
     ik: IkConfig = field(default_factory=IkConfig)
     """how landmark positions become joint rotations"""
+    face: FaceConfig = field(default_factory=FaceConfig)
+    """how what was seen of a face becomes its animation"""
 
 
 def choose_weights(config: CaptureConfig) -> Path:

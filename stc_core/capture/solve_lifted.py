@@ -19,6 +19,8 @@ from ..events import Report, ignore
 from ..motion.motion import Camera, Motion
 from ..plain_values import from_plain, to_plain
 from .config import CaptureConfig, choose_detector, choose_weights
+from .face.config import FaceConfig
+from .face.solve import solve_face
 from .ground.config import Feet, GroundConfig
 from .ground.place_on_floor import place_on_floor
 from .ik.config import IkConfig
@@ -48,9 +50,11 @@ def solve_again(motion: Motion, smoothing: float, feet: Feet, report: Report = i
         smooth=replace(_read_stage(SmoothConfig, motion.settings, "smooth"), strength=smoothing),
         ground=replace(_read_stage(GroundConfig, motion.settings, "ground"), feet=feet),
         ik=_read_stage(IkConfig, motion.settings, "ik"),
+        face=_read_stage(FaceConfig, motion.settings, "face"),
     )
     solved = _keep_world(_solve(*restore_poses(motion), config, report), motion)
     changed = {"smooth": to_plain(config.smooth), "ground": to_plain(config.ground), "ik": to_plain(config.ik)}
+    changed |= {"face": to_plain(config.face)}
     return replace(solved, settings=motion.settings | changed)
 
 
@@ -125,6 +129,7 @@ def restore_observations(motion: Motion) -> tuple[Pose2D, CameraIntrinsics]:
         image_size=motion.camera.image_size,
         fps=motion.fps,
         camera_motion=_restore_camera_motion(motion.camera),
+        face=motion.face_landmarks,
     )
     return pose, CameraIntrinsics(focal_px=float(motion.camera.K[0, 0]), image_size=motion.camera.image_size)
 
@@ -161,6 +166,7 @@ def _solve(
         "ground", report, frames, lambda: place_on_floor(smoothed, pose2d, intrinsics, config.ground, report)
     )
     motion = report_stage("solve", report, frames, lambda: solve_motion(world, config.ik))
+    motion = solve_face(motion, pose2d.face, config.smooth.strength, config.face)
     return replace(
         motion,
         start_s=float(pose2d.timestamps[0]),

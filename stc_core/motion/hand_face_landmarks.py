@@ -46,7 +46,8 @@ class FaceLandmarks:
     coefficients: Array
     """(T, 52) of FACE_COEFFICIENTS, as found: neither smoothed nor calibrated"""
     R_camera_head: Array
-    """(T, 3, 3): the head's axes (x to its left, y backward, z up) to camera axes; 0 where no face was found"""
+    """(T, 3, 3): the head's axes (x to its left, y backward, z up) to those of a camera that looks straight at the
+    face, z along the ray to the middle of its box, x as level as the camera's; 0 where no face was found"""
     box: Array
     """(T, 4) pixels: left, top, right, bottom of the face's points"""
     scores: Array
