@@ -30,6 +30,8 @@ QUALITIES: dict[Quality, tuple[str, Network]] = {  # the lifter's weights and Me
     "good": (WEIGHTS, "full"),
     "best": (LARGE_WEIGHTS, "heavy"),
 }
+HAND_FACE_QUALITIES: tuple[Quality, ...] = ("best",)
+"""those that find hands and face without being told"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,8 @@ class CaptureConfig:
     weights: Path | None = None
     """the lifter's weights; those of the quality by default"""
     quality: Quality = "good"
-    """fast, good or best: which of the networks that came with STC Mocap find the body and lift it"""
+    """fast, good or best: which of the networks that came with STC Mocap find the body and lift it; best also finds
+    hands and face"""
     video: VideoConfig = field(default_factory=VideoConfig)
     """which part of the video is used"""
     shots: ShotConfig = field(default_factory=ShotConfig)
@@ -72,5 +75,8 @@ def choose_weights(config: CaptureConfig) -> Path:
 
 
 def choose_detector(config: CaptureConfig) -> DetectConfig:
-    """How the body is found, with MediaPipe's network named: the requested one, else that of the quality."""
-    return replace(config.detect, model=config.detect.model or QUALITIES[config.quality][1])
+    """How the body is found, with MediaPipe's network named, and whether hands and face are: as requested, else by the
+    quality."""
+    found = {name: getattr(config.detect, name) for name in ("hands", "face")}
+    by_quality = {name: config.quality in HAND_FACE_QUALITIES for name, value in found.items() if value is None}
+    return replace(config.detect, model=config.detect.model or QUALITIES[config.quality][1], **by_quality)
