@@ -77,6 +77,10 @@ def choose_weights(config: CaptureConfig) -> Path:
 def choose_detector(config: CaptureConfig) -> DetectConfig:
     """How the body is found, with MediaPipe's network named, and whether hands and face are: as requested, else by the
     quality."""
-    found = {name: getattr(config.detect, name) for name in ("hands", "face")}
-    by_quality = {name: config.quality in HAND_FACE_QUALITIES for name, value in found.items() if value is None}
-    return replace(config.detect, model=config.detect.model or QUALITIES[config.quality][1], **by_quality)
+    detect, by_quality = config.detect, config.quality in HAND_FACE_QUALITIES
+    return replace(
+        detect,
+        model=detect.model or QUALITIES[config.quality][1],
+        hands=by_quality if detect.hands is None else detect.hands,
+        face=by_quality if detect.face is None else detect.face,
+    )
