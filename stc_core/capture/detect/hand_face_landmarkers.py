@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mediapipe
 import numpy as np
-from mediapipe.tasks.python import BaseOptions, vision
 
 from ...assets import find_weights
 from ...errors import UserError
@@ -19,6 +17,7 @@ from ..pose import Frame
 from .config import DetectConfig
 from .crops import CROP_PX
 from .landmarker import quiet_stderr
+from .mediapipe_library import BaseOptions, mediapipe, vision
 
 HAND_MODEL, FACE_MODEL = "hand_landmarker.task", "face_landmarker.task"
 _MIN_CONFIDENCE = 0.3  # of both; at 0.5 far hands are found in 52 and 66 % of a real clip's frames, not in 64 and 78
