@@ -18,7 +18,7 @@ from ..lowpass import apply_lowpass
 _GAUSSIAN_SIGMAS = 1.4826  # a standard deviation, in median absolute deviations
 _STRAIGHT_LINE_SIGMAS = np.sqrt(1.5)  # of y[t] - (y[t-1] + y[t+1]) / 2 where y is white noise of 1
 _MIN_NOISE, _MAX_NOISE = 0.003, 0.03  # of coefficients from 0 to 1; chosen
-_NOISE_RANGE = (3.0, 6.0)  # deviations, in noise: up to the first all is smoothed, from the second on nothing; chosen
+_NOISE_RANGE = (4.0, 8.0)  # deviations, in noise: up to the first all is smoothed, from the second on nothing; chosen
 _SPREAD_S = 0.05  # a fast movement's frames also begin so much before and end so much after; chosen
 _UNSEEN_WEIGHT = 0.02  # of a frame that was only interpolated; chosen
 

@@ -17,7 +17,8 @@ from ..layout import Array
 
 _CLOSED = 0.4  # a calibrated eyeBlink from which on the pupil cannot be seen; chosen
 _AROUND_BLINK_S = 0.05  # before and after it the lids already hide it; chosen
-_STRAIGHT_LIMITS_RAD = np.array([0.2, 0.5]) * [SIDEWAYS_RAD, UPRIGHT_RAD]  # sideways, down: of rendered neutral faces
+_GAINS = np.array([1.0, 2.0])  # sideways and down; of rendered eyes MediaPipe sees less than half of what is up or down
+_STRAIGHT_LIMITS_RAD = _GAINS * np.array([0.2, 0.5]) * [SIDEWAYS_RAD, UPRIGHT_RAD]  # of neutral faces
 _BLINKS = [FACE_COEFFICIENTS.index(f"eyeBlink{side}") for side in ("Left", "Right")]
 
 
@@ -35,7 +36,7 @@ def join_gaze(coefficients: Array, is_open: NDArray[np.bool_]) -> Array:
 
     Where the eyes are not open, `is_open` (T,), they are interpolated.
     """
-    angles: Array = find_eye_angles(coefficients).mean(-2)
+    angles: Array = _GAINS * find_eye_angles(coefficients).mean(-2)
     return fill_gaps(angles, is_open) if is_open.any() else np.zeros_like(angles)
 
 

@@ -29,9 +29,15 @@ _RESTING_LIMITS = {  # the highest of the medians of 14 rendered neutral faces, 
     "mouthShrugUpper": 0.15,
 }
 _RESTING_LIMIT = 0.1  # of all others; the highest was 0.07
+_MIN_RANGE = 0.5  # nothing is stretched to more than twice: the noise is stretched too; chosen
 _REACHES = {  # what the detector says of rendered faces whose coefficient is 1
+    "browDown": 0.5,  # 0.02 to 0.31; see _MIN_RANGE
+    "browInnerUp": 0.85,
+    "browOuterUp": 0.7,
     "eyeBlink": 0.7,
-    "jawOpen": 0.8,
+    "jawOpen": 0.9,
+    "mouthFrown": 0.5,
+    "mouthPucker": 0.65,
     "mouthSmile": 0.92,
 }
 
@@ -54,7 +60,8 @@ def find_resting_levels(values: Array, calm: NDArray[np.bool_]) -> Array:
 
 def rescale(values: Array, resting: Array) -> Array:
     """Values (T, 52) in which the resting levels (52,) are 0, and 1 is what the detector says of a full expression."""
-    scaled: Array = np.clip((values - resting) / (_by_name(_REACHES, 1.0) - resting), 0.0, 1.0)
+    ranges = np.maximum(_by_name(_REACHES, 1.0) - resting, _MIN_RANGE)
+    scaled: Array = np.clip((values - resting) / ranges, 0.0, 1.0)
     return scaled
 
 
