@@ -14,6 +14,7 @@ from .camera_motion.config import CameraMotionConfig
 from .detect.config import DetectConfig, Network
 from .face.config import FaceConfig
 from .ground.config import GroundConfig
+from .hands.config import HandsConfig
 from .ik.config import IkConfig
 from .intrinsics import CameraConfig
 from .lift.config import LiftConfig
@@ -67,6 +68,8 @@ class CaptureConfig:
     """how landmark positions become joint rotations"""
     face: FaceConfig = field(default_factory=FaceConfig)
     """how what was seen of a face becomes its animation"""
+    hands: HandsConfig = field(default_factory=HandsConfig)
+    """how hands and fingers move"""
 
 
 def choose_weights(config: CaptureConfig) -> Path:
