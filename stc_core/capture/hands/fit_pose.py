@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...geometry import rotation
 from ..layout import Array
@@ -36,6 +37,7 @@ _LIMIT_SIGMA_RAD = np.radians(3.0)  # beyond a limit; chosen
 _CAUCHY = 3.0  # of its standard deviations a point weighs half
 _ITERATIONS = 12
 _CHUNK = 512  # sightings at once: some 30 MB
+Three = tuple[Array, Array, Array]
 _POSITION, _FIRST_ANGLE = 3, 6  # of a hand's numbers: its rotation, its wrist's position, its angles
 
 
@@ -75,20 +77,20 @@ def _fit_chunk(observed: HandObservations, shape: HandShape) -> HandPoses:
         trial = _move(state, step)
         tried = _linearise(trial, observed, shape)
         better = tried[2] < cost
-        state = tuple(_choose(better, new, old) for new, old in zip(trial, state, strict=True))  # type: ignore[assignment]
-        system = tuple(_choose(better, new, old) for new, old in zip(tried, system, strict=True))  # type: ignore[assignment]
+        state, system = _choose_each(better, trial, state), _choose_each(better, tried, system)
         damping = np.where(better, damping * 0.2, damping * 8.0)
     return _describe(state, system[0], observed, shape)
 
 
-State = tuple[Array, Array, Array]
+def _choose_each(flags: NDArray[np.bool_], yes: Three, no: Three) -> Three:
+    """Three arrays (N, ...), of `yes` where the flags (N,) are true."""
+    first, second, third = (
+        np.where(flags.reshape(-1, *[1] * (new.ndim - 1)), new, old) for new, old in zip(yes, no, strict=True)
+    )
+    return first, second, third
 
 
-def _choose(flags: Array, yes: Array, no: Array) -> Array:
-    return np.where(flags.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
-
-
-def _start(observed: HandObservations, shape: HandShape) -> State:
+def _start(observed: HandObservations, shape: HandShape) -> Three:
     q = solve_palm(observed.world, shape)
     angles = solve_angles(observed.world, q)
     points = rotation.rotate(q[:, None], pose_hand(shape, angles).points)
@@ -98,13 +100,13 @@ def _start(observed: HandObservations, shape: HandShape) -> State:
     return q, t, angles
 
 
-def _move(state: State, step: Array) -> State:
+def _move(state: Three, step: Array) -> Three:
     q, t, angles = state
     turned = rotation.normalise(rotation.mul(rotation.exp(step[:, :_POSITION]), q))
     return turned, t + step[:, _POSITION:_FIRST_ANGLE], angles + step[:, _FIRST_ANGLE:]
 
 
-def _linearise(state: State, observed: HandObservations, shape: HandShape) -> tuple[Array, Array, Array]:
+def _linearise(state: Three, observed: HandObservations, shape: HandShape) -> tuple[Array, Array, Array]:
     """The normal matrix (N, P, P), the gradient (N, P) and the cost (N,) of poses."""
     q, t, angles = state
     posed = pose_hand(shape, angles)
@@ -185,7 +187,7 @@ def _cross_matrices(arms: Array) -> Array:
     return np.stack([np.cross(axis, arms) for axis in np.eye(3)], -1)
 
 
-def _describe(state: State, hessian: Array, observed: HandObservations, shape: HandShape) -> HandPoses:
+def _describe(state: Three, hessian: Array, observed: HandObservations, shape: HandShape) -> HandPoses:
     q, t, angles = state
     covariance = np.linalg.inv(hessian)
     variances = np.maximum(np.einsum("nii->ni", covariance), 0.0)

@@ -34,7 +34,7 @@ def sway_angles(frames: int, seed: int) -> Array:
         + lot.uniform(0.0, 2.0 * np.pi, len(ANGLES))
     )
     low, high = LIMITS_RAD.T
-    bent = low + (0.45 + 0.2 * waves) * (high - low)
+    bent: Array = low + (0.45 + 0.2 * waves) * (high - low)
     spreads = [k for k, angle in enumerate(ANGLES) if angle.finger > 0 and angle.segment == 0 and angle.axis[2] == 1.0]
     bent[:, spreads] = NATURAL_RAD[spreads] + np.radians(4.0) * waves[:, spreads]
     for last in (k for k, angle in enumerate(ANGLES) if angle.finger > 0 and angle.segment == 2):
@@ -110,4 +110,5 @@ def measure_flexion_deg(points: Array) -> Array:
     chains = points[..., np.hstack([np.zeros((5, 1), int), np.arange(1, 21).reshape(5, 4)]), :]
     bones = rotation.normalise(np.diff(chains, axis=-2))
     cosine = (bones[..., 1:, :] * bones[..., :-1, :]).sum(-1)
-    return np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    angles: Array = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return angles

@@ -145,7 +145,7 @@ def test_angles_stay_within_their_limits_whatever_is_seen(body: Motion) -> None:
 
 
 def test_derivatives_of_the_points_are_those_of_differences() -> None:
-    angles = np.random.default_rng(0).uniform(*LIMITS_RAD.T, (3, len(ANGLES)))
+    angles = np.random.default_rng(0).uniform(LIMITS_RAD[:, 0], LIMITS_RAD[:, 1], (3, len(ANGLES)))
     analytic = differentiate_points(pose_hand(REST_SHAPE, angles))
     for index in range(len(ANGLES)):
         step = np.eye(len(ANGLES))[index] * 1e-6
