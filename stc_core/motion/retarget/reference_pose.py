@@ -273,7 +273,8 @@ def _find_finger_end(rig: Rig, bone: int, before: Array) -> Array:
     head = rig.head(bone)
     straight = rotation.normalise(head - before)
     below = [rig.head(child) for child, parent in enumerate(rig.rest.parents) if parent == bone]
-    for found in (*(below if len(below) == 1 else ()), rig.tail(bone)):
+    ends: list[Array] = [*(below if len(below) == 1 else ()), rig.tail(bone)]
+    for found in ends:
         if rotation.normalise(found - head) @ straight > _TIP_COSINE:
             return found
     end: Array = head + straight * max(length(rig.tail(bone) - head), _TIP_M)
