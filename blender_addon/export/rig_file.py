@@ -20,6 +20,7 @@ from stc_core.errors import UserError
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 from ..rig import armature
+from ..rig.face_meshes import list_meshes
 from ..rig.humanoid_table import store_humanoid_table
 from .bone_children import skin_bone_children
 from .supervise import limit_resources
@@ -222,16 +223,7 @@ def _has_body(obj: bpy.types.Object) -> bool:
 
 def find_meshes(obj: bpy.types.Object) -> list[bpy.types.Object]:
     """The visible meshes that an armature deforms or is the parent of."""
-    return [
-        other
-        for other in bpy.context.scene.objects
-        if other.type == "MESH"
-        and not other.hide_render
-        and (
-            obj in _list_ancestors(other)
-            or any(getattr(modifier, "object", None) == obj for modifier in other.modifiers)
-        )
-    ]
+    return [mesh for mesh in list_meshes(obj, bpy.context.scene.objects) if not mesh.hide_render]
 
 
 def select_character(obj: bpy.types.Object) -> None:
