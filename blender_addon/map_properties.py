@@ -18,10 +18,10 @@ from bpy.props import (
 )
 
 from stc_core.motion.face import FACE_COEFFICIENTS
+from stc_core.motion.fingers import HUMANOID_WITH_FINGERS
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.shape_mapping.shape_map import REGIONS, ShapeMap, find_region
 from stc_core.motion.shape_mapping.shape_map_io import MAX_WEIGHT
-from stc_core.motion.skeleton import HUMANOID
 
 _CHOSEN_CONFIDENCE = 1.0
 """of what the user chose"""
@@ -106,8 +106,9 @@ def set_bone_map(obj: bpy.types.Object, bone_map: BoneMap) -> None:
     rig = obj.stc_mocap
     rig.joints.clear()
     rig.map_name, rig.root, rig.active = bone_map.name, bone_map.root, 0
-    extra = [joint for joint in bone_map.bones if joint not in HUMANOID.joint_names]
-    for name in (*HUMANOID.joint_names, *extra):
+    joints = HUMANOID_WITH_FINGERS.joint_names
+    extra = [joint for joint in bone_map.bones if joint not in joints]
+    for name in (*joints, *extra):
         _fill_joint(rig.joints.add(), name, bone_map)
 
 
