@@ -165,7 +165,8 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 def _remove_animation() -> None:
     """Remove the rig's own actions and strips: they would be exported too, or mix with the motion."""
-    for data in [obj.animation_data for obj in bpy.data.objects if obj.animation_data]:
+    blocks = (*bpy.data.objects, *bpy.data.shape_keys)
+    for data in [block.animation_data for block in blocks if block.animation_data]:
         data.use_tweak_mode = False
         data.action_blend_type, data.action_influence = "REPLACE", 1.0
         for track in list(data.nla_tracks):

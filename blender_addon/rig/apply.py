@@ -100,8 +100,8 @@ class KeyingTarget:
 class ApplyResult:
     """The new action, what it was keyed on, and the report: one sentence a note."""
 
-    action: bpy.types.Action | None
-    """None where the armature has nothing to show of the parts"""
+    action: Any
+    """an action, or None where the armature has nothing to show of the parts"""
     target: KeyingTarget
     notes: tuple[str, ...]
     face_actions: Mapping[str, bpy.types.Action]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -60,8 +61,8 @@ class ImportResult:
     """What an import made. notes: the report, one sentence each."""
 
     armature: bpy.types.Object
-    action: bpy.types.Action | None
-    """None where parts were imported that the armature's own bones do not show"""
+    action: Any
+    """an action, or None where parts were imported that the armature's own bones do not show"""
     notes: tuple[str, ...]
     others: tuple[str, ...] = ()
     """the armatures of other people in the same capture"""
@@ -73,7 +74,6 @@ class ImportResult:
         if "body" not in self.parts:
             return " ".join([f"{describe_parts(self.parts).capitalize()} are on {self.armature.name}.", *self.notes])
         more = f" Other people: {', '.join(self.others)}." if self.others else ""
-        assert self.action is not None
         return f"The armature {self.armature.name} has the new action {self.action.name}.{more}"
 
 
@@ -108,7 +108,6 @@ def import_source(
         if "body" not in options.parts:
             return _import_parts(source, motion, scene, obj, options, bone_map, faces)
         applied, record = _apply(source, "smoothed", motion, scene, obj, options, bone_map or get_bone_map(obj))
-        assert applied.action is not None
         applied.action.use_fake_user = True
         led = _lead_by_controls(obj, scene, bone_map or get_bone_map(obj), list(applied.notes))
         _play_action(obj, applied.action, scene)
@@ -228,7 +227,6 @@ def import_raw(obj: bpy.types.Object, action: bpy.types.Action, scene: bpy.types
     )
     with restore_on_error(scene, obj):
         raw = _apply(source, "raw", motion, scene, obj, options, record.bone_map())[0].action
-        assert raw is not None
         keyframes.assign_action(obj, own)
         raw.use_fake_user = False
         provenance.store_notes(raw, record.notes)

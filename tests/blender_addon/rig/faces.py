@@ -100,3 +100,9 @@ def read_key(mesh: bpy.types.Object, key: str) -> tuple[Array, Array]:
     points = np.empty(2 * len(curve.keyframe_points), np.float32)
     curve.keyframe_points.foreach_get("co", points)
     return points[0::2].astype(float), points[1::2].astype(float)
+
+
+def get_track(motion: Motion, name: str) -> Array:
+    """One coefficient (T,) of a motion's face."""
+    assert motion.face is not None
+    return motion.face.track(name)

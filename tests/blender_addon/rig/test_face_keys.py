@@ -14,7 +14,7 @@ from blender_addon.rig.apply import ApplyOptions, apply_motion
 from stc_core.errors import UserError
 from stc_core.motion.face import FACE_COEFFICIENTS
 from stc_core.motion.shape_mapping.shape_map import ShapeMap
-from tests.blender_addon.rig.faces import add_mesh, create_person, make_face_motion, read_key
+from tests.blender_addon.rig.faces import add_mesh, create_person, get_track, make_face_motion, read_key
 
 
 def test_every_mesh_of_the_character_gets_the_faces_keyframes(scene: Any) -> None:
@@ -26,12 +26,12 @@ def test_every_mesh_of_the_character_gets_the_faces_keyframes(scene: Any) -> Non
     for mesh in (face, teeth):
         frames, values = read_key(mesh, "jawOpen")
         np.testing.assert_allclose(frames, 11.0 + np.arange(len(motion.t_world_root)))
-        np.testing.assert_allclose(values, motion.face.track("jawOpen"), atol=1e-6)
+        np.testing.assert_allclose(values, get_track(motion, "jawOpen"), atol=1e-6)
     assert not len(read_key(teeth, "fat")[0])
     scene.frame_set(20)
     evaluated = face.evaluated_get(bpy.context.evaluated_depsgraph_get())
     assert evaluated.data.shape_keys is None or face.data.shape_keys.key_blocks["jawOpen"].value > 0.0
-    assert face.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(motion.face.track("jawOpen")[9], abs=1e-5)
+    assert face.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(get_track(motion, "jawOpen")[9], abs=1e-5)
 
 
 def test_a_face_at_another_rate_is_as_long_as_the_body(scene: Any) -> None:
@@ -43,7 +43,7 @@ def test_a_face_at_another_rate_is_as_long_as_the_body(scene: Any) -> None:
     assert frames[0] == 1.0 and np.allclose(np.diff(frames), 1.0) and frames[-1] == applied.action.frame_end
     times = (frames - 1.0) / 24.0 * motion.fps
     np.testing.assert_allclose(
-        values, np.interp(times, np.arange(len(motion.face.scores)), motion.face.track("mouthFunnel")), atol=1e-6
+        values, np.interp(times, np.arange(len(motion.scores)), get_track(motion, "mouthFunnel")), atol=1e-6
     )
 
 
@@ -80,7 +80,7 @@ def test_what_the_mesh_was_animated_with_stays(scene: Any) -> None:
     apply_motion(obj, make_face_motion(), None, ApplyOptions(), scene)
     assert keys.animation_data.action != own and own.use_fake_user
     np.testing.assert_allclose(read_key(face, "fat"), [[1.0, 50.0], [0.0, 1.0]])
-    assert len(read_key(face, "jawOpen")[0]) == len(make_face_motion().face.scores)
+    assert len(read_key(face, "jawOpen")[0]) == len(make_face_motion().scores)
     keys.animation_data.action = own
     if hasattr(keys.animation_data, "action_slot"):
         keys.animation_data.action_slot = own.slots[0]
@@ -117,7 +117,7 @@ def test_eyes_turn_by_their_bones_unless_shape_keys_move_them(scene: Any, looks:
     paths = {curve.data_path for curve in keyframes.get_fcurves(obj)}
     assert ('pose.bones["eye.L"].rotation_quaternion' in paths) == (not looks)
     if not looks:
-        up = motion.face.track("eyeLookUpLeft") - motion.face.track("eyeLookDownLeft")
+        up = get_track(motion, "eyeLookUpLeft") - get_track(motion, "eyeLookDownLeft")
         frame = int(np.argmax(up))
         assert up[frame] > 0.5
         heights = []

@@ -15,7 +15,7 @@ from blender_addon.rig import import_motion, keyframes, provenance
 from blender_addon.rig.import_motion import MotionSource, import_source
 from stc_core.errors import UserError
 from stc_core.motion.motion import Motion, save_motion
-from tests.blender_addon.rig.faces import add_mesh, create_person, make_face_motion, read_key
+from tests.blender_addon.rig.faces import add_mesh, create_person, get_track, make_face_motion, read_key
 
 HAND, EYE = "index_proximal.L", "eye.L"
 
@@ -173,5 +173,5 @@ def test_a_strip_for_the_body_is_a_strip_for_the_face(person: Any, tmp_path: Pat
     keys = bpy.data.objects["Face"].data.shape_keys
     assert keys.animation_data.action is None and len(keys.animation_data.nla_tracks) == 1
     scene.frame_set(8)
-    expected = make_face_motion().face.track("mouthPucker")[7]
+    expected = get_track(make_face_motion(), "mouthPucker")[7]
     assert keys.key_blocks["mouthPucker"].value == pytest.approx(expected, abs=1e-5)
