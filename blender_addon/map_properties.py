@@ -22,6 +22,7 @@ from stc_core.motion.fingers import HUMANOID_WITH_FINGERS
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.shape_mapping.shape_map import REGIONS, ShapeMap, find_region
 from stc_core.motion.shape_mapping.shape_map_io import MAX_WEIGHT
+from stc_core.motion.skeleton import HUMANOID
 
 _CHOSEN_CONFIDENCE = 1.0
 """of what the user chose"""
@@ -102,11 +103,14 @@ class STC_MOCAP_PG_maps(bpy.types.PropertyGroup):
 
 
 def set_bone_map(obj: bpy.types.Object, bone_map: BoneMap) -> None:
-    """Show a bone map in the armature's list: every joint of the humanoid, then the map's others."""
+    """Show a bone map in the armature's list: every joint of the humanoid, with fingers where there may be
+    some, then the map's others.
+    """
     rig = obj.stc_mocap
     rig.joints.clear()
     rig.map_name, rig.root, rig.active = bone_map.name, bone_map.root, 0
-    joints = HUMANOID_WITH_FINGERS.joint_names
+    has_room = len(obj.data.bones) >= len(HUMANOID_WITH_FINGERS.joint_names)  # for fingers that have odd names
+    joints = (HUMANOID_WITH_FINGERS if has_room else HUMANOID).joint_names
     extra = [joint for joint in bone_map.bones if joint not in joints]
     for name in (*joints, *extra):
         _fill_joint(rig.joints.add(), name, bone_map)

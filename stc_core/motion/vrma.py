@@ -21,7 +21,7 @@ from ..files import write_bytes
 from ..geometry import axes, rotation
 from ..geometry.rotation import Array
 from .face import Face
-from .gaze import compute_gaze_angles
+from .gaze import find_eye_angles
 from .motion import Motion
 from .shape_mapping.guess_shape_map import guess_shape_map
 from .shape_mapping.shape_map import compute_shape_values
@@ -129,10 +129,10 @@ def _add_face(
         column = np.stack([values, np.zeros_like(values), np.zeros_like(values)], -1)
         tracks.append((len(nodes), "translation", buffer.add(column, "VEC3")))
         nodes.append({"name": name})
-    left, up = (angles.mean(1) for angles in compute_gaze_angles(face))  # VRM's eyes look the same way
+    left, down = find_eye_angles(face.coefficients).mean(1).T  # VRM's eyes look the same way
     zero = np.zeros_like(left)
     q = rotation.mul(
-        rotation.exp(np.stack([zero, left, zero], -1)), rotation.exp(np.stack([-up, zero, zero], -1))
+        rotation.exp(np.stack([zero, left, zero], -1)), rotation.exp(np.stack([down, zero, zero], -1))
     )  # y up, +z ahead
     tracks.append((len(nodes), "rotation", buffer.add(rotation.unroll(q)[:, [1, 2, 3, 0]], "VEC4")))
     extension["expressions"] = {"preset": presets}

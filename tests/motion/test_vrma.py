@@ -128,7 +128,7 @@ def test_a_face_becomes_vrms_expressions_and_gaze(tmp_path: Path) -> None:
         assert not values[:, 1:].any()
     path, q = tracks[extension["lookAt"]["node"]]
     sight = rotation.rotate(q[-1, [3, 0, 1, 2]], [0.0, 0.0, 1.0])
-    assert path == "rotation" and np.degrees(np.arcsin(sight[0])) == pytest.approx(0.7 * 35.0, abs=1e-3)
+    assert path == "rotation" and np.degrees(np.arcsin(sight[0])) == pytest.approx(0.7 * 30.0, abs=1e-3)
 
 
 def test_other_joints_are_a_sentence(tmp_path: Path) -> None:

@@ -14,19 +14,22 @@ import numpy as np
 from ...geometry import rotation
 from ...geometry.rotation import Array
 from ..face import Face
-from ..gaze import EYES, compute_gaze
+from ..gaze import find_eye_rotations
 from ..rig_mapping.bone_map import BoneMap
 from ..rig_mapping.eye_bones import find_eye_bones, find_eye_targets
 from .bone_animation import BoneAnimation
 from .rest_pose import RestPose
 from .standing_body import fit_standing_axes
 
+_EYES = ("left", "right")
+"""in the order of a gaze"""
+
 
 def list_eye_controls(rest: RestPose, bone_map: BoneMap) -> tuple[str, ...]:
     """The bones or controls that a gaze is keyed on; none where the rig has no eyes."""
     targets = find_eye_targets(rest)
     found = {side: pair[0] for side, pair in targets.items()} or find_eye_bones(rest, _get_head(bone_map))
-    return tuple(found[side] for side in EYES if side in found)
+    return tuple(found[side] for side in _EYES if side in found)
 
 
 def add_gaze(animation: BoneAnimation, rest: RestPose, bone_map: BoneMap, face: Face) -> BoneAnimation:
@@ -35,10 +38,10 @@ def add_gaze(animation: BoneAnimation, rest: RestPose, bone_map: BoneMap, face: 
     q_armature = _compute_gaze_in(rest, bone_map, face)
     targets = find_eye_targets(rest)
     if targets:
-        moved = {targets[side][0]: _move_target(rest, *targets[side], q_armature[:, k]) for k, side in enumerate(EYES)}
+        moved = {targets[side][0]: _move_target(rest, *targets[side], q_armature[:, k]) for k, side in enumerate(_EYES)}
         return replace(animation, locations={**animation.locations, **moved})
     eyes = find_eye_bones(rest, _get_head(bone_map))
-    columns = {eyes[side]: _turn(rest, eyes[side], q_armature[:, k]) for k, side in enumerate(EYES) if side in eyes}
+    columns = {eyes[side]: _turn(rest, eyes[side], q_armature[:, k]) for k, side in enumerate(_EYES) if side in eyes}
     columns = {bone: q for bone, q in columns.items() if bone not in animation.bones}
     if not columns:
         return animation
@@ -67,7 +70,9 @@ def _compute_gaze_in(rest: RestPose, bone_map: BoneMap, face: Face) -> Array:
     known = {bone: row for row, bone in enumerate(rest.bones)}
     joints = {joint: rest.heads[known[bones[0]]] for joint, bones in bone_map.bones.items() if bones[0] in known}
     q_standing_armature = fit_standing_axes(joints)
-    return rotation.mul(rotation.inv(q_standing_armature), rotation.mul(compute_gaze(face), q_standing_armature))
+    return rotation.mul(
+        rotation.inv(q_standing_armature), rotation.mul(find_eye_rotations(face.coefficients), q_standing_armature)
+    )
 
 
 def _turn(rest: RestPose, bone: str, q_armature: Array) -> Array:
