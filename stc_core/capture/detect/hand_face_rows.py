@@ -18,18 +18,23 @@ from .crops import find_wrists
 from .landmarker import Row
 
 BODY_SIZE = 33 * 7
-_HAND_SIZE = HAND_POINTS * 5 + 1
+_HAND_SIZE = HAND_POINTS * 5 + 2
 _FACE_SIZE = len(FACE_COEFFICIENTS) + 9 + 4 + 1
 _HANDS_END = BODY_SIZE + 2 * _HAND_SIZE
 ROW_SIZE = _HANDS_END + _FACE_SIZE
 SKIPPED = -1.0
 """the score of a hand or face that was not looked for in this frame, but before and after it"""
+_SIDE_S = 0.25  # before and after a frame in which a hand's look tells which one it is; chosen
+_LEAST_SIDE_SCORE = 0.5  # below it a hand looks more like the other one
 
 
-def write_hand(row: Row, side: int, image: Array, world: Array, score: float) -> None:
-    """Put a hand, (21, 2) pixels and (21, 3) metres, into a person's row (ROW_SIZE,)."""
+def write_hand(row: Row, side: int, image: Array, world: Array, side_score: float, score: float) -> None:
+    """Put a hand, (21, 2) pixels and (21, 3) metres, into a person's row (ROW_SIZE,).
+
+    side_score: how likely it is this arm's hand, by its look; score: by its position.
+    """
     start = BODY_SIZE + side * _HAND_SIZE
-    row[start : start + _HAND_SIZE] = np.concatenate([image.ravel(), world.ravel(), [score]])
+    row[start : start + _HAND_SIZE] = np.concatenate([image.ravel(), world.ravel(), [side_score, score]])
 
 
 def write_face(row: Row, coefficients: Array, R: Array, box: Array, score: float) -> None:
@@ -53,14 +58,18 @@ def read_bodies(rows: Array) -> Array:
 
 
 def read_hands(rows: Array, times: Array) -> HandLandmarks:
-    """The hands of a person's rows (T, ROW_SIZE) at times (T,)."""
+    """The hands of a person's rows (T, ROW_SIZE) at times (T,). One that looks like the other one for some time has
+    score 0: its 3D is mirrored."""
     hands = rows[:, BODY_SIZE:_HANDS_END].copy().reshape(len(rows), 2, _HAND_SIZE)
     wrists = np.array([find_wrists(body) for body in read_bodies(rows)]).reshape(len(rows), 2, 2)
     image = hands[..., : 2 * HAND_POINTS].reshape(len(rows), 2, HAND_POINTS, 2) - wrists[:, :, None]
-    world = hands[..., 2 * HAND_POINTS : -1].reshape(len(rows), 2, HAND_POINTS, 3)
+    world = hands[..., 2 * HAND_POINTS : -2].reshape(len(rows), 2, HAND_POINTS, 3)
     scores = np.zeros(hands.shape[:2])
     for side in range(2):
-        scores[:, side] = _fill_skipped(hands[:, side, -1], times, image[:, side], world[:, side])
+        look = hands[:, side, -2]
+        scores[:, side] = _fill_skipped(hands[:, side, -1], times, image[:, side], world[:, side], look)
+        look = _take_medians(look, scores[:, side] > 0.0, times)
+        scores[:, side] *= np.where(look < _LEAST_SIDE_SCORE, 0.0, look)
     is_found = scores > 0.0
     return HandLandmarks(
         image=np.where(is_found[..., None, None], image + wrists[:, :, None], 0.0),
@@ -86,18 +95,22 @@ def read_face(rows: Array, times: Array) -> FaceLandmarks:
 
 
 def _fill_skipped(scores: Array, times: Array, *values: Array) -> Array:
-    """The scores (T,), skipped frames as sure as the less sure one beside them; values (T, ...) are interpolated there.
-
-    A run of skipped frames that has no found one on both sides has score 0.
-    """
+    """The scores (T,), skipped frames with the mean of those beside them; values (T, ...) are interpolated there."""
     filled = np.maximum(scores, 0.0)
-    is_between: NDArray[np.bool_] = np.zeros(len(scores), bool)
     for start, end in find_runs(scores == SKIPPED):
-        if start > 0 and end < len(scores):
-            filled[start:end] = min(filled[start - 1], filled[end])
-            is_between[start:end] = filled[start] > 0.0
-    if is_between.any():
-        known = scores > 0.0
+        beside = [filled[index] for index in (start - 1, end) if 0 <= index < len(scores)]
+        filled[start:end] = np.mean(beside or [0.0])
+    is_filled: NDArray[np.bool_] = (scores == SKIPPED) & (filled > 0.0)
+    if is_filled.any():
         for value in values:
-            value[is_between] = fill_gaps(value, known, times)[is_between]
+            value[is_filled] = fill_gaps(value, scores > 0.0, times)[is_filled]
     return filled
+
+
+def _take_medians(values: Array, known: NDArray[np.bool_], times: Array) -> Array:
+    """Values (T,) as medians over those known about the same time; 0 where they are not known."""
+    medians = np.zeros(len(values))
+    at, seen = times[known], values[known]
+    starts, ends = np.searchsorted(at, at - _SIDE_S), np.searchsorted(at, at + _SIDE_S, side="right")
+    medians[known] = [np.median(seen[start:end]) for start, end in zip(starts, ends, strict=True)]
+    return medians

@@ -1,7 +1,7 @@
 """The hands and the face of one person, looked for in each frame where the body's landmarks tell.
 
-Which hand it is the arm tells: a hand that is not at the wrist, that looks like the other one, or that the other arm
-has the better claim to, does not count. Knows one person's frames in order; not how MediaPipe finds anything.
+Which hand it is the arm tells: a hand that is not at the wrist, or that the other arm has the better claim to, does not
+count. Knows one person's frames in order; not how MediaPipe finds anything.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .landmarker import Row
 _HAND_M, _HEAD_M = 0.19, 0.22  # a hand's length and a head's height; of the average adult
 _LEAST_HAND_PX, _LEAST_HEAD_PX = 20.0, 25.0  # smaller ones are not looked for; chosen
 _EVERY_FRAME_HAND_PX, _EVERY_FRAME_HEAD_PX = 80.0, 100.0  # smaller ones are looked for in every second frame; chosen
+_THOROUGH = "heavy"  # beside the other networks near ones are, too: they would take as long as the body itself
 _SURE_WRIST_M, _MAX_WRIST_M = 0.06, 0.14  # how far a hand's wrist may be from the body's; chosen on real clips
 _LEAST_LENGTH_M, _MAX_LENGTH_M = 0.04, 0.4  # of a hand's points, from one end to the other; chosen
-_LEAST_SIDE_SCORE = 0.5  # below it a hand looks more like the other one
 _SAME_HANDS_LENGTHS = 0.35  # hands whose points are no further apart are one, in lengths of the longer; chosen
 _SIDE_SCORE_M = 0.1  # a certain look counts as much as a wrist so much nearer; chosen
 _APART_M = 0.1  # a hand so far from the other arm's wrist is painted over in the other hand's crop; chosen
@@ -55,9 +55,8 @@ class _Hand:
 
     @property
     def score(self) -> float:
-        """How much it counts: 0 of a hand that is too far from the wrist or looks like the other one."""
-        nearness = float(np.clip((_MAX_WRIST_M - self.wrist_m) / (_MAX_WRIST_M - _SURE_WRIST_M), 0.0, 1.0))
-        return nearness * self.side_score * (self.side_score >= _LEAST_SIDE_SCORE)
+        """How much it counts: 0 of a hand that is too far from the wrist."""
+        return float(np.clip((_MAX_WRIST_M - self.wrist_m) / (_MAX_WRIST_M - _SURE_WRIST_M), 0.0, 1.0))
 
     @property
     def misfit_m(self) -> float:
@@ -69,11 +68,11 @@ class HandsFaceFinder:
     """Both hands and the face of one person, in frames given once, in order."""
 
     def __init__(self, config: DetectConfig):
-        self._config = config
+        self._config, self._is_thorough = config, config.network == _THOROUGH
         self._hands: list[HandLandmarker | None] = [None, None]
         self._refused = [0, 0]
         self._face: FaceLandmarker | None = None
-        self._skipped_hands = self._skipped_face = False
+        self._skipped_hands = self._skipped_face = True
 
     def find(self, time_s: float, frame: Frame, body: Row, row: Row) -> None:
         """Write what is found at a body (33, 7) into a person's row (ROW_SIZE,); nothing of a body that is nobody."""
@@ -81,13 +80,15 @@ class HandsFaceFinder:
             return
         px_per_m = measure_scale(body)
         if self._config.hands and px_per_m * _HAND_M >= _LEAST_HAND_PX:
-            self._skipped_hands = not self._skipped_hands and px_per_m * _HAND_M < _EVERY_FRAME_HAND_PX
+            is_near = px_per_m * _HAND_M >= _EVERY_FRAME_HAND_PX
+            self._skipped_hands = not (self._skipped_hands or (is_near and self._is_thorough))
             if self._skipped_hands:
                 skip_hands(row)
             else:
                 self._find_hands(time_s, frame, body, px_per_m, row)
         if self._config.face and px_per_m * _HEAD_M >= _LEAST_HEAD_PX and not _is_turned_away(body):
-            self._skipped_face = not self._skipped_face and px_per_m * _HEAD_M < _EVERY_FRAME_HEAD_PX
+            is_near = px_per_m * _HEAD_M >= _EVERY_FRAME_HEAD_PX
+            self._skipped_face = not (self._skipped_face or (is_near and self._is_thorough))
             if self._skipped_face:
                 skip_face(row)
             else:
@@ -108,7 +109,7 @@ class HandsFaceFinder:
             self._refuse(time_s, loser)
         for side, hand in found.items():
             self._refused[side] = 0
-            write_hand(row, side, hand.image, hand.world, hand.score)
+            write_hand(row, side, hand.image, hand.world, hand.side_score, hand.score)
 
     def _find_hand(
         self, time_s: float, frame: Frame, body: Row, side: int, px_per_m: float, other: _Hand | None
