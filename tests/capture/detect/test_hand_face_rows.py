@@ -19,6 +19,7 @@ from stc_core.capture.detect.hand_face_rows import (
     write_face,
     write_hand,
 )
+from stc_core.capture.detect.landmarker import Row
 from stc_core.capture.layout import Array
 from stc_core.geometry.rotation import from_axis_angle, to_matrix
 from tests.capture.detect.sources import make_body
@@ -27,7 +28,7 @@ FRAMES = 9
 TIMES = np.arange(FRAMES) / 30.0
 
 
-def make_rows(looks: Array | None = None) -> tuple[Array, Array, Array]:
+def make_rows(looks: Array | None = None) -> tuple[Row, Array, Array]:
     """Rows of somebody whose wrists wander, hands at an offset that changes evenly; the offsets and the 3D."""
     rng = np.random.default_rng(1)
     rows = np.zeros((FRAMES, ROW_SIZE), np.float32)
@@ -48,7 +49,7 @@ def make_rows(looks: Array | None = None) -> tuple[Array, Array, Array]:
 def test_what_is_written_is_read() -> None:
     rows, offsets, world = make_rows()
     hands = read_hands(rows.astype(float), TIMES)
-    wrists = np.array([find_wrists(body) for body in read_bodies(rows)])
+    wrists = np.array([find_wrists(body) for body in read_bodies(rows.astype(float))])
     np.testing.assert_allclose(hands.image - wrists[:, :, None], offsets, atol=1e-3)
     np.testing.assert_allclose(hands.world, world, atol=1e-6)
     np.testing.assert_allclose(hands.scores, 0.75)
@@ -61,7 +62,7 @@ def test_a_hand_not_looked_for_goes_with_the_wrist_between_those_that_were_found
         row[BODY_SIZE:] = 0.0
         skip_hands(row)
     hands = read_hands(rows.astype(float), TIMES)
-    wrists = np.array([find_wrists(body) for body in read_bodies(rows)])
+    wrists = np.array([find_wrists(body) for body in read_bodies(rows.astype(float))])
     np.testing.assert_allclose(hands.image - wrists[:, :, None], offsets, atol=1e-3)
     np.testing.assert_allclose(hands.scores, 0.75)
 
@@ -89,7 +90,9 @@ def test_a_face_not_looked_for_is_between_those_that_were_found() -> None:
     angles = np.array([0.0, 0.1, 0.2])
     R = to_matrix(from_axis_angle(np.array([0.0, 0.0, 1.0]), angles))
     for frame in (0, 2):
-        write_face(rows[frame], np.full(52, 0.1 * frame), R[frame], np.array([0.0, 0.0, 10.0, 20.0]) + frame, 0.5)
+        write_face(
+            rows[frame], np.full(52, 0.1 * frame), R[frame], np.array([0.0, 0.0, 10.0, 20.0]) + float(frame), 0.5
+        )
     skip_face(rows[1])
     face = read_face(rows.astype(float), TIMES[:3])
     np.testing.assert_allclose(face.coefficients[1], 0.1, atol=1e-6)

@@ -122,7 +122,7 @@ def test_one_hand_is_not_both_arms(is_right_better_seen: bool) -> None:
 def test_a_hand_of_the_other_side_far_from_the_wrist_does_not_hide_the_own_one() -> None:
     body = make_body(450.0)
     left, right = find_wrists(body)
-    shift = np.float32([-70.0, 0.0]) - (left - right)
+    shift = np.array([-70.0, 0.0]) - (left - right)
     body[[15, 17, 19, 21], :2] += shift.astype(np.float32)  # the left arm reaches over to beside the right hand
     left, right = find_wrists(body)
     body[15, 5] = 0.5
