@@ -30,7 +30,7 @@ from .rig.face_meshes import list_face_meshes, list_key_names
 from .rig.parts import PARTS
 from .user_paths import resolve_path
 
-PART_BY_QUALITY = {"fast": False, "good": True, "best": True}
+PART_BY_QUALITY = {"fast": False, "good": False, "best": True}
 """whether the engine captures hands and face where it is not told"""
 
 
@@ -251,7 +251,11 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
     )
     parts: EnumProperty(
         name="Parts",
-        items=tuple((part, part.capitalize(), f"Apply the {part}", 1 << at) for at, part in enumerate(PARTS)),
+        items=(
+            ("body", "Body", "Apply the body's motion", 1),
+            ("hands", "Hands", "Apply the fingers' motion", 2),
+            ("face", "Face", "Apply the face to shape keys and eyes", 4),
+        ),
         options={"ENUM_FLAG"},
         default=set(PARTS),
         description="What of a capture is applied. Without the body, the character's own action stays and only the "

@@ -8,6 +8,7 @@ import pytest
 
 from blender_addon.jobs import monitor
 from blender_addon.map_properties import get_shape_map
+from blender_addon.properties import PART_BY_QUALITY
 from blender_addon.ui import captures_panel, shape_map_panel
 from stc_core.motion.motion import save_motion
 from tests.blender_addon.rig.faces import add_mesh, make_face_motion, read_key
@@ -38,6 +39,13 @@ def test_the_switches_follow_the_quality_until_they_are_set(
     assert not settings.hands and settings.face
     args = settings.request().make_args(workspace.folder)
     assert "--no-hands" in args and "--face" in args
+
+
+def test_the_switches_show_what_the_engine_does_by_itself() -> None:
+    pytest.importorskip("cv2")  # which the engine has, and not every Blender
+    from stc_core.capture.config import HAND_FACE_QUALITIES, QUALITIES
+
+    assert {quality: quality in HAND_FACE_QUALITIES for quality in QUALITIES} == PART_BY_QUALITY
 
 
 def test_the_shape_map_is_guessed_edited_saved_and_loaded(
