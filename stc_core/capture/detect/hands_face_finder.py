@@ -22,6 +22,7 @@ _HAND_M, _HEAD_M = 0.19, 0.22  # a hand's length and a head's height; of the ave
 _LEAST_HAND_PX, _LEAST_HEAD_PX = 20.0, 25.0  # smaller ones are not looked for; chosen
 _EVERY_FRAME_HAND_PX, _EVERY_FRAME_HEAD_PX = 80.0, 100.0  # smaller ones are looked for in every second frame; chosen
 _THOROUGH = "heavy"  # beside the other networks near ones are, too: they would take as long as the body itself
+_LEAST_VISIBILITY = 0.2  # of the body's wrist; no hand was found at one less visible than 0.28 in three real clips
 _SURE_WRIST_M, _MAX_WRIST_M = 0.06, 0.14  # how far a hand's wrist may be from the body's; chosen on real clips
 _LEAST_LENGTH_M, _MAX_LENGTH_M = 0.04, 0.4  # of a hand's points, from one end to the other; chosen
 _SAME_HANDS_LENGTHS = 0.35  # hands whose points are no further apart are one, in lengths of the longer; chosen
@@ -116,7 +117,7 @@ class HandsFaceFinder:
     ) -> _Hand | None:
         """What looks like a hand around one wrist, whosever it may be."""
         crop = place_hand_crop(body, side, px_per_m)
-        if not crop.is_centred_in(frame):
+        if weigh_wrists(body)[side] < _LEAST_VISIBILITY or not crop.is_centred_in(frame):
             return None
         landmarker = self._hands[side] = self._hands[side] or HandLandmarker(self._config)
         wrist = find_wrists(body)[side]

@@ -112,7 +112,7 @@ def test_one_hand_is_not_both_arms(is_right_better_seen: bool) -> None:
     body[[15, 17, 19, 21], :2] += (
         right + np.float32(15.0) - left
     )  # the left hand is hidden, and is guessed at the right
-    body[15, 5] = 0.1 if is_right_better_seen else 1.0
+    body[15, 5] = 0.3 if is_right_better_seen else 1.0
     body[16, 5] = 0.9
     hands, _ = find(body, draw_hands((right, OTHER_GREY)), 7)
     assert (hands.scores[:, 1] > 0.9).all() and not hands.scores[:, 0].any()
@@ -146,12 +146,15 @@ def test_a_hand_that_looks_like_the_other_one_does_not_count() -> None:
     assert not hands.scores.any()
 
 
-def test_small_hands_and_heads_turned_away_or_outside_are_not_looked_for() -> None:
+def test_hands_small_or_hidden_and_heads_turned_away_or_outside_are_not_looked_for() -> None:
     frame = draw_hands()
     find(make_body(100.0), frame, face=True)
     away, outside = make_body(450.0), make_body(450.0)
     away[0, 4] = 0.15
     outside[:, 0] += 5000.0
+    hidden = make_body(450.0)
+    hidden[:, 5] = 0.1
+    find(hidden, frame)
     find(away, frame, hands=False, face=True)
     find(outside, frame, face=True)
     find(np.zeros((33, 7), np.float32), frame, face=True)
