@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The settings of a capture, in the scene, and the bone map of each armature.
+"""The settings of a capture, in the scene.
 
-Knows the settings, their limits and labels, and how they become a request, options and a bone map; draws nothing.
+Knows the settings, their limits and labels, and how they become a request and options; draws nothing.
 """
 
 from pathlib import Path
@@ -9,7 +9,6 @@ from pathlib import Path
 import bpy
 from bpy.props import (
     BoolProperty,
-    CollectionProperty,
     EnumProperty,
     FloatProperty,
     FloatVectorProperty,
@@ -19,27 +18,32 @@ from bpy.props import (
 )
 
 from stc_core.errors import UserError
-from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
-from stc_core.motion.skeleton import HUMANOID
+from stc_core.motion.shape_mapping.guess_shape_map import guess_shape_map
 
-from . import video_choice
+from . import map_properties, video_choice
 from .jobs.capture import CaptureRequest
+from .map_properties import get_shape_map, set_bone_map, set_shape_map
 from .rig import armature
 from .rig.apply import ApplyOptions
+from .rig.face_meshes import list_face_meshes, list_key_names
+from .rig.parts import PARTS
 from .user_paths import resolve_path
 
-_CHOSEN_CONFIDENCE = 1.0
-"""of what the user chose"""
+PART_BY_QUALITY = {"fast": False, "good": False, "best": True}
+"""whether the engine captures hands and face where it is not told"""
 
 
 def _is_armature(_: bpy.types.bpy_struct, obj: bpy.types.Object) -> bool:
     return obj.type == "ARMATURE"
 
 
-def _update_bone_map(settings: "STC_MOCAP_PG_settings", _: bpy.types.Context) -> None:
-    """Guess the bone map of an armature that has none, so that the list shows what will be keyed."""
+def _update_maps(settings: "STC_MOCAP_PG_settings", _: bpy.types.Context) -> None:
+    """Guess the maps of an armature that has none, so that the lists show what will be keyed."""
     obj = settings.armature
+    if obj and not obj.stc_mocap.face.keys:
+        names = list_key_names(list_face_meshes(obj))
+        set_shape_map(obj, guess_shape_map(names), names)
     if obj and obj.data.bones and not obj.stc_mocap.joints:
         try:
             set_bone_map(obj, guess_bone_map(armature.read_rest_pose(obj)))
@@ -47,37 +51,16 @@ def _update_bone_map(settings: "STC_MOCAP_PG_settings", _: bpy.types.Context) ->
             return  # a mirrored or stretched object: reported when a motion is applied to it
 
 
-class STC_MOCAP_PG_bone(bpy.types.PropertyGroup):
-    """A bone of a chain."""
-
-    name: StringProperty(name="Bone", description="A bone of this armature")
-
-
-def _update_confidence(joint: "STC_MOCAP_PG_joint", _: bpy.types.Context) -> None:
-    """What the user chose is certain."""
-    joint.confidence = _CHOSEN_CONFIDENCE if joint.bone else 0.0
+def get_choice(settings: bpy.types.PropertyGroup, part: str) -> bool | None:
+    """Whether the user wants hands or face to be captured; None where nothing was chosen."""
+    choice = getattr(settings, f"{part}_choice")
+    return None if choice < 0 else bool(choice)
 
 
-class STC_MOCAP_PG_joint(bpy.types.PropertyGroup):
-    """A joint of the humanoid, by `name`, and the bones that follow it."""
-
-    bone: StringProperty(name="Bone", description="The bone that follows this joint", update=_update_confidence)
-    more: CollectionProperty(type=STC_MOCAP_PG_bone)
-    twists: CollectionProperty(type=STC_MOCAP_PG_bone)
-    confidence: FloatProperty(name="Confidence", min=0.0, max=1.0)
-
-    def chain(self) -> tuple[str, ...]:
-        """The joint's bones, the first one first."""
-        return tuple(name for name in (self.bone, *(bone.name for bone in self.more)) if name)
-
-
-class STC_MOCAP_PG_bone_map(bpy.types.PropertyGroup):
-    """An armature's bone map; on the object, so that it is copied and appended with the armature."""
-
-    map_name: StringProperty(name="Map", description="Where this bone map comes from")
-    joints: CollectionProperty(type=STC_MOCAP_PG_joint)
-    active: IntProperty(name="Joint")
-    root: StringProperty(name="Root", description="The bone that gets the path, where it is not the hips' bone")
+def is_captured(settings: bpy.types.PropertyGroup, part: str) -> bool:
+    """Whether hands or face are captured: as the user chose, else as the quality has it."""
+    choice = get_choice(settings, part)
+    return PART_BY_QUALITY[settings.quality] if choice is None else choice
 
 
 class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
@@ -100,7 +83,7 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
         name="Armature",
         type=bpy.types.Object,
         poll=_is_armature,
-        update=_update_bone_map,
+        update=_update_maps,
         description="The armature that gets the motion, as a new action; the armature itself stays as it is",
     )
     preview_frame: IntProperty(
@@ -157,6 +140,22 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
             ("best", "Best", "Takes two to three times as long as Good; more exact"),
         ),
         default="good",
+    )
+    hands_choice: IntProperty(default=-1, min=-1, max=1, description="Chosen by the user: 1, 0, or -1 for not yet")
+    face_choice: IntProperty(default=-1, min=-1, max=1, description="Chosen by the user: 1, 0, or -1 for not yet")
+    hands: BoolProperty(
+        name="Hands",
+        get=lambda settings: is_captured(settings, "hands"),
+        set=lambda settings, value: setattr(settings, "hands_choice", int(value)),
+        description="Capture the fingers, where the hands are large enough to be seen. As the quality has it, "
+        "until you choose",
+    )
+    face: BoolProperty(
+        name="Face",
+        get=lambda settings: is_captured(settings, "face"),
+        set=lambda settings, value: setattr(settings, "face_choice", int(value)),
+        description="Capture the face as ARKit's 52 coefficients, where it is large enough to be seen. As the quality "
+        "has it, until you choose",
     )
     smoothing: FloatProperty(
         name="Smoothing",
@@ -250,6 +249,18 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
         ),
         default="EXTEND",
     )
+    parts: EnumProperty(
+        name="Parts",
+        items=(
+            ("body", "Body", "Apply the body's motion", 1),
+            ("hands", "Hands", "Apply the fingers' motion", 2),
+            ("face", "Face", "Apply the face to shape keys and eyes", 4),
+        ),
+        options={"ENUM_FLAG"},
+        default=set(PARTS),
+        description="What of a capture is applied. Without the body, the character's own action stays and only the "
+        "keyframes of hands and face are added to a copy of it",
+    )
     start: EnumProperty(
         name="Begin",
         items=(
@@ -317,6 +328,8 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
             tilt_deg=self.tilt_deg if self.use_tilt else None,
             person=video_choice.format_person(self),
             slow_motion=self.slow_motion,
+            hands=get_choice(self, "hands"),
+            face=get_choice(self, "face"),
         )
 
     def get_video(self) -> Path | None:
@@ -338,57 +351,18 @@ class STC_MOCAP_PG_settings(bpy.types.PropertyGroup):
             path=self.path,
             lock_feet=self.lock_feet,
             rigify_controls=self.rigify_controls,
+            parts=tuple(part for part in PARTS if part in self.parts),
+            shape_map=get_shape_map(obj) if obj else None,
         )
 
 
-def set_bone_map(obj: bpy.types.Object, bone_map: BoneMap) -> None:
-    """Show a bone map in the armature's list: every joint of the humanoid, then the map's others."""
-    rig = obj.stc_mocap
-    rig.joints.clear()
-    rig.map_name, rig.root, rig.active = bone_map.name, bone_map.root, 0
-    extra = [joint for joint in bone_map.bones if joint not in HUMANOID.joint_names]
-    for name in (*HUMANOID.joint_names, *extra):
-        _fill_joint(rig.joints.add(), name, bone_map)
-
-
-def _fill_joint(item: STC_MOCAP_PG_joint, name: str, bone_map: BoneMap) -> None:
-    """Set a joint's bones and confidence from the map."""
-    item.name = name
-    first, *more = bone_map.bones.get(name) or ("",)
-    item.bone = first
-    for bone in more:
-        item.more.add().name = bone
-    for bone in bone_map.twists.get(name, ()):
-        item.twists.add().name = bone
-    confidence = _CHOSEN_CONFIDENCE if first else 0.0
-    item.confidence = bone_map.confidence.get(name, confidence)  # after the bone, whose update sets it too
-
-
-def get_bone_map(obj: bpy.types.Object) -> BoneMap | None:
-    """The bone map of the armature's list, or None where the list is empty."""
-    rig = obj.stc_mocap
-    mapped = [joint for joint in rig.joints if joint.chain()]
-    twisted = {joint.name: tuple(bone.name for bone in joint.twists if bone.name) for joint in mapped}
-    return (
-        BoneMap(
-            name=rig.map_name or obj.name,
-            bones={joint.name: joint.chain() for joint in mapped},
-            twists={joint: bones for joint, bones in twisted.items() if bones},
-            confidence={joint.name: joint.confidence for joint in mapped},
-            root=rig.root,
-        )
-        if mapped
-        else None
-    )
-
-
-_CLASSES = (STC_MOCAP_PG_bone, STC_MOCAP_PG_joint, STC_MOCAP_PG_bone_map, STC_MOCAP_PG_settings)
+_CLASSES = (*map_properties.CLASSES, STC_MOCAP_PG_settings)
 
 
 def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Object.stc_mocap = PointerProperty(type=STC_MOCAP_PG_bone_map)
+    bpy.types.Object.stc_mocap = PointerProperty(type=map_properties.STC_MOCAP_PG_maps)
     bpy.types.Scene.stc_mocap = PointerProperty(type=STC_MOCAP_PG_settings)
 
 

@@ -20,6 +20,7 @@ from stc_core.errors import UserError
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
 from ..rig import armature
+from ..rig.face_meshes import list_meshes
 from ..rig.humanoid_table import store_humanoid_table
 from .bone_children import skin_bone_children
 from .supervise import limit_resources
@@ -164,7 +165,8 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 def _remove_animation() -> None:
     """Remove the rig's own actions and strips: they would be exported too, or mix with the motion."""
-    for data in [obj.animation_data for obj in bpy.data.objects if obj.animation_data]:
+    blocks = (*bpy.data.objects, *bpy.data.shape_keys)
+    for data in [block.animation_data for block in blocks if block.animation_data]:
         data.use_tweak_mode = False
         data.action_blend_type, data.action_influence = "REPLACE", 1.0
         for track in list(data.nla_tracks):
@@ -222,16 +224,7 @@ def _has_body(obj: bpy.types.Object) -> bool:
 
 def find_meshes(obj: bpy.types.Object) -> list[bpy.types.Object]:
     """The visible meshes that an armature deforms or is the parent of."""
-    return [
-        other
-        for other in bpy.context.scene.objects
-        if other.type == "MESH"
-        and not other.hide_render
-        and (
-            obj in _list_ancestors(other)
-            or any(getattr(modifier, "object", None) == obj for modifier in other.modifiers)
-        )
-    ]
+    return [mesh for mesh in list_meshes(obj, bpy.context.scene.objects) if not mesh.hide_render]
 
 
 def select_character(obj: bpy.types.Object) -> None:

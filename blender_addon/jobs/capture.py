@@ -55,6 +55,10 @@ class CaptureRequest:
     in view the longest"""
     slow_motion: float = 1.0
     """how many times slower than life the video is"""
+    hands: bool | None = None
+    """capture the fingers; None: as the quality has it"""
+    face: bool | None = None
+    """capture the face; None: as the quality has it"""
 
     def make_args(self, out: Path) -> list[str]:
         """The arguments of `stc_core capture`; `out` is the motion file to write."""
@@ -67,6 +71,8 @@ class CaptureRequest:
         args += [] if self.tilt_deg is None else ["--pitch-deg", str(self.tilt_deg)]
         args += ["--person", self.person] if self.person else []
         args += [] if self.slow_motion == 1.0 else ["--slow-motion", str(self.slow_motion)]
+        for name, wanted in (("hands", self.hands), ("face", self.face)):
+            args += [] if wanted is None else [f"--{name}" if wanted else f"--no-{name}"]
         return args + ([] if self.weights is None else ["--weights", str(self.weights)])
 
 

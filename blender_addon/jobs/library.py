@@ -20,9 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from stc_core.errors import UserError
 from stc_core.files import write_text
 from stc_core.motion.file_checks import Damaged
+from stc_core.motion.fingers import FINGER_JOINTS
 from stc_core.motion.npz import read_npz
 from stc_core.plain_values import from_plain, to_plain
 
@@ -53,6 +56,8 @@ class CaptureSummary:
     """the engine's"""
     people: tuple[str, ...] = ()
     """the motion files' names of everybody else in the same take"""
+    parts: tuple[str, ...] = ()
+    """of hands and face, those that were captured"""
 
     @property
     def duration_s(self) -> float:
@@ -77,21 +82,34 @@ def summarise_capture(folder: Path, files: Mapping[str, Path], notes: tuple[str,
     if "motion" not in files:
         return None
     try:
-        arrays = read_npz(files["motion"], ("contacts", "fps"))
-        frames, fps = len(arrays["contacts"]), float(arrays["fps"])
-    except (Damaged, UserError, KeyError, TypeError, ValueError):
+        arrays = read_npz(files["motion"], ("contacts", "fps", "joint_names", "face_scores"))
+        frames, fps, parts = len(arrays["contacts"]), float(arrays["fps"]), _list_parts(arrays)
+    except (Damaged, UserError, KeyError, TypeError, ValueError, SystemError):
         return None
     if frames < 1 or not 0.0 < fps < 1e6:
         return None
     raw = files["raw"].name if "raw" in files else ""
     summary = CaptureSummary(
-        motion=files["motion"].name, frames=frames, fps=fps, raw=raw, notes=notes, people=_list_people(files)
+        motion=files["motion"].name,
+        frames=frames,
+        fps=fps,
+        raw=raw,
+        notes=notes,
+        people=_list_people(files),
+        parts=parts,
     )
     try:
         write_text(folder / _SUMMARY, json.dumps(to_plain(summary)))
     except UserError:
         return summary  # on a full disk it is read again next time
     return summary
+
+
+def _list_parts(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    """Which of hands and face a motion's arrays hold."""
+    has_hands = set(FINGER_JOINTS) <= set(arrays["joint_names"].tolist())  # SystemError: numbers beyond Unicode
+    there = {"hands": has_hands, "face": "face_scores" in arrays}
+    return tuple(part for part, is_there in there.items() if is_there)
 
 
 def _list_people(files: Mapping[str, Path]) -> tuple[str, ...]:

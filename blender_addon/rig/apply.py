@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Applies a motion to an armature: rest pose, bone map, retargeting, keyframes, and a report in sentences.
+"""Applies a motion to an armature: rest pose, bone map, retargeting, keyframes, the face, and a report in sentences.
 
-Knows the order of these steps, and what in the user's file may interfere with the keyframes. Changes the armature's
-action and, where requested, the scene's frame rate and range and the bones' rotation mode; nothing else in the file.
+Knows the order of these steps, and what in the user's file may interfere with the keyframes. Changes the actions of the
+armature and of its meshes' shape keys and, where requested, the scene's frame rate and range and the bones' rotation
+mode; nothing else in the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +16,23 @@ import bpy
 import numpy as np
 
 from stc_core.errors import UserError
+from stc_core.motion.face import Face
 from stc_core.motion.fingers import has_fingers
 from stc_core.motion.motion import Motion
 from stc_core.motion.retarget.bone_animation import BoneAnimation
+from stc_core.motion.retarget.eyes import add_gaze, keep_bones, list_eye_controls
 from stc_core.motion.retarget.placement import Start
 from stc_core.motion.retarget.rest_pose import RestPose
 from stc_core.motion.retarget.retarget import RetargetConfig, RootPath, retarget
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.bone_map_io import check_bone_map
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
+from stc_core.motion.shape_mapping.shape_map import ShapeMap
 
-from . import armature, constraints, keyframes, rigify, scene_time
+from . import armature, constraints, face_meshes, keyframes, rigify, scene_time
 from .constraints import format_names
+from .face_keys import FaceTarget, resolve_face, write_face
+from .parts import PARTS, Part, begin_action, keep_parts
 
 _REMAP = "Check the bone map and that no mapped bone has a length of zero."
 
@@ -61,6 +67,12 @@ class ApplyOptions:
     """key the influence of constraints that would override the keyframes to 0; else they are left alone"""
     rotation_mode: str = ""
     """to set on the keyed bones; "" leaves each its own"""
+    parts: tuple[Part, ...] = PARTS
+    """what is keyed; of fewer than all, the rest of the armature's action stays as it is"""
+    shape_map: ShapeMap | None = None
+    """which shape keys the face moves; None: guessed"""
+    key_shapes: bool = True
+    """key the face on shape keys, too, not on the eyes' bones alone"""
 
     def retarget_config(self) -> RetargetConfig:
         """The part of the options that retargeting needs."""
@@ -75,6 +87,10 @@ class KeyingTarget:
 
     rest: RestPose
     bone_map: BoneMap
+    whole_rest: RestPose
+    """of all bones, those included that are no target of the body"""
+    body_map: BoneMap
+    """of the bones themselves, where `bone_map` is of their controls"""
     switches: tuple[rigify.Switch, ...] = ()
     rest_controls: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -84,9 +100,12 @@ class KeyingTarget:
 class ApplyResult:
     """The new action, what it was keyed on, and the report: one sentence a note."""
 
-    action: bpy.types.Action
+    action: Any
+    """an action, or None where the armature has nothing to show of the parts"""
     target: KeyingTarget
     notes: tuple[str, ...]
+    face_actions: Mapping[str, bpy.types.Action]
+    """by mesh, those of its shape keys"""
 
 
 def apply_motion(
@@ -96,28 +115,76 @@ def apply_motion(
 
     Raises UserError, before anything is changed, where the armature cannot be keyed or the map does not fit it.
     """
-    target = resolve_target(obj, bone_map, scene, options.rigify_controls, has_fingers(motion.skeleton))
-    animation = retarget(motion, target.rest, target.bone_map, options.retarget_config())
+    fingers = has_fingers(motion.skeleton) and "hands" in options.parts
+    target = resolve_target(obj, bone_map, scene, options.rigify_controls, fingers)
+    face, face_target = _resolve_face(obj, motion, options)
+    animation = _animate(target, motion, face, options)
     _check_finite(animation, obj)
+    eyes = list_eye_controls(target.whole_rest, target.body_map) if face else ()
+    notes = [*target.notes, *animation.notes]
+    if face_target and face_meshes.move_eyeballs(face_target.meshes, face_target.gaze_keys, eyes):
+        animation = keep_bones(animation, {*animation.bones, *animation.locations} - set(eyes))
     yielding = constraints.find_yielding(obj, animation) if options.yield_constraints and not target.switches else []
-    notes = [*target.notes, *animation.notes, *constraints.report_obstacles(obj, animation, yielding)]
+    notes += constraints.report_obstacles(obj, animation, yielding)
     notes += _set_rotation_modes(obj, animation, options.rotation_mode)
-    keep_rate = options.keep_animated_rate and scene_time.has_animation(scene, obj)
+    keep_rate = "body" not in options.parts or (options.keep_animated_rate and scene_time.has_animation(scene, obj))
     animation, note = scene_time.match_rate(animation, scene, options.set_scene_rate, keep_rate)
     notes += [note] * bool(note)
+    action = None
+    if animation.bones or animation.locations:
+        action, more = _key_armature(obj, animation, target, options, yielding)
+        notes += more
+    actions: Mapping[str, bpy.types.Action] = {}
+    if face and face_target:
+        start, strip = options.start_frame, options.nla_strip
+        actions, more = write_face(face_target, face, motion.fps, animation.fps, options.name, start, strip)
+        notes += [*face_target.notes, *more]
+    if action and "body" in options.parts and (options.set_scene_range or options.extend_scene_range):
+        scene_time.fit_range(scene, action, extend=not options.set_scene_range)
+    return ApplyResult(action=action, target=target, notes=tuple(dict.fromkeys(notes)), face_actions=actions)
+
+
+def _resolve_face(
+    obj: bpy.types.Object, motion: Motion, options: ApplyOptions
+) -> tuple[Face | None, FaceTarget | None]:
+    """The face to be applied, and the shape keys that show it; none where it is not requested or was not captured."""
+    face = motion.face if "face" in options.parts else None
+    return face, resolve_face(obj, options.shape_map) if face and options.key_shapes else None
+
+
+def _animate(target: KeyingTarget, motion: Motion, face: Face | None, options: ApplyOptions) -> BoneAnimation:
+    """The parts' bones over time."""
+    eyes = list_eye_controls(target.whole_rest, target.body_map)
+    if {"body", "hands"} & set(options.parts):
+        animation = retarget(motion, target.rest, target.bone_map, options.retarget_config())
+    else:
+        none = np.zeros((len(motion.t_world_root), 0, 4))
+        animation = BoneAnimation(bones=(), rotations=none, root="", locations={}, fps=motion.fps)
+    if face:
+        animation = add_gaze(animation, target.whole_rest, target.body_map, face)
+    return keep_parts(animation, target.bone_map, eyes, options.parts) if options.parts != PARTS else animation
+
+
+def _key_armature(
+    obj: bpy.types.Object,
+    animation: BoneAnimation,
+    target: KeyingTarget,
+    options: ApplyOptions,
+    yielding: list[constraints.Yielding],
+) -> tuple[bpy.types.Action, list[str]]:
+    """Key the armature's bones; returns the action and notes. Of some parts alone, the rest of its action stays."""
     former, kept = _get_action(obj)
+    action = begin_action(obj, animation, options.name) if options.parts != PARTS else None
     action = keyframes.write_action(
-        obj, animation, options.name, options.start_frame, animation.fps, assign=not options.nla_strip
+        obj, animation, options.name, options.start_frame, animation.fps, assign=not options.nla_strip, action=action
     )
-    notes += _key_rest_values(obj, action, animation, target, options.start_frame)
+    notes = _key_rest_values(obj, action, animation, target, options.start_frame) if "body" in options.parts else []
     notes += constraints.key_influence(obj, action, yielding, options.start_frame)
     if options.nla_strip:
         keyframes.push_strip(obj, action, options.start_frame)
     if former and former.use_fake_user and not kept:
         notes.append(f"The action {former.name} that was on {obj.name} is kept, with a fake user.")
-    if options.set_scene_range or options.extend_scene_range:
-        scene_time.fit_range(scene, action, extend=not options.set_scene_range)
-    return ApplyResult(action=action, target=target, notes=tuple(dict.fromkeys(notes)))
+    return action, notes
 
 
 def resolve_target(
@@ -137,11 +204,13 @@ def resolve_target(
     bone_map = bone_map if fingers else bone_map.without_fingers()
     notes = tuple(note for note in (armature.describe_scale(obj),) if note)
     if not (rigify_controls and rigify.is_generated(obj)):
-        return KeyingTarget(rest=rest, bone_map=bone_map, notes=notes)
+        return KeyingTarget(rest=rest, bone_map=bone_map, whole_rest=rest, body_map=bone_map, notes=notes)
     found = rigify.find_controls(obj, rest, bone_map)
     return KeyingTarget(
         rest=found.rest,
         bone_map=found.bone_map,
+        whole_rest=rest,
+        body_map=bone_map,
         switches=found.switches,
         rest_controls=found.rest_controls,
         notes=(*notes, *found.notes),

@@ -7,8 +7,10 @@ keyframes and confidence know how each step is done.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -16,6 +18,7 @@ import numpy as np
 from stc_core.errors import UserError
 from stc_core.motion.bvh import ignore_note
 from stc_core.motion.bvh_text import ReportNote
+from stc_core.motion.fingers import has_fingers
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.motion_file import read_motion_file
 from stc_core.motion.retarget.retarget import place_motion
@@ -24,9 +27,12 @@ from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import Skeleton
 
 from ..edit import ik_keys
-from ..properties import get_bone_map, set_bone_map
+from ..map_properties import get_bone_map, set_bone_map
 from . import armature, confidence, constraints, keyframes, provenance
 from .apply import ApplyOptions, ApplyResult, apply_motion
+from .face_meshes import list_face_meshes
+from .parts import PARTS, Part, describe_parts
+from .replace_action import keep_face_action, keep_joined_action, replace_former
 from .rollback import restore_on_error
 
 HUMANOID_HEIGHT_M = 1.70
@@ -55,14 +61,18 @@ class ImportResult:
     """What an import made. notes: the report, one sentence each."""
 
     armature: bpy.types.Object
-    action: bpy.types.Action
+    action: Any
+    """an action, or None where parts were imported that the armature's own bones do not show"""
     notes: tuple[str, ...]
     others: tuple[str, ...] = ()
     """the armatures of other people in the same capture"""
+    parts: tuple[Part, ...] = PARTS
 
     @property
     def sentence(self) -> str:
         """The message for the panel."""
+        if "body" not in self.parts:
+            return " ".join([f"{describe_parts(self.parts).capitalize()} are on {self.armature.name}.", *self.notes])
         more = f" Other people: {', '.join(self.others)}." if self.others else ""
         return f"The armature {self.armature.name} has the new action {self.action.name}.{more}"
 
@@ -83,7 +93,8 @@ def import_source(
 ) -> ImportResult:
     """Put a motion file on the armature, or on a new one; by default by the scene's settings and the armature's map.
 
-    An action of the same capture that the armature played is replaced, unless it was edited. Raises UserError where the
+    An action of the same capture that the armature played is replaced, unless it was edited; where parts of a capture
+    are imported alone, all else stays. Raises UserError where the
     motion cannot be imported; the file then is as it was.
     """
     read_notes: list[str] = []
@@ -92,20 +103,81 @@ def import_source(
     with restore_on_error(scene, obj):
         obj = obj or create_mapped_armature(motion.skeleton, source.name, scene)
         options = options or scene.stc_mocap.apply_options(source.name, obj)
-        applied = _apply(source, "smoothed", motion, scene, obj, options, bone_map or get_bone_map(obj))
+        options = replace(options, parts=PARTS) if is_new else _fit_parts(options, motion, source, obj)
+        faces = {mesh.name: provenance.find_captured_action(mesh.data.shape_keys) for mesh in list_face_meshes(obj)}
+        if "body" not in options.parts:
+            return _import_parts(source, motion, scene, obj, options, bone_map, faces)
+        applied, record = _apply(source, "smoothed", motion, scene, obj, options, bone_map or get_bone_map(obj))
         applied.action.use_fake_user = True
         led = _lead_by_controls(obj, scene, bone_map or get_bone_map(obj), list(applied.notes))
         _play_action(obj, applied.action, scene)
         scene.stc_mocap.armature = obj
-    notes = [*source.notes, *read_notes, *led]
+        face_notes = _keep_faces(applied, record, faces, scene)
+    notes = [*source.notes, *read_notes, *led, *face_notes]
     if former:
         notes = [note for note in notes if f"The action {former.name} " not in note]
-        notes.append(_replace_former(former, applied.action))
+        notes.append(replace_former(former, applied.action))
     provenance.store_notes(applied.action, tuple(notes))
     provenance.store_keys(applied.action)
     if is_new:
         show_armature(obj, scene)
-    return ImportResult(armature=obj, action=applied.action, notes=tuple(notes))
+    return ImportResult(armature=obj, action=applied.action, notes=tuple(notes), parts=options.parts)
+
+
+def _import_parts(
+    source: MotionSource,
+    motion: Motion,
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    options: ApplyOptions,
+    bone_map: BoneMap | None,
+    faces: Mapping[str, bpy.types.Action | None],
+) -> ImportResult:
+    """Add hands or face to what the armature plays already: a copy of its action with their keyframes."""
+    former = obj.animation_data.action if obj.animation_data else None
+    was_edited = bool(provenance.read_provenance(former)) and provenance.is_edited(former)
+    options = replace(options, name=former.name) if former else options
+    applied, record = _apply(source, "smoothed", motion, scene, obj, options, bone_map or get_bone_map(obj))
+    notes = list(applied.notes)
+    if applied.action:
+        _play_action(obj, applied.action, scene)
+        kept = keep_joined_action(applied.action, former, was_edited)
+        notes = [note for note in notes if not (former and f"The action {former.name} " in note)] if kept else notes
+        notes += kept
+    notes += _keep_faces(applied, record, faces, scene)
+    scene.stc_mocap.armature = obj
+    return ImportResult(armature=obj, action=applied.action, notes=tuple(notes), parts=options.parts)
+
+
+def _fit_parts(options: ApplyOptions, motion: Motion, source: MotionSource, obj: bpy.types.Object) -> ApplyOptions:
+    """The options where parts of a capture join what the armature plays: at the frames of the same capture's body.
+
+    Raises UserError where the motion has none of the parts.
+    """
+    there = {"body": True, "hands": has_fingers(motion.skeleton), "face": motion.face is not None}
+    if not any(there[part] for part in options.parts):
+        what = f"{source.motion.name} has no {describe_parts(options.parts) or 'part that is chosen'}."
+        raise UserError(what, "Choose other parts, or capture the video again with Hands and Face.")
+    record = provenance.read_provenance(provenance.find_captured_action(obj))
+    if "body" not in options.parts and record and record.capture == source.capture:
+        return replace(options, start_frame=record.start_frame)
+    return options
+
+
+def _keep_faces(
+    applied: ApplyResult,
+    record: provenance.Provenance,
+    formers: Mapping[str, bpy.types.Action | None],
+    scene: bpy.types.Scene,
+) -> list[str]:
+    """Let the shape keys play a face's actions, in the place of those of the same capture; returns notes."""
+    notes = []
+    for mesh, action in applied.face_actions.items():
+        keys = bpy.data.objects[mesh].data.shape_keys
+        provenance.write_provenance(action, replace(record, kind="face"))
+        _play_action(keys, action, scene)
+        notes += keep_face_action(keys, action, formers.get(mesh))
+    return notes
 
 
 def import_at_video_rate(obj: bpy.types.Object | None, scene: bpy.types.Scene) -> ImportResult:
@@ -134,6 +206,7 @@ def _repeat_options(record: provenance.Provenance, scene: bpy.types.Scene, name:
         path=record.path,
         lock_feet=record.lock_feet,
         rigify_controls=record.rigify_controls,
+        parts=record.parts,
     )
 
 
@@ -150,9 +223,10 @@ def import_raw(obj: bpy.types.Object, action: bpy.types.Action, scene: bpy.types
         set_scene_range=False,
         extend_scene_range=False,
         nla_strip=False,
+        key_shapes=False,
     )
     with restore_on_error(scene, obj):
-        raw = _apply(source, "raw", motion, scene, obj, options, record.bone_map()).action
+        raw = _apply(source, "raw", motion, scene, obj, options, record.bone_map())[0].action
         keyframes.assign_action(obj, own)
         raw.use_fake_user = False
         provenance.store_notes(raw, record.notes)
@@ -221,23 +295,6 @@ def _lead_by_controls(
     return [*(note for note in notes if constraints.SWITCHED_OFF not in note), what]
 
 
-def _replace_former(former: bpy.types.Action, action: bpy.types.Action) -> str:
-    """Remove the action of the same capture that was played before, and its raw counterpart, where nothing is lost by
-    it; returns a note on what became of it.
-    """
-    old, new = provenance.require_provenance(former), provenance.require_provenance(action)
-    raw, name = provenance.find_counterpart(former), former.name
-    if not old.capture or old.capture != new.capture:
-        return f"The action {name} that was played before is kept, with a fake user."
-    if provenance.is_edited(former) or former.users > former.use_fake_user + bool(raw):
-        return f"The former action {name} was edited, or is used elsewhere, and is kept."
-    for unneeded in (raw, former):
-        if unneeded and unneeded.users <= unneeded.use_fake_user:
-            bpy.data.actions.remove(unneeded)
-    action.name = name
-    return f"The former action {name} of the same capture was not edited and is replaced."
-
-
 def _apply(
     source: MotionSource,
     kind: str,
@@ -246,13 +303,14 @@ def _apply(
     obj: bpy.types.Object,
     options: ApplyOptions,
     bone_map: BoneMap | None,
-) -> ApplyResult:
-    """Key one motion, with its confidence and its provenance."""
+) -> tuple[ApplyResult, provenance.Provenance]:
+    """Key one motion, with its confidence and its provenance, which is returned, too."""
     bone_map = bone_map or guess_bone_map(armature.read_rest_pose(obj, scene.unit_settings.scale_length))
     applied = apply_motion(obj, motion, bone_map, options, scene)
     fps = keyframes.get_scene_fps(scene)
     frames = options.start_frame + np.arange(len(motion.scores)) * (fps / motion.fps)
-    confidence.write_confidence(obj, applied.action, motion, frames)
+    if applied.action and "body" in options.parts:
+        confidence.write_confidence(obj, applied.action, motion, frames)
     placement = place_motion(motion, applied.target.rest, applied.target.bone_map, options.retarget_config())
     origin = placement.origin
     record = provenance.Provenance(
@@ -275,13 +333,15 @@ def _apply(
         lock_feet=options.lock_feet,
         rigify_controls=options.rigify_controls,
         engine_notes=source.notes,
+        parts=options.parts,
     )
-    provenance.write_provenance(applied.action, record)
-    return applied
+    if applied.action and "body" in options.parts:
+        provenance.write_provenance(applied.action, record)
+    return applied, record
 
 
-def _play_action(obj: bpy.types.Object, action: bpy.types.Action, scene: bpy.types.Scene) -> None:
-    """Let the armature play the action: as its own, or as a strip where the user wants one."""
+def _play_action(obj: bpy.types.ID, action: bpy.types.Action, scene: bpy.types.Scene) -> None:
+    """Let the armature, or shape keys, play the action: as its own, or as a strip where the user wants one."""
     if scene.stc_mocap.nla_strip:
         keyframes.push_strip(obj, action, action.frame_start)
     else:

@@ -43,6 +43,8 @@ def import_people(first: ImportResult, others: Sequence[MotionSource], scene: bp
     They begin in the world, and as much later than the first as they were seen later. Raises UserError where a motion
     cannot be imported; those before it then are.
     """
+    if first.action is None or "body" not in first.parts:
+        return first
     record = provenance.require_provenance(first.action)
     first_s = load_motion(Path(record.motion)).start_s
     names = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bone animations become actions: F-curves written in bulk, in every Blender from 4.2 on.
+"""Bone animations and shape keys' values become actions: F-curves written in bulk, in every Blender from 4.2 on.
 
 The one place that knows where a Blender keeps its F-curves: on the action itself (4.2), or in the channelbag of a slot
 (4.4 and later). Knows rotation modes, frame rates and the NLA; does not know motions, bone maps or any rig by name.
@@ -8,6 +8,7 @@ The one place that knows where a Blender keeps its F-curves: on the action itsel
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -30,14 +31,16 @@ def write_action(
     start_frame: float,
     scene_fps: float,
     assign: bool = True,
+    action: bpy.types.Action | None = None,
 ) -> bpy.types.Action:
-    """Key a bone animation as a new action; its first frame falls on `start_frame`, later ones where their time falls.
+    """Key a bone animation as a new action, or into `action`; its first frame falls on `start_frame`, later ones where
+    their time falls.
 
     Keyframes are linear, grouped by bone, in the bone's own rotation mode and location axes. The action's frame range
     is set. The object gets the action where `assign`, else the action gets a fake user; the object's former action is
     kept.
     """
-    action = bpy.data.actions.new(name)
+    action = action or bpy.data.actions.new(name)
     frames = start_frame + np.arange(len(animation.rotations)) * (scene_fps / animation.fps)
     for column, values in enumerate(_compute_channel_values(obj, animation)):
         pose_bone = obj.pose.bones[animation.bones[column]]
@@ -48,17 +51,44 @@ def write_action(
         bone = obj.pose.bones[name]
         positions = convert_to_location_axes(bone.bone, locations)
         _write_fcurves(obj, action, bone.path_from_id("location"), frames, positions, name)
+    finish_action(obj, action, frames, assign)
+    return action
+
+
+def finish_action(block: bpy.types.ID, action: bpy.types.Action, frames: Array, assign: bool) -> None:
+    """Set the range of an action that is keyed on these `frames` (T,), wider where it has one, and give it to its
+    block where `assign`, else a fake user.
+    """
+    start, end = float(frames[0]), float(frames[-1])
+    if action.use_frame_range:
+        start, end = min(start, action.frame_start), max(end, action.frame_end)
     action.use_frame_range = True
-    action.frame_start, action.frame_end = frames[0], frames[-1]
+    action.frame_start, action.frame_end = start, end
     if assign:
-        assign_action(obj, action)
+        assign_action(block, action)
     else:
         action.use_fake_user = True
+
+
+def copy_action(block: bpy.types.ID, name: str, is_replaced: Callable[[str], bool]) -> bpy.types.Action:
+    """A new action with all that the block's own one keys, but for the data paths that are to be replaced."""
+    data = block.animation_data
+    if not (data and data.action):
+        return bpy.data.actions.new(name)
+    former = data.action
+    action = former.copy()
+    action.name = name
+    if not former.use_frame_range:
+        action.use_frame_range = True
+        action.frame_start, action.frame_end = former.frame_range
+    holder = get_channelbag(action, block)
+    for curve in [curve for curve in holder.fcurves if is_replaced(curve.data_path)]:
+        holder.fcurves.remove(curve)
     return action
 
 
 def write_fcurve(
-    obj: bpy.types.Object,
+    obj: bpy.types.ID,
     action: bpy.types.Action,
     data_path: str,
     frames: Array,
@@ -67,8 +97,12 @@ def write_fcurve(
     index: int = 0,
     constant: bool = False,
 ) -> bpy.types.FCurve:
-    """Write a new F-curve: `values` (N,) at rising `frames` (N,), interpolated linearly or `constant`."""
+    """Write an F-curve: `values` (N,) at rising `frames` (N,), interpolated linearly or `constant`; one that the action
+    has of the same channel is replaced.
+    """
     holder = get_channelbag(action, obj)
+    if known := holder.fcurves.find(data_path, index=index):
+        holder.fcurves.remove(known)
     curve = holder.fcurves.new(data_path, index=index)
     if group:
         curve.group = holder.groups.get(group) or holder.groups.new(group)
@@ -119,8 +153,10 @@ def compute_digest(action: bpy.types.Action) -> str:
     return digest.hexdigest()
 
 
-def assign_action(obj: bpy.types.Object, action: bpy.types.Action | None) -> bpy.types.Action | None:
-    """Make the action the object's; returns the former one, which gets a fake user where no other user keeps it."""
+def assign_action(obj: bpy.types.ID, action: bpy.types.Action | None) -> bpy.types.Action | None:
+    """Make the action that of an object or of shape keys; returns the former one, which gets a fake user where no other
+    user keeps it.
+    """
     data = obj.animation_data or obj.animation_data_create()
     former = data.action
     if former and former != action and former.users - former.use_fake_user <= 1:
@@ -131,7 +167,7 @@ def assign_action(obj: bpy.types.Object, action: bpy.types.Action | None) -> bpy
     return former if former != action else None
 
 
-def push_strip(obj: bpy.types.Object, action: bpy.types.Action, start_frame: float) -> bpy.types.NlaStrip:
+def push_strip(obj: bpy.types.ID, action: bpy.types.Action, start_frame: float) -> bpy.types.NlaStrip:
     """Put the action as a strip on a new NLA track; the object's own action is cleared, for it would hide the strip."""
     assign_action(obj, None)
     track = obj.animation_data.nla_tracks.new()
@@ -170,7 +206,7 @@ def set_scene_fps(scene: bpy.types.Scene, fps: float) -> None:
 # --- where F-curves live ----------------------------------------------------------------------------------------------
 
 
-def get_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
+def get_channelbag(action: bpy.types.Action, obj: bpy.types.ID) -> Any:
     """What holds the object's `fcurves` and `groups` in the action: the action itself, or its slot's channelbag."""
     if not hasattr(action, "slots"):
         return action
@@ -179,14 +215,19 @@ def get_channelbag(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
     return strip.channelbag(_get_slot(action, obj), ensure=True)
 
 
-def _get_slot(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
-    """The action's slot for the object: the one in use, else the first, else a new one; None without slots."""
+def _get_slot(action: bpy.types.Action, obj: bpy.types.ID) -> Any:
+    """The action's slot for the object: the one in use, else the one called the same, else the first that fits, else a
+    new one; None without slots.
+    """
     if not hasattr(action, "slots"):
         return None
     data = obj.animation_data
-    if data and data.action == action and data.action_slot:
-        return data.action_slot
-    return action.slots[0] if action.slots else action.slots.new(id_type="OBJECT", name=obj.name)
+    used = data.action_slot if data else None
+    if used and data.action == action:
+        return used
+    fitting = [slot for slot in action.slots if slot.target_id_type in (obj.id_type, "UNSPECIFIED")]
+    same = next((slot for slot in fitting if used and slot.identifier == used.identifier), None)
+    return same or (fitting[0] if fitting else action.slots.new(id_type=obj.id_type, name=obj.name))
 
 
 def _write_fcurves(

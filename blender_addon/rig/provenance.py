@@ -22,13 +22,14 @@ from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.plain_values import from_plain
 
 from . import keyframes
+from .parts import PARTS, Part
 
 _KEY, _COUNTERPART = "stc_mocap", "stc_mocap_counterpart"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where an action comes from. `kind`: smoothed or raw; both of a pair have the same `capture`."""
+    """Where an action comes from. `kind`: smoothed, raw, or face, of shape keys; all have the same `capture`."""
 
     motion: str
     """the motion file"""
@@ -57,6 +58,8 @@ class Provenance:
     root: str = ""
     lock_feet: bool = True
     rigify_controls: bool = True
+    parts: tuple[Part, ...] = PARTS
+    """of the capture, that were keyed"""
     notes: tuple[str, ...] = ()
     """the report: what was assumed and changed"""
     engine_notes: tuple[str, ...] = ()
@@ -157,8 +160,8 @@ def find_shown_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     return context.scene.stc_mocap.armature
 
 
-def find_captured_action(obj: bpy.types.Object | None) -> bpy.types.Action | None:
-    """The captured action that the armature plays: its own, or the topmost on its NLA tracks."""
+def find_captured_action(obj: bpy.types.ID | None) -> bpy.types.Action | None:
+    """The captured action that the armature, or shape keys, play: its own, or the topmost on its NLA tracks."""
     data = obj.animation_data if obj else None
     if data is None:
         return None

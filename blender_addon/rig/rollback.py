@@ -13,6 +13,8 @@ from typing import Any
 
 import bpy
 
+from .face_meshes import list_face_meshes
+
 _COLLECTIONS = ("actions", "objects", "armatures")
 """of bpy.data: what an import adds"""
 
@@ -29,14 +31,23 @@ class _SceneState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ObjectState:
-    """What an import may change on an armature: its animation, rotation modes and custom properties."""
+class _AnimationState:
+    """What an import may change of the animation of an armature or of shape keys."""
 
     has_animation: bool
     action: bpy.types.Action | None
     slot: Any
     has_fake_user: bool
     tracks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ObjectState:
+    """What an import may change on an armature: its animation, rotation modes and custom properties."""
+
+    animation: _AnimationState
+    shape_keys: dict[str, tuple[_AnimationState, list[float]]]
+    """by the name of the armature's meshes' shape keys: their animation and values"""
     rotation_modes: dict[str, str]
     properties: dict[str, float]
 
@@ -76,16 +87,24 @@ def _restore_scene(scene: bpy.types.Scene, state: _SceneState) -> None:
 
 
 def _read_object(obj: bpy.types.Object) -> _ObjectState:
-    data = obj.animation_data
-    action = data.action if data else None
+    keys = [mesh.data.shape_keys for mesh in list_face_meshes(obj)]
     return _ObjectState(
+        animation=_read_animation(obj),
+        shape_keys={one.name: (_read_animation(one), [block.value for block in one.key_blocks]) for one in keys},
+        rotation_modes={bone.name: bone.rotation_mode for bone in obj.pose.bones},
+        properties={key: value for key, value in obj.items() if isinstance(value, float)},
+    )
+
+
+def _read_animation(block: bpy.types.ID) -> _AnimationState:
+    data = block.animation_data
+    action = data.action if data else None
+    return _AnimationState(
         has_animation=data is not None,
         action=action,
         slot=getattr(data, "action_slot", None),
         has_fake_user=bool(action and action.use_fake_user),
         tracks=len(data.nla_tracks) if data else 0,
-        rotation_modes={bone.name: bone.rotation_mode for bone in obj.pose.bones},
-        properties={key: value for key, value in obj.items() if isinstance(value, float)},
     )
 
 
@@ -97,13 +116,20 @@ def _restore_object(obj: bpy.types.Object, state: _ObjectState) -> None:
     for bone in obj.pose.bones:
         if bone.rotation_mode != state.rotation_modes[bone.name]:
             bone.rotation_mode = state.rotation_modes[bone.name]
+    _restore_animation(obj, state.animation)
+    for name, (animation, values) in state.shape_keys.items():
+        _restore_animation(bpy.data.shape_keys[name], animation)
+        for block, value in zip(bpy.data.shape_keys[name].key_blocks, values, strict=True):
+            block.value = value
+
+
+def _restore_animation(block: bpy.types.ID, state: _AnimationState) -> None:
+    data = block.animation_data
+    if data is None:
+        return
     if not state.has_animation:
-        obj.animation_data_clear()
-    elif obj.animation_data:
-        _restore_animation(obj.animation_data, state)
-
-
-def _restore_animation(data: bpy.types.AnimData, state: _ObjectState) -> None:
+        block.animation_data_clear()
+        return
     for track in list(data.nla_tracks)[state.tracks :]:
         data.nla_tracks.remove(track)
     data.action = state.action

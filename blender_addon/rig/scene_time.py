@@ -47,8 +47,8 @@ def is_same_rate(one_fps: float, other_fps: float) -> bool:
 
 
 def has_animation(scene: bpy.types.Scene, but: bpy.types.Object) -> bool:
-    """Whether something in the scene is timed by its rate, beside a captured action that `but` plays: actions and
-    strips of its objects and of itself, or sound and pictures in its sequencer.
+    """Whether something in the scene is timed by its rate, beside captured actions that `but` or shape keys play:
+    actions and strips of its objects and of itself, or sound and pictures in its sequencer.
     """
     if len(_get_sequencer_strips(scene)):
         return True
@@ -57,7 +57,8 @@ def has_animation(scene: bpy.types.Scene, but: bpy.types.Object) -> bool:
         if data is None:
             continue
         played = [data.action, *(strip.action for track in data.nla_tracks for strip in track.strips)]
-        own = [action for action in played if action and not (block == but and provenance.read_provenance(action))]
+        may_be_ours = block == but or isinstance(block, bpy.types.Key)
+        own = [action for action in played if action and not (may_be_ours and provenance.read_provenance(action))]
         if any(action.frame_range[1] > action.frame_range[0] for action in own):
             return True
     return False

@@ -86,6 +86,8 @@ def _draw_capture(layout: bpy.types.UILayout, context: bpy.types.Context, entry:
     column.label(text=entry.job.name)
     if entry.summary:
         column.label(text=f"{shown.duration}, {entry.summary.frames} frames, {entry.summary.fps:.4g} fps")
+        if entry.summary.parts:
+            column.label(text=f"With {' and '.join(entry.summary.parts)}")
     column.label(text=shown.date)
     row = column.row(align=True)
     row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = folder
@@ -97,6 +99,9 @@ def _draw_capture(layout: bpy.types.UILayout, context: bpy.types.Context, entry:
     column.prop(settings, "smoothing")
     column.row().prop(settings, "feet", expand=True)
     column.prop(settings, "start_frame")
+    column.row(align=True).prop(settings, "parts")
+    if entry.summary and "body" not in settings.parts and not settings.parts.intersection(entry.summary.parts):
+        draw_sentence(box, context, f"{entry.job.name} has {_describe_lack(settings.parts)}.", "ERROR")
     running = monitor.find_running("smooth")
     if running:
         draw_bar(box, running.status)
@@ -106,6 +111,10 @@ def _draw_capture(layout: bpy.types.UILayout, context: bpy.types.Context, entry:
     row.scale_y = 1.3
     where = "a New Armature" if is_new else settings.armature.name
     row.operator("stc_mocap.apply_capture", text=f"Apply to {where}", icon="ARMATURE_DATA").job = folder
+
+
+def _describe_lack(parts: set[str]) -> str:
+    return f"no {' and no '.join(sorted(parts, reverse=True))}" if parts else "no part that is chosen"
 
 
 def _is_failed(entry: monitor.JobEntry) -> bool:

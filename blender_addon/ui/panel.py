@@ -10,10 +10,12 @@ from collections.abc import Sequence
 
 import bpy
 
+from stc_core.motion.fingers import FINGER_JOINTS, list_finger_joints
+
 from ..engine import engine_jobs
 from ..jobs import library_list, monitor, preview
 from ..rig import provenance, scene_time
-from . import captures_panel
+from . import captures_panel, shape_map_panel
 from .captures_panel import draw_waiting
 from .drawing import MainPanel, SubPanel, draw_bar, draw_optional, draw_sentence
 
@@ -124,6 +126,9 @@ def _draw_queue(layout: bpy.types.UILayout) -> None:
 def _draw_capture_settings(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
     column = layout.column()
     column.row().prop(settings, "quality", expand=True)
+    row = column.row(align=True, heading="Capture")
+    row.prop(settings, "hands", toggle=True)
+    row.prop(settings, "face", toggle=True)
     column.prop(settings, "smoothing")
     column.row().prop(settings, "feet", expand=True)
     draw_optional(column, settings, "Body Height", "use_height", "height_m")
@@ -182,6 +187,7 @@ class STC_MOCAP_PT_options(SubPanel, bpy.types.Panel):
         column.row().prop(settings, "scene_range", expand=True)
         column.prop(settings, "start")
         column.prop(settings, "path")
+        column.row(align=True).prop(settings, "parts")
         column.prop(settings, "nla_strip")
         column.prop(settings, "lock_feet")
         column.prop(settings, "rigify_controls")
@@ -199,8 +205,11 @@ class STC_MOCAP_UL_joints(bpy.types.UIList):
 
 
 def _shorten_joint_name(joint: str) -> str:
-    """`left_upper_arm` as "Upper arm L": the list is narrow."""
+    """`left_upper_arm` as "Upper arm L", a finger's first joint as "Index 1 L": the list is narrow."""
     side, _, part = joint.partition("_")
+    if joint in FINGER_JOINTS:
+        finger = part.partition("_")[0]
+        part = f"{finger} {list_finger_joints(side, finger).index(joint) + 1}"
     words = f"{part} {side[0].upper()}" if side in ("left", "right") and part else joint
     return words[0].upper() + words[1:].replace("_", " ")
 
@@ -317,6 +326,7 @@ _CLASSES = (
     STC_MOCAP_PT_result,
     *captures_panel.CLASSES,
     STC_MOCAP_PT_bone_map,
+    *shape_map_panel.CLASSES,
     STC_MOCAP_PT_options,
     STC_MOCAP_PT_corrections,
 )

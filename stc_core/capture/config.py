@@ -12,7 +12,9 @@ from typing import Literal
 from ..assets import find_weights
 from .camera_motion.config import CameraMotionConfig
 from .detect.config import DetectConfig, Network
+from .face.config import FaceConfig
 from .ground.config import GroundConfig
+from .hands.config import HandsConfig
 from .ik.config import IkConfig
 from .intrinsics import CameraConfig
 from .lift.config import LiftConfig
@@ -29,6 +31,8 @@ QUALITIES: dict[Quality, tuple[str, Network, bool]] = {  # the lifter's weights,
     "good": (LARGE_WEIGHTS, "full", False),
     "best": (LARGE_WEIGHTS, "heavy", True),
 }
+HAND_FACE_QUALITIES: tuple[Quality, ...] = ("best",)
+"""those that find hands and face without being told"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,8 @@ class CaptureConfig:
     weights: Path | None = None
     """the lifter's weights; those of the quality by default"""
     quality: Quality = "good"
-    """fast, good or best: which of the networks that came with STC Mocap find the body and lift it"""
+    """fast, good or best: which of the networks that came with STC Mocap find the body and lift it; best also finds
+    hands and face"""
     video: VideoConfig = field(default_factory=VideoConfig)
     """which part of the video is used"""
     shots: ShotConfig = field(default_factory=ShotConfig)
@@ -61,6 +66,10 @@ class CaptureConfig:
     """how the world is found"""
     ik: IkConfig = field(default_factory=IkConfig)
     """how landmark positions become joint rotations"""
+    face: FaceConfig = field(default_factory=FaceConfig)
+    """how what was seen of a face becomes its animation"""
+    hands: HandsConfig = field(default_factory=HandsConfig)
+    """how hands and fingers move"""
 
 
 def choose_weights(config: CaptureConfig) -> Path:
@@ -69,8 +78,15 @@ def choose_weights(config: CaptureConfig) -> Path:
 
 
 def choose_detector(config: CaptureConfig) -> DetectConfig:
-    """How the body is found, with MediaPipe's network named: the requested one, else that of the quality."""
-    return replace(config.detect, model=config.detect.model or QUALITIES[config.quality][1])
+    """How the body is found, with MediaPipe's network named, and whether hands and face are: as requested, else by the
+    quality."""
+    detect, by_quality = config.detect, config.quality in HAND_FACE_QUALITIES
+    return replace(
+        detect,
+        model=detect.model or QUALITIES[config.quality][1],
+        hands=by_quality if detect.hands is None else detect.hands,
+        face=by_quality if detect.face is None else detect.face,
+    )
 
 
 def choose_lift(config: CaptureConfig) -> LiftConfig:

@@ -61,6 +61,8 @@ def map_landmarks(landmarks: Landmarks, image_size: tuple[int, int], fps: float,
         image_size=image_size,
         fps=fps,
         background=landmarks.background,
+        hands=landmarks.hands,
+        face=landmarks.face,
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..geometry.alignment import nearest_rotation
 from ..geometry.intervals import interpolate
-from ..motion.hand_face_landmarks import FaceLandmarks, HandLandmarks, take_frames
+from ..motion.hand_face_landmarks import FaceLandmarks, HandLandmarks, resample_face, resample_hands, take_frames
 from ..motion.motion import Camera
 from .layout import Array, Layout
 
@@ -242,7 +242,7 @@ class WorldPose:
 def resample_evenly(pose: Pose2D) -> Pose2D:
     """The same landmarks at an even `fps` from the first to the last timestamp; the pose itself where it is even.
 
-    Keypoints and scores between two frames are interpolated linearly.
+    Keypoints and scores between two frames are interpolated linearly; hands and face where both frames show them.
     """
     even = pose.timestamps[0] + np.arange(len(pose.timestamps)) / pose.fps
     if np.abs(pose.timestamps - even).max() <= _EVEN_TOLERANCE_FRAMES / pose.fps:
@@ -251,4 +251,12 @@ def resample_evenly(pose: Pose2D) -> Pose2D:
     times = pose.timestamps[0] + np.arange(1 + round(span_s * pose.fps)) / pose.fps
     keypoints, scores = (interpolate(v, pose.timestamps, times) for v in (pose.keypoints, pose.scores))
     motion = pose.camera_motion and pose.camera_motion.interpolate(pose.timestamps, times)
-    return replace(pose, keypoints=keypoints, scores=scores, timestamps=times, camera_motion=motion)
+    return replace(
+        pose,
+        keypoints=keypoints,
+        scores=scores,
+        timestamps=times,
+        camera_motion=motion,
+        hands=pose.hands and resample_hands(pose.hands, pose.timestamps, times),
+        face=pose.face and resample_face(pose.face, pose.timestamps, times),
+    )

@@ -16,15 +16,20 @@ import numpy as np
 from .. import __version__
 from ..errors import UserError
 from ..events import Report, ignore
+from ..motion.hand_face_landmarks import HandLandmarks
 from ..motion.motion import Camera, Motion
 from ..plain_values import from_plain, to_plain
 from .config import CaptureConfig, choose_detector, choose_lift, choose_weights
+from .face.config import FaceConfig
+from .face.solve import solve_face
 from .ground.config import Feet, GroundConfig
 from .ground.place_on_floor import place_on_floor
+from .hands.config import HandsConfig
+from .hands.solve import solve_hands
 from .ik.config import IkConfig
 from .ik.solve import solve_motion
 from .layout import LAYOUTS, Array
-from .pose import CameraIntrinsics, CameraMotion, Pose2D, Pose3D
+from .pose import CameraIntrinsics, CameraMotion, Pose2D, Pose3D, WorldPose
 from .progress import report_stage
 from .smooth import SmoothConfig, smooth
 
@@ -48,9 +53,12 @@ def solve_again(motion: Motion, smoothing: float, feet: Feet, report: Report = i
         smooth=replace(_read_stage(SmoothConfig, motion.settings, "smooth"), strength=smoothing),
         ground=replace(_read_stage(GroundConfig, motion.settings, "ground"), feet=feet),
         ik=_read_stage(IkConfig, motion.settings, "ik"),
+        face=_read_stage(FaceConfig, motion.settings, "face"),
+        hands=_read_stage(HandsConfig, motion.settings, "hands"),
     )
     solved = _keep_world(_solve(*restore_poses(motion), config, report), motion)
     changed = {"smooth": to_plain(config.smooth), "ground": to_plain(config.ground), "ik": to_plain(config.ik)}
+    changed |= {"face": to_plain(config.face)}
     return replace(solved, settings=motion.settings | changed)
 
 
@@ -125,6 +133,8 @@ def restore_observations(motion: Motion) -> tuple[Pose2D, CameraIntrinsics]:
         image_size=motion.camera.image_size,
         fps=motion.fps,
         camera_motion=_restore_camera_motion(motion.camera),
+        hands=motion.hand_landmarks,
+        face=motion.face_landmarks,
     )
     return pose, CameraIntrinsics(focal_px=float(motion.camera.K[0, 0]), image_size=motion.camera.image_size)
 
@@ -160,12 +170,21 @@ def _solve(
     world = report_stage(
         "ground", report, frames, lambda: place_on_floor(smoothed, pose2d, intrinsics, config.ground, report)
     )
-    motion = report_stage("solve", report, frames, lambda: solve_motion(world, config.ik))
+    motion = report_stage("solve", report, frames, lambda: _solve_body_and_hands(world, pose2d.hands, config))
+    motion = solve_face(motion, pose2d.face, config.smooth.strength, config.face)
     return replace(
         motion,
         start_s=float(pose2d.timestamps[0]),
         landmarks=motion.landmarks | {"landmarks_2d": pose2d.keypoints, "landmarks_raw": pose3d.joints},
     )
+
+
+def _solve_body_and_hands(world: WorldPose, hands: HandLandmarks | None, config: CaptureConfig) -> Motion:
+    """The joint rotations: the body's, and, where hands were looked for, those of wrists and fingers."""
+    motion = solve_motion(world, config.ik)
+    if hands is None:
+        return motion
+    return solve_hands(motion, hands, config.hands, config.smooth.strength, config.ik.forearm_twist_limit_deg)
 
 
 def _describe_settings(config: CaptureConfig, intrinsics: CameraIntrinsics, up: Array | None) -> dict[str, Any]:

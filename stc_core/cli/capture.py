@@ -21,6 +21,7 @@ from ..errors import UserError
 from ..events import Done, Report
 from ..files import check_space
 from ..motion.bvh import write_bvh
+from ..motion.live_link_csv import write_live_link_csv
 from ..motion.motion import Motion, save_motion
 from ..progress_bars import ProgressBars
 from .flags import parse_flags, refuse_flag
@@ -28,7 +29,10 @@ from .outputs import keep_old, print_event
 
 PROG = "stc-mocap capture"
 _MAX_STEM_BYTES = 210  # a file system takes 255; endings and the number of a take follow
-_ENDINGS = {"motion": ".npz", "bvh": ".bvh", "raw": "_raw.npz", "preview": "_preview.mp4", "sheet": "_preview.png"}
+_ENDINGS = {
+    **{"motion": ".npz", "bvh": ".bvh", "raw": "_raw.npz", "face": "_face.csv"},
+    **{"preview": "_preview.mp4", "sheet": "_preview.png"},
+}
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,16 @@ def _write_take(motion: Motion, files: dict[str, Path], flags: CaptureFlags, rep
     """Write all that was requested of one take; the files by kind."""
     from ..capture.solve_lifted import remove_smoothing
 
-    kinds = ["motion", "bvh"] + (["raw"] if flags.raw else []) + (["preview", "sheet"] if flags.preview else [])
+    kinds = ["motion", "bvh"] + (["face"] if motion.face else [])
+    kinds += (["raw"] if flags.raw else []) + (["preview", "sheet"] if flags.preview else [])
     with contextlib.ExitStack() as kept:
         if not flags.overwrite:
             for kind in kinds:
                 kept.enter_context(keep_old(files[kind], report))
         save_motion(motion, files["motion"])
         write_bvh(motion, files["bvh"])
+        if motion.face:
+            write_live_link_csv(motion, files["face"])
         if flags.raw:
             save_motion(remove_smoothing(motion, flags.config), files["raw"])
         if flags.preview:

@@ -42,7 +42,7 @@ class ConvertFlags:
     out: str
     """the folder for the results, or its URL; its .stc-mocap holds what is known of every clip"""
     to: str = "bvh"
-    """the formats, with commas: bvh, fbx, glb, usd, vrma, vmd"""
+    """the formats, with commas: bvh, fbx, glb, usd, vrma, vmd, and csv for the face"""
     rig: Path | None = None
     """retarget onto the armature in this .blend, .fbx, .glb or .vrm"""
     map: Path | None = None

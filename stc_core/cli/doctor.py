@@ -74,6 +74,8 @@ def _check_device() -> tuple[bool, str]:
 
 def _check_weights() -> Iterator[tuple[bool, str]]:
     from ..capture.config import QUALITIES, CaptureConfig, choose_detector, choose_weights
+    from ..capture.detect.config import DetectConfig
+    from ..capture.detect.hand_face_landmarkers import check_hand_face_models
     from ..capture.detect.landmarker import check_model
     from ..model.checkpoint import load_checkpoint
 
@@ -85,3 +87,8 @@ def _check_weights() -> Iterator[tuple[bool, str]]:
             yield True, f"the networks of quality {quality} can be read"
         except UserError as error:
             yield False, str(error)
+    try:
+        check_hand_face_models(DetectConfig())
+        yield True, "the networks of hands and face can be read"
+    except UserError as error:
+        yield False, str(error)

@@ -30,6 +30,18 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 """short names of flags, by the field's name"""
 
 
+class _Unset(int):
+    """The default of a switch that is neither on nor off; tyro takes a number, and not None, as a switch's default."""
+
+    def __str__(self) -> str:
+        return "None"
+
+    __repr__ = __str__
+
+
+_UNSET = _Unset()
+
+
 def parse_flags(kind: type[T], args: Sequence[str], prog: str) -> T:
     """The dataclass that the arguments describe. Exits with code 2 where they are wrong or out of range."""
     twin: type = make_twin(kind)  # type: ignore[arg-type]
@@ -66,6 +78,8 @@ def make_twin(kind: type) -> type:
         described = [docs.get(part.name, ""), *(f"({allowed})" for allowed in find_ranges(hint))]
         arg = tyro.conf.arg(help=" ".join(filter(None, described)), aliases=ALIASES.get(part.name))
         default = part.default if part.default_factory is MISSING else MISSING
+        if hint == bool | None and default is None:
+            hint, default = bool, _UNSET
         parts.append((part.name, Annotated[hint, arg], _make_field(default, part.default_factory)))
     twin = make_dataclass(kind.__name__, parts, bases=(kind,), frozen=True)
     twin.__doc__ = kind.__doc__
@@ -79,6 +93,7 @@ def to_original(kind: type[T], value: Any) -> T:
     for part in fields(kind):  # type: ignore[arg-type]
         inner = _find_dataclass(hints[part.name])
         parsed = getattr(value, part.name)
+        parsed = None if parsed is _UNSET else parsed
         values[part.name] = parsed if inner is None else to_original(inner, parsed)
     return kind(**values)
 

@@ -1,5 +1,5 @@
-"""How one clip is converted: a video or another program's animation into a motion file, that into BVH, VRMA and
-VMD, and through Blender into the rest.
+"""How one clip is converted: a video or another program's animation into a motion file, that into BVH, VRMA,
+VMD and a face's CSV, and through Blender into the rest.
 
 Knows the capture, the readers of motions, their writers, the summary for the report, and how to start
 `blender_addon.export.headless` in a Blender or in a Python that has bpy; nothing of job folders, of other clips, or of
@@ -24,6 +24,7 @@ from ..events import Done, Failed, Note, Report, from_line
 from ..motion.bvh import write_bvh
 from ..motion.edit.loop import LoopConfig, loop_motion
 from ..motion.edit.mirror import mirror_motion
+from ..motion.live_link_csv import write_live_link_csv
 from ..motion.motion import Motion, load_motion, save_motion
 from ..motion.motion_file import read_motion_file
 from ..motion.vmd import write_vmd
@@ -38,7 +39,12 @@ from .store.record import ANIMATIONS, MOTION, OWN_FORMATS, SUMMARY, Task
 if TYPE_CHECKING:
     from ..capture.config import CaptureConfig
 
-_WRITERS: dict[str, Callable[[Motion, Path], None]] = {"bvh": write_bvh, "vrma": write_vrma, "vmd": write_vmd}
+_WRITERS: dict[str, Callable[[Motion, Path], None]] = {
+    "bvh": write_bvh,
+    "vrma": write_vrma,
+    "vmd": write_vmd,
+    "csv": write_live_link_csv,
+}
 _MAX_STEM_BYTES = 200  # a file system takes 255; what is appended while a file is written follows
 
 

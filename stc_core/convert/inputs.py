@@ -17,7 +17,7 @@ from ..errors import UserError
 from .store import urls
 from .store.record import ANIMATIONS
 
-FORMATS = ("bvh", "fbx", "glb", "usd", "vrma", "vmd")
+FORMATS = ("bvh", "fbx", "glb", "usd", "vrma", "vmd", "csv")
 VIDEOS = frozenset(
     ".mp4 .mov .qt .m4v .insv .avi .mkv .webm .mpg .mpeg .m2v .vob .wmv .asf .mts .m2ts .ts .3gp .3g2 .flv .ogv .mxf "
     ".dv .gif .y4m .mjpeg .mjpg".split()

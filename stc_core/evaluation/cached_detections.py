@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +34,11 @@ def detect_clip(clip: GroundTruthClip, config: DetectConfig | None = None) -> La
 
 
 def detect_cached(clip: GroundTruthClip, config: DetectConfig, cache: Path | None = None) -> Landmarks:
-    """MediaPipe's landmarks of a clip, from the cache where it holds those of this very video and these settings.
+    """MediaPipe's landmarks of the body, from the cache where it holds those of this very video and these settings.
 
     cache: a folder; by default `detections` beside the clip.
     """
+    config = replace(config, hands=None, face=None)
     cache = cache or clip.video.parent / _CACHE
     fingerprint = _fingerprint(clip.video, config)
     settings = hashlib.sha256(fingerprint[1].encode()).hexdigest()[:8]
@@ -60,5 +61,6 @@ def detect_cached(clip: GroundTruthClip, config: DetectConfig, cache: Path | Non
 def _fingerprint(video: Path, config: DetectConfig) -> tuple[str, str]:
     """What changes with the video, and with the settings."""
     state = video.stat()
-    settings = {key: str(value) for key, value in (asdict(config) | {"model": config.network}).items()}
+    values = asdict(config) | {"model": config.network}
+    settings = {key: str(value) for key, value in values.items() if key not in ("hands", "face")}
     return f"{_CACHE_VERSION} {state.st_size} {state.st_mtime_ns}", json.dumps(settings)

@@ -10,6 +10,8 @@ import numpy as np
 from . import rotation
 from .rotation import Array
 
+_FOLD_RAD = np.pi / 6  # chosen: within this of half a turn an angle falls back to 0
+
 
 def twist_angle(q: Array, axis: Array) -> Array:
     """Measure the twist (...) of rotations q (..., 4) about a unit axis (..., 3): radians in [-pi, pi)."""
@@ -31,6 +33,13 @@ def decompose(q: Array, axis: Array) -> tuple[Array, Array]:
     """Split q (..., 4) into swing (..., 4) and twist angle (...), radians, about `axis`: q is swing after twist."""
     angle = twist_angle(q, axis)
     return rotation.mul(q, rotation.inv(rotation.from_axis_angle(axis, angle))), angle
+
+
+def limit_angle(angle: Array, limit_rad: float) -> Array:
+    """Angles in [-pi, pi] kept within the limit, without a jump where pi meets -pi: there they go to 0."""
+    size = np.abs(angle)
+    result: Array = np.sign(angle) * np.minimum(np.minimum(size, limit_rad), limit_rad * (np.pi - size) / _FOLD_RAD)
+    return result
 
 
 def _unwrapped_angle(q: Array, axis: Array) -> Array:

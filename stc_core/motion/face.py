@@ -5,10 +5,11 @@ Knows names and shapes; not how a face is seen, nor which shape keys a mesh has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..geometry.easing import smoothstep
 from ..geometry.rotation import Array
 
 _PAIRED_EYE = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")
@@ -44,3 +45,33 @@ class Face:
         """One coefficient (T,). Raises ValueError where ARKit has none of this name."""
         result: Array = self.coefficients[:, FACE_COEFFICIENTS.index(name)]
         return result
+
+
+def mirror_face(face: Face) -> Face:
+    """The face in a mirror: the coefficients of the left and of the right are exchanged."""
+    partners = [FACE_COEFFICIENTS.index(_find_partner(name)) for name in FACE_COEFFICIENTS]
+    return replace(face, coefficients=face.coefficients[:, partners])
+
+
+def _find_partner(name: str) -> str:
+    """The name of the coefficient on the other side; the same where it has no side."""
+    for side, other in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(side):
+            return name.removesuffix(side) + other
+    return name
+
+
+def loop_face(face: Face, first: int, last: int, blend_frames: int) -> Face:
+    """The frames `first` to `last` of a face, in which the last is as the first.
+
+    Half of what they differ is added before the end and taken off after the start, each over `blend_frames` frames, or
+    half of the loop where that is shorter.
+    """
+    frames = slice(first, last + 1)
+    values = face.coefficients[frames]
+    blend = max(min(blend_frames, (last - first) // 2), 1)
+    position = np.arange(len(values))
+    start, end = 1.0 - smoothstep(position / blend), 1.0 - smoothstep((last - first - position) / blend)
+    half = (values[-1] - values[0]) / 2.0
+    closed = values + (start - end)[:, None] * half
+    return Face(coefficients=np.clip(closed, 0.0, 1.0), scores=face.scores[frames])

@@ -26,6 +26,9 @@ _SHAPES = {
     "little": ((0.080, 0.035, -0.004), (0.034, 0.020, 0.022), (1.0, 0.0, 0.0)),
 }
 
+THUMB_AIM_PER_PALM = 0.34
+"""how far before the little finger's knuckle lies the point that the thumb bends towards, in lengths of the palm"""
+
 
 def list_finger_joints(side: str, finger: str) -> tuple[str, str, str]:
     """The three joints of a finger, from the palm to the tip: `left_index_proximal`, …"""
@@ -37,6 +40,21 @@ FINGER_JOINTS = tuple(
     joint for side in ("left", "right") for finger in FINGERS for joint in list_finger_joints(side, finger)
 )
 """the 30 joints, left hand first, from thumb to little finger"""
+
+
+def get_flexion_axis(side: str, finger: str) -> Array:
+    """The unit axis (3,) about which a finger of the humanoid flexes at rest, in the hand's axes: towards the palm.
+
+    It lies across the palm; a thumb bends towards a point in front of the little finger's knuckle.
+    """
+    axis = np.array([0.0, 1.0, 0.0])
+    if finger == "thumb":
+        (root, _, along), (last, _, _) = _SHAPES["thumb"], _SHAPES["little"]
+        palm = np.mean([_SHAPES[other][0] for other in FINGERS[1:]], axis=0)
+        aim = np.array(last) - root - [0.0, 0.0, THUMB_AIM_PER_PALM * np.linalg.norm(palm)]
+        axis = np.cross(along, aim)
+        axis = axis / np.linalg.norm(axis)
+    return axis if side == "left" else axis * [1.0, -1.0, -1.0]
 
 
 def has_fingers(skeleton: Skeleton) -> bool:

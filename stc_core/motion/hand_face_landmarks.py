@@ -6,12 +6,15 @@ score is 0 and everything else of it too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.alignment import nearest_rotation
+from ..geometry.intervals import interpolate
 from ..geometry.rotation import Array
 from .face import FACE_COEFFICIENTS
 
@@ -46,7 +49,8 @@ class FaceLandmarks:
     coefficients: Array
     """(T, 52) of FACE_COEFFICIENTS, as found: neither smoothed nor calibrated"""
     R_camera_head: Array
-    """(T, 3, 3): the head's axes (x to its left, y backward, z up) to camera axes; 0 where no face was found"""
+    """(T, 3, 3): the head's axes (x to its left, y backward, z up) to those of a camera that looks straight at the
+    face, z along the ray to the middle of its box, x as level as the camera's; 0 where no face was found"""
     box: Array
     """(T, 4) pixels: left, top, right, bottom of the face's points"""
     scores: Array
@@ -62,3 +66,45 @@ class FaceLandmarks:
 def take_frames(landmarks: T, frames: Frames) -> T:
     """The same of some frames only."""
     return replace(landmarks, **{part.name: getattr(landmarks, part.name)[frames] for part in fields(landmarks)})
+
+
+def exchange_hands(hands: HandLandmarks, frames: Frames) -> HandLandmarks:
+    """The same with left and right exchanged in some frames."""
+    arrays = {part.name: getattr(hands, part.name).copy() for part in fields(hands)}
+    for array in arrays.values():
+        array[frames] = array[frames][:, ::-1]
+    return HandLandmarks(**arrays)
+
+
+def resample_hands(hands: HandLandmarks, times: Array, new_times: Array) -> HandLandmarks:
+    """The hands at new times (S,), given their own (T,), both rising: on straight lines between frames in which a hand
+    was found; not found where one of the two was not."""
+    image, world, scores = (np.empty((len(new_times), *a.shape[1:])) for a in (hands.image, hands.world, hands.scores))
+    for side in range(2):
+        values, _ = _resample_found(
+            [hands.scores[:, side], hands.image[:, side], hands.world[:, side]], hands.scores[:, side], times, new_times
+        )
+        for array, value in zip((scores, image, world), values, strict=True):
+            array[:, side] = value
+    return HandLandmarks(image=image, world=world, scores=scores)
+
+
+def resample_face(face: FaceLandmarks, times: Array, new_times: Array) -> FaceLandmarks:
+    """The face at new times (S,), as `resample_hands`."""
+    values, is_found = _resample_found(
+        [face.coefficients, face.R_camera_head, face.box, face.scores], face.scores, times, new_times
+    )
+    coefficients, R, box, scores = values
+    R[is_found] = nearest_rotation(R[is_found])[0]
+    return FaceLandmarks(coefficients=coefficients, R_camera_head=R, box=box, scores=scores)
+
+
+def _resample_found(
+    values: Sequence[Array], scores: Array, times: Array, new_times: Array
+) -> tuple[list[Array], NDArray[np.bool_]]:
+    """Values (T, ...) at new times (S,), 0 where one of the frames beside was not found, and where both were (S,)."""
+    is_found = interpolate((scores > 0.0).astype(float), times, new_times) == 1.0
+    resampled = [interpolate(value, times, new_times) for value in values]
+    for value in resampled:
+        value[~is_found] = 0.0
+    return resampled, is_found

@@ -89,6 +89,9 @@ def _resample(motion: Motion) -> Motion:
         landmarks={},
         landmark_names=(),
         camera=None,
+        hand_landmarks=None,
+        face=None,
+        face_landmarks=None,
         fps=_FPS,
     )
 

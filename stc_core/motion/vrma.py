@@ -1,7 +1,8 @@
 """VRM animations (.vrma): a motion for any VRM avatar, as a binary glTF 2.0 with the extension VRMC_vrm_animation 1.0.
 
 The skeleton is a tree of nodes at rest in a T-pose, y up, facing +z, in metres; every joint has a rotation track, the
-hips a translation too. Keyframes are linear, one a frame. Knows this format alone: the specification is
+hips a translation too. A face becomes VRM's preset expressions, each the x of a node's translation, and its gaze the
+rotation of one more node. Keyframes are linear, one a frame. Knows this format alone: the specification is
 https://github.com/vrm-c/vrm-specification/tree/master/specification/VRMC_vrm_animation-1.0.
 """
 
@@ -17,9 +18,13 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..files import write_bytes
-from ..geometry import axes
+from ..geometry import axes, rotation
 from ..geometry.rotation import Array
+from .face import Face
+from .gaze import find_eye_angles
 from .motion import Motion
+from .shape_mapping.guess_shape_map import guess_shape_map
+from .shape_mapping.shape_map import compute_shape_values
 from .skeleton import HUMANOID
 
 _FLOAT = 5126  # glTF's code for 32-bit floats
@@ -29,6 +34,9 @@ _REQUIRED = frozenset({"hips", "spine", "head"}) | {
     for part in ("upper_arm", "lower_arm", "hand", "upper_leg", "lower_leg", "foot")
 }
 """joints that a VRM humanoid must have"""
+_EXPRESSIONS = "aa ih ou ee oh blinkLeft blinkRight happy angry sad surprised".split()
+"""VRM's presets that a face is shown by; gaze has a track of its own"""
+_EYES_OVER_HEAD_BONE_M = 0.06  # VRM's own default, y up
 _SIZES = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
 
 
@@ -66,17 +74,23 @@ def _build_document(motion: Motion, name: str) -> tuple[dict[str, Any], bytes]:
     for joint in range(len(skeleton.joint_names)):
         q = axes.rotation_to_y_up(motion.q_parent_joint[:, joint])
         tracks.append((joint, "rotation", buffer.add(q[:, [1, 2, 3, 0]], "VEC4")))  # x y z w
+    nodes, roots = _build_nodes(motion), [0]
+    extension: dict[str, Any] = {"specVersion": "1.0", "humanoid": {"humanBones": {}}}
+    if motion.face is not None:
+        roots += _add_face(motion.face, buffer, nodes, extension, tracks)
     for joint, path, accessor in tracks:
         channels.append({"sampler": len(samplers), "target": {"node": joint, "path": path}})
         samplers.append({"input": times, "output": accessor, "interpolation": "LINEAR"})
-    human_bones = {name_human_bone(joint): {"node": node} for node, joint in enumerate(skeleton.joint_names)}
+    extension["humanoid"]["humanBones"] = {
+        name_human_bone(joint): {"node": node} for node, joint in enumerate(skeleton.joint_names)
+    }
     document = {
         "asset": {"version": "2.0", "generator": "STC Mocap"},
         "extensionsUsed": ["VRMC_vrm_animation"],
-        "extensions": {"VRMC_vrm_animation": {"specVersion": "1.0", "humanoid": {"humanBones": human_bones}}},
+        "extensions": {"VRMC_vrm_animation": extension},
         "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": _build_nodes(motion),
+        "scenes": [{"nodes": roots}],
+        "nodes": nodes,
         "animations": [{"name": name, "samplers": samplers, "channels": channels}],
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
@@ -98,6 +112,33 @@ def _build_nodes(motion: Motion) -> list[dict[str, Any]]:
         }
         nodes.append(node | ({"children": children} if children else {}))
     return nodes
+
+
+def _add_face(
+    face: Face,
+    buffer: _Buffer,
+    nodes: list[dict[str, Any]],
+    extension: dict[str, Any],
+    tracks: list[tuple[int, str, int]],
+) -> list[int]:
+    """Add a face's expressions and gaze, each with a node and a track; returns the nodes."""
+    first = len(nodes)
+    presets: dict[str, Any] = {}
+    for name, values in compute_shape_values(face, guess_shape_map(_EXPRESSIONS)).items():
+        presets[name] = {"node": len(nodes)}
+        column = np.stack([values, np.zeros_like(values), np.zeros_like(values)], -1)
+        tracks.append((len(nodes), "translation", buffer.add(column, "VEC3")))
+        nodes.append({"name": name})
+    left, down = find_eye_angles(face.coefficients).mean(1).T  # VRM's eyes look the same way
+    zero = np.zeros_like(left)
+    q = rotation.mul(
+        rotation.exp(np.stack([zero, left, zero], -1)), rotation.exp(np.stack([down, zero, zero], -1))
+    )  # y up, +z ahead
+    tracks.append((len(nodes), "rotation", buffer.add(rotation.unroll(q)[:, [1, 2, 3, 0]], "VEC4")))
+    extension["expressions"] = {"preset": presets}
+    extension["lookAt"] = {"node": len(nodes), "offsetFromHeadBone": [0.0, _EYES_OVER_HEAD_BONE_M, 0.0]}
+    nodes.append({"name": "lookAt"})
+    return list(range(first, len(nodes)))
 
 
 class _Buffer:

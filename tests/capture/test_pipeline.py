@@ -183,6 +183,14 @@ def test_networks_asked_for_go_before_those_of_the_quality() -> None:
     assert choose_lift(replace(config, lift=LiftConfig(flip=True))).flip and not choose_lift(config).flip
 
 
+@pytest.mark.parametrize(("quality", "is_found"), [("fast", False), ("good", False), ("best", True)])
+def test_hands_and_face_are_found_where_asked_for_else_by_the_quality(quality: Quality, is_found: bool) -> None:
+    chosen = choose_detector(CaptureConfig(quality=quality))
+    assert (chosen.hands, chosen.face) == (is_found, is_found)
+    chosen = choose_detector(CaptureConfig(quality=quality, detect=DetectConfig(hands=not is_found)))
+    assert (chosen.hands, chosen.face) == (not is_found, is_found)
+
+
 def test_missing_weights_are_named() -> None:
     with pytest.raises(UserError, match=r"none\.safetensors"):
         capture(SAMPLE, CaptureConfig(weights=Path("none.safetensors")))

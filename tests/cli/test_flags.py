@@ -22,6 +22,8 @@ class Inner:
     """metres: the person's height"""
     optimiser: Literal["muon", "adamw"] = "muon"
     """who steps"""
+    hands: bool | None = None
+    """whether hands are found"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,15 @@ def test_short_names_are_aliases_with_and_without_an_equals_sign() -> None:
     for args in (["--height", "1.8"], ["--height=1.8"], ["--height-m", "1.8"], ["--height-m=1.8"]):
         assert parse("x.mp4", *args) == expected and type(parse("x.mp4", *args).inner) is Inner
     assert parse("x.mp4") == Outer("x.mp4")
+
+
+def test_a_switch_is_on_off_or_left_to_something_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse("x.mp4", "--hands") == Outer("x.mp4", Inner(hands=True))
+    assert parse("x.mp4", "--no-hands") == Outer("x.mp4", Inner(hands=False))
+    assert parse("x.mp4").inner.hands is None
+    with pytest.raises(SystemExit):
+        parse("--help")
+    assert "--hands, --no-hands" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

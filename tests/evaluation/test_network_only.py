@@ -141,6 +141,7 @@ def test_a_video_is_detected_once_for_each_setting_and_again_when_it_changes(
 
     full, slow = DetectConfig(), DetectConfig(time_stretch=1.0)
     assert [see_first(config) for config in (full, slow, full, DetectConfig(model="full"), slow)] == [1, 2, 1, 1, 2]
+    assert see_first(DetectConfig(hands=True, face=True)) == 1 and not asked[0].hands  # of the body alone
     with open(clip.video, "ab") as file:
         file.write(b"more")
     assert see_first(full) == 3 and len(asked) == 3

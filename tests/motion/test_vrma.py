@@ -14,6 +14,7 @@ import pytest
 from stc_core.errors import UserError
 from stc_core.geometry import axes, rotation
 from stc_core.geometry.rotation import Array
+from stc_core.motion.face import FACE_COEFFICIENTS, Face
 from stc_core.motion.motion import Motion
 from stc_core.motion.skeleton import HUMANOID, Skeleton
 from stc_core.motion.vrma import name_human_bone, write_vrma
@@ -24,6 +25,9 @@ REQUIRED = (  # by VRMC_vrm 1.0, humanoid.md
     "hips spine head leftUpperLeg leftLowerLeg leftFoot rightUpperLeg rightLowerLeg rightFoot leftUpperArm "
     "leftLowerArm leftHand rightUpperArm rightLowerArm rightHand"
 ).split()
+PRESETS = set(  # by VRMC_vrm_animation 1.0; those of looks are left to lookAt
+    "happy angry sad relaxed surprised aa ih ou ee oh blink blinkLeft blinkRight neutral".split()
+)
 
 
 def read_glb(path: Path) -> tuple[dict[str, Any], bytes]:
@@ -96,6 +100,35 @@ def test_at_rest_it_stands_in_a_t_pose_that_faces_plus_z(tmp_path: Path) -> None
     assert not any("rotation" in node for node in nodes)
     assert steps["hips"][1] > 0.8 and steps["leftLowerArm"][0] > 0.2 > abs(steps["leftLowerArm"][1])
     assert steps["rightLowerArm"][0] < -0.2 and steps["leftLowerLeg"][1] < -0.3 and steps["leftToes"][2] > 0.1
+
+
+def test_a_face_becomes_vrms_expressions_and_gaze(tmp_path: Path) -> None:
+    walk = synthetic.walk(seconds=0.2)
+    frames = len(walk.t_world_root)
+    coefficients = np.zeros((frames, len(FACE_COEFFICIENTS)))
+    for name in ("jawOpen", "eyeBlinkLeft", "eyeLookOutLeft", "eyeLookInRight"):
+        coefficients[:, FACE_COEFFICIENTS.index(name)] = np.linspace(0.0, 0.7, frames)
+    write_vrma(replace(walk, face=Face(coefficients=coefficients, scores=np.ones(frames))), tmp_path / "talk.vrma")
+    document, binary = read_glb(tmp_path / "talk.vrma")
+    extension, (animation,) = document["extensions"]["VRMC_vrm_animation"], document["animations"]
+    presets = {name: one["node"] for name, one in extension["expressions"]["preset"].items()}
+    assert set(presets) <= PRESETS and {"aa", "blinkLeft", "blinkRight", "happy"} <= set(presets)
+    assert sorted([0, *presets.values(), extension["lookAt"]["node"]]) == document["scenes"][0]["nodes"]
+    tracks = {
+        channel["target"]["node"]: (
+            channel["target"]["path"],
+            read_accessor(document, binary, animation["samplers"][channel["sampler"]]["output"]),
+        )
+        for channel in animation["channels"]
+        if channel["target"]["node"] != 0
+    }
+    for name, last in (("blinkLeft", 0.7), ("blinkRight", 0.0), ("aa", 0.91), ("happy", 0.0)):
+        path, values = tracks[presets[name]]
+        assert path == "translation" and values[0, 0] == 0.0 and values[-1, 0] == pytest.approx(last, abs=1e-5)
+        assert not values[:, 1:].any()
+    path, q = tracks[extension["lookAt"]["node"]]
+    sight = rotation.rotate(q[-1, [3, 0, 1, 2]], [0.0, 0.0, 1.0])
+    assert path == "rotation" and np.degrees(np.arcsin(sight[0])) == pytest.approx(0.7 * 30.0, abs=1e-3)
 
 
 def test_other_joints_are_a_sentence(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ click while a capture runs.
 
 import bpy
 
-from . import bone_map, capture, corrections, edit, jobs, range, result
+from . import bone_map, capture, corrections, edit, jobs, range, result, shape_map
 
 CLASSES = (
     *capture.CLASSES,
     *range.CLASSES,
     *bone_map.CLASSES,
+    *shape_map.CLASSES,
     *result.CLASSES,
     *corrections.CLASSES,
     *edit.CLASSES,

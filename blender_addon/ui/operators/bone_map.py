@@ -11,7 +11,7 @@ from stc_core.errors import UserError
 from stc_core.motion.rig_mapping.bone_map_io import check_bone_map, load_bone_map, save_bone_map
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 
-from ...properties import get_bone_map, set_bone_map
+from ...map_properties import get_bone_map, set_bone_map
 from ...rig import armature
 from ...user_paths import resolve_path
 from .base import (

@@ -10,7 +10,7 @@ from stc_core.errors import UserError
 from stc_core.motion.edit.loop import LoopConfig
 
 from ...edit import ik_keys, key_reduction, layer, sampled_action, variants
-from ...properties import get_bone_map
+from ...map_properties import get_bone_map
 from .base import ReportingOperator, check_poll
 
 _MM_PER_M = 1000.0

@@ -19,6 +19,10 @@ class DetectConfig:
     """lite, full or heavy; None takes full, or what the quality of a capture says"""
     model_dir: Path | None = None
     """the folder of the pose_landmarker_*.task files; None finds the ones that came with STC Mocap"""
+    hands: bool | None = None
+    """find the hands' points; None does not, or does what the quality of a capture says"""
+    face: bool | None = None
+    """find the face's expression; None does not, or does what the quality of a capture says"""
     min_detection_confidence: Annotated[float, Range(0.0, 1.0)] = 0.5
     """of MediaPipe's person detector"""
     min_presence_confidence: Annotated[float, Range(0.0, 1.0)] = 0.5

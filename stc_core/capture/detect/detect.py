@@ -1,4 +1,4 @@
-"""MediaPipe's body landmarks of one person, or of several, in the frames of a video.
+"""MediaPipe's landmarks of one person, or of several, in the frames of a video: of the body, the hands and the face.
 
 Frames are detected while the next ones are decoded, in several threads, and none is kept.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from .people_follower import PeopleFollower
 from .person_detector import PersonDetector
 from .person_follower import Neighbour, PersonFollower, Sightings
 from .read_ahead import read_ahead
-from .segments import Detections, detect_in_segments
+from .segments import Detections, Detector, detect_in_segments
 
 _NEAR_S = 1.0  # so long before and after they were seen others are expected; chosen
 _REPORT_EVERY_S = 0.1  # chosen: as fast as eyes follow
@@ -45,11 +46,10 @@ def detect_landmarks(
     """
     request = request or PersonRequest()
     progress = _report_frames("detect", frame_count, report)
-    found = detect_in_segments(
-        read_ahead(frames), frame_count, lambda: PersonDetector(config, request), choose_threads(threads), progress
-    )
+    make = _add_hands_face(lambda: PersonDetector(config, request), config, choose_threads(threads))
+    found = detect_in_segments(read_ahead(frames), frame_count, make, choose_threads(threads), progress)
     report(Progress("detect", len(found.times), len(found.times)))
-    return _join_rows(found)
+    return _join_rows(found, config)
 
 
 def follow_person(
@@ -66,15 +66,10 @@ def follow_person(
     Reports Progress of the stage "follow".
     """
     progress = _report_frames("follow", frame_count, report)
-    found = detect_in_segments(
-        read_ahead(frames),
-        frame_count,
-        lambda: _KnownPerson(sightings, others, config),
-        choose_threads(threads),
-        progress,
-    )
+    make = _add_hands_face(lambda: _KnownPerson(sightings, others, config), config, choose_threads(threads))
+    found = detect_in_segments(read_ahead(frames), frame_count, make, choose_threads(threads), progress)
     report(Progress("follow", len(found.times), len(found.times)))
-    return _join_rows(found)
+    return _join_rows(found, config)
 
 
 def follow_people(
@@ -87,12 +82,11 @@ def follow_people(
 ) -> list[Landmarks]:
     """The same of several people at once, the landmarks of each."""
     progress = _report_frames("follow", frame_count, report)
-    found = detect_in_segments(
-        read_ahead(frames), frame_count, lambda: PeopleFollower(people, config), choose_threads(threads), progress
-    )
+    make = _add_hands_face(lambda: PeopleFollower(people, config), config, choose_threads(threads))
+    found = detect_in_segments(read_ahead(frames), frame_count, make, choose_threads(threads), progress)
     report(Progress("follow", len(found.times), len(found.times)))
-    by_person = found.rows.reshape(len(found.times), len(people), 33, 7).swapaxes(0, 1)
-    return [_join_rows(replace(found, rows=rows)) for rows in by_person]
+    by_person = found.rows.reshape(len(found.times), len(people), *found.rows.shape[2:]).swapaxes(0, 1)
+    return [_join_rows(replace(found, rows=rows), config) for rows in by_person]
 
 
 def choose_threads(threads: int) -> int:
@@ -101,6 +95,17 @@ def choose_threads(threads: int) -> int:
     if threads or allowed.isdecimal():
         return max(threads or int(allowed), 1)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _add_hands_face(make: Callable[[], Detector], config: DetectConfig, threads: int) -> Callable[[], Detector]:
+    """What makes detectors of bodies and, if these are wanted, of hands and faces; no more of them work at once than
+    there are threads."""
+    if not (config.hands or config.face):
+        return make
+    from .hands_face_detector import HandsFaceDetector  # not before it is needed
+
+    cores = threading.Semaphore(threads)
+    return lambda: HandsFaceDetector(make(), config, cores, is_parallel=threads > 1)
 
 
 class _KnownPerson:
@@ -135,9 +140,23 @@ def _report_frames(stage: str, frame_count: int, report: Report) -> Callable[[in
     return report_done
 
 
-def _join_rows(found: Detections) -> Landmarks:
-    rows = found.rows
-    assert np.isfinite(rows).all() and (np.diff(found.times) > 0).all()
+def _join_rows(found: Detections, config: DetectConfig) -> Landmarks:
+    """One person's landmarks; their hands and face where these were looked for."""
+    assert np.isfinite(found.rows).all() and (np.diff(found.times) > 0).all()
+    if not (config.hands or config.face):
+        return _join_bodies(found.rows, found)
+    from .hand_face_rows import ROW_SIZE, read_bodies, read_face, read_hands
+
+    rows = found.rows.reshape(len(found.times), ROW_SIZE)
+    return replace(
+        _join_bodies(read_bodies(rows), found),
+        hands=read_hands(rows, found.times) if config.hands else None,
+        face=read_face(rows, found.times) if config.face else None,
+    )
+
+
+def _join_bodies(rows: Array, found: Detections) -> Landmarks:
+    rows = rows.reshape(len(found.times), 33, 7)
     return Landmarks(
         image=rows[..., :2],
         world=rows[..., 2:5],

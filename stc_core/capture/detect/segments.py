@@ -50,7 +50,7 @@ class Detections:
     """What was found in T frames."""
 
     rows: Array
-    """(T, 33, 7)"""
+    """(T, ...) what the detectors return of a frame: (33, 7) of one body"""
     times: Array
     """(T,) seconds"""
     others: Array
@@ -184,6 +184,4 @@ def _join(segments: list[_Segment], length: int) -> Detections:
         if kept:
             is_kept = (segment.others[:, 0] >= kept[0]) & (segment.others[:, 0] <= kept[-1])
             others.append(segment.others[is_kept])
-    return Detections(
-        rows=np.array(rows, np.float64).reshape(-1, 33, 7), times=np.array(times), others=np.concatenate(others)
-    )
+    return Detections(rows=np.array(rows, np.float64), times=np.array(times), others=np.concatenate(others))

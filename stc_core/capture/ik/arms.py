@@ -9,7 +9,7 @@ from ...geometry.easing import smoothstep
 from ...motion.skeleton import Skeleton
 from ..layout import Array
 from .config import IkConfig
-from .directions import X, Y, Z, align_axes, limit_angle, limit_rotation, limit_rotation_from, unit_directions
+from .directions import X, Y, Z, align_axes, limit_rotation, limit_rotation_from, unit_directions
 from .hinge import (
     PRIOR_TWIST_WEIGHT,
     STRONG_FLEXION_RAD,
@@ -118,8 +118,8 @@ def _solve_wrist(
     prior = np.full(landmarks.frames, _FOREARM_PRIOR_WEIGHT + 0j)
     smoothing_s = _HAND_SMOOTHING_RATIO * config.twist_smoothing_s
     twist = smooth_twist(np.exp(1j * twist_rad), weights, prior, landmarks.fps, smoothing_s)
-    of_forearm = limit_angle(np.angle(twist), np.radians(config.forearm_twist_limit_deg))
-    of_hand = limit_angle(np.angle(twist * np.exp(-1j * of_forearm)), _WRIST_TWIST_LIMIT_RAD)
+    of_forearm = swing_twist.limit_angle(np.angle(twist), np.radians(config.forearm_twist_limit_deg))
+    of_hand = swing_twist.limit_angle(np.angle(twist * np.exp(-1j * of_forearm)), _WRIST_TWIST_LIMIT_RAD)
     twisted = rotation.mul(forearm, rotation.from_axis_angle(sign * X, of_forearm))
     hand = rotation.mul(rotation.mul(forearm, swing), rotation.from_axis_angle(sign * X, of_forearm + of_hand))
     return twisted, limit_rotation_from(twisted, hand, _WRIST_LIMIT_RAD)

@@ -12,11 +12,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from ...geometry import rotation
 from ...geometry.alignment import nearest_rotation
+from ...geometry.swing_twist import limit_angle
 from ..layout import Array
 
 X, Y, Z = np.eye(3)
 TINY = 1e-6  # metres or radians: nothing, beside what a body measures
-_FOLD_RAD = np.pi / 6  # chosen: within this of half a turn an angle falls back to 0
 
 
 def unit_directions(vectors: Array, fallback: Array) -> Array:
@@ -72,13 +72,6 @@ def limit_rotation(q: Array, limit_rad: float) -> Array:
     vector = rotation.log(q)
     size = np.linalg.norm(vector, axis=-1, keepdims=True)
     return rotation.exp(vector * limit_angle(size, limit_rad) / np.maximum(size, TINY))
-
-
-def limit_angle(angle: Array, limit_rad: float) -> Array:
-    """Angles in [-pi, pi] kept within the limit, without a jump where pi meets -pi: there they go to 0."""
-    size = np.abs(angle)
-    result: Array = np.sign(angle) * np.minimum(np.minimum(size, limit_rad), limit_rad * (np.pi - size) / _FOLD_RAD)
-    return result
 
 
 def limit_rotation_from(q_world_a: Array, q_world_b: Array, limit_rad: float) -> Array:

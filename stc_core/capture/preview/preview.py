@@ -1,7 +1,8 @@
 """A video and a contact sheet in which a person sees at once what was captured.
 
 At left the video with the points found in it, coloured by score, and the skeleton seen through the motion's camera; at
-right the skeleton from a view that slowly turns, on its floor, with its path, a foot lit while it is in contact. Knows
+right the skeleton from a view that slowly turns, on its floor, with its path, a foot lit while it is in contact, and
+in its corner the face with its coefficients. Knows
 how to draw a Motion over frames; not where frames come from, nor how the motion was made.
 """
 
@@ -23,6 +24,7 @@ from ..layout import Array
 from ..pose import Frame, TimedFrame
 from ..video_encoder import VideoEncoder, check_format
 from .config import PreviewConfig
+from .face_inset import choose_coefficients, draw_face_inset
 from .panels import draw_turning_panel, draw_video_panel
 from .scene import BACKGROUND, build_scene
 
@@ -83,9 +85,12 @@ def draw_panels(
         for index in indices:
             yield index, [draw_turning_panel(scene, index, config)]
         return
+    bars = choose_coefficients(motion.face) if motion.face else []
     for position, frame in _find_nearest(frames, motion.start_s + np.array(indices) / motion.fps):
         index = indices[position]
-        yield index, [draw_video_panel(frame, scene, index, config), draw_turning_panel(scene, index, config)]
+        turning = draw_turning_panel(scene, index, config)
+        draw_face_inset(turning, frame, motion, index, bars)
+        yield index, [draw_video_panel(frame, scene, index, config), turning]
 
 
 def _choose_frames(motion: Motion, config: PreviewConfig) -> list[int]:

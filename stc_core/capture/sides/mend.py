@@ -17,6 +17,7 @@ from scipy.ndimage import median_filter
 
 from ...events import Note, Report
 from ...geometry.intervals import fill_gaps
+from ...motion.hand_face_landmarks import exchange_hands
 from ..layout import SIDES, Array, Layout
 from ..pose import Pose2D, Pose3D
 from ..spans import find_spans, format_spans
@@ -87,8 +88,8 @@ def find_exchanged(pose: Pose2D, lift: Lift | None = None) -> Mask:
 
 
 def exchange_sides(pose: Pose2D, exchanged: Mask) -> Pose2D:
-    """The pose with left and right of the legs and of the arms exchanged in some frames (T, 2); where nobody was
-    found the points go straight from the frame before to the frame after."""
+    """The pose with left and right of the legs and of the arms, with their hands, exchanged in some frames (T, 2);
+    where nobody was found the points go straight from the frame before to the frame after."""
     if not exchanged.any():
         return pose
     keypoints, scores = pose.keypoints.copy(), pose.scores.copy()
@@ -99,7 +100,8 @@ def exchange_sides(pose: Pose2D, exchanged: Mask) -> Pose2D:
             values[frames, [*left, *right]] = old[frames, [*right, *left]]
     found = pose.scores.any(1)
     keypoints[~found] = fill_gaps(keypoints, found, pose.timestamps)[~found]
-    return replace(pose, keypoints=keypoints, scores=scores)
+    hands = pose.hands and exchange_hands(pose.hands, exchanged[:, LIMBS.index("arms")])
+    return replace(pose, keypoints=keypoints, scores=scores, hands=hands)
 
 
 def find_pairs(layout: Layout, limb: str) -> tuple[list[int], list[int]]:
@@ -161,7 +163,12 @@ def _compare_readings(pose: Pose2D, lift: Lift, found: Indices, costs: Array, fr
 
 def _take_frames(pose: Pose2D, frames: slice) -> Pose2D:
     return replace(
-        pose, keypoints=pose.keypoints[frames], scores=pose.scores[frames], timestamps=pose.timestamps[frames]
+        pose,
+        keypoints=pose.keypoints[frames],
+        scores=pose.scores[frames],
+        timestamps=pose.timestamps[frames],
+        hands=None,
+        face=None,
     )
 
 

@@ -32,7 +32,7 @@ FORMAT = 3
 _OLD_SUMMARY, _OLD_SUMMARIES = "look", "looks"  # what format 2 called them
 _TASK = "clip"  # the task's name in the file, which all formats share
 _ENDINGS = {MOTION: ".npz", BONES: "_bones.json"}
-OWN_FORMATS = frozenset({"bvh", "vrma", "vmd"})
+OWN_FORMATS = frozenset({"bvh", "vrma", "vmd", "csv"})
 """formats that are written without Blender, and without a rig"""
 ANIMATIONS = frozenset({".fbx", ".glb", ".gltf"})
 """sources that Blender reads; from them, and from a BVH, a motion file is made"""

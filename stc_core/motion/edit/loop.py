@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import UserError
 from ...geometry import rotation
 from ...geometry.rotation import Array
+from ..face import loop_face
 from ..motion import Motion
 from ..retarget.rest_pose import RestPose
 from ..skeleton import Skeleton
@@ -85,6 +86,9 @@ def loop_motion(motion: Motion, config: LoopConfig | None = None) -> tuple[Motio
         landmark_names=(),
         landmarks={},
         camera=None,
+        hand_landmarks=None,
+        face=motion.face and loop_face(motion.face, cycle.first, cycle.last, blend_frames),
+        face_landmarks=None,
         settings={**motion.settings, "looped": True},
     )
     return looped, cycle

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...geometry import rotation
 from ...geometry.rotation import Array
+from ..face import mirror_face
 from ..motion import Motion
 from ..retarget.rest_pose import RestPose
 from ..skeleton import Skeleton
@@ -75,6 +76,9 @@ def mirror_motion(motion: Motion) -> Motion:
         landmark_names=(),
         landmarks={},
         camera=None,
+        hand_landmarks=None,
+        face=motion.face and mirror_face(motion.face),
+        face_landmarks=None,
         settings={**motion.settings, "mirrored": not motion.settings.get("mirrored", False)},
     )
 

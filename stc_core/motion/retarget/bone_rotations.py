@@ -13,6 +13,7 @@ import numpy as np
 from ...geometry import rotation
 from ...geometry.rotation import Array
 from ...geometry.swing_twist import continuous_twist_angle
+from ..fingers import FINGER_JOINTS, list_finger_joints
 from .reference_pose import Rig
 from .source_motion import SourceMotion
 from .standing_body import LIMBS, SPINE
@@ -32,6 +33,8 @@ def rotate_bones(rig: Rig, source: SourceMotion, forearm_twist: float) -> dict[i
         elif any(joint in limb[:2] for limb in LIMBS):
             segment = _rotate_segment(rig, source, joint, forearm_twist)
             rotations |= {bone: (joint, q) for bone, q in segment.items()}
+        elif joint in FINGER_JOINTS:
+            rotations |= {bone: (joint, _rotate_finger(rig, source, joint)) for bone in chain}
         elif joint not in SPINE:
             rotations |= {bone: (joint, source.q_world_standing[joint]) for bone in rig.bones_and_twists(joint)}
     rotations |= {bone: ("spine", q) for bone, q in _rotate_spine(rig, source).items()}
@@ -96,6 +99,26 @@ def interpolate_rotations(knots: Array, rotations: list[Array], at: float) -> Ar
     i = int(np.clip(np.searchsorted(knots, at, "right") - 1, 0, len(rotations) - 2))
     fraction = np.clip((at - knots[i]) / max(knots[i + 1] - knots[i], _TINY), 0.0, 1.0)
     return rotation.slerp(rotations[i], rotations[i + 1], np.array(fraction))
+
+
+# ---------------------------------------------------------------------------------------------- fingers
+
+
+def _rotate_finger(rig: Rig, source: SourceMotion, joint: str) -> Array:
+    """Rotate a segment of a finger (T, 4) as the motion's joint, or as the middle of those for which it stands alone.
+
+    Those are the joints behind it for which the rig has no bones: of a finger of two segments the last, of one all.
+    """
+    side, finger = joint.split("_")[:2]
+    joints = [name for name in list_finger_joints(side, finger) if name in source.q_world_standing]
+    after = joints[joints.index(joint) + 1 :]
+    covered = [joint, *itertools.takewhile(lambda name: name not in rig.bones, after)]
+    if len(covered) == 1:
+        return source.q_world_standing[joint]
+    points = np.array([*(rig.source.joints[name] for name in covered), rig.source.ends[covered[-1]]])
+    arc = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=-1))]
+    rotations = [source.q_world_standing[name] for name in covered]
+    return interpolate_rotations((arc[1:] + arc[:-1]) / 2.0, rotations, arc[-1] / 2.0)
 
 
 # ---------------------------------------------------------------------------------------------- limbs

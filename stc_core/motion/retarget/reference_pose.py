@@ -16,8 +16,10 @@ from ...errors import UserError
 from ...geometry import rotation
 from ...geometry.easing import smoothstep
 from ...geometry.rotation import Array
+from ..fingers import FINGER_JOINTS, FINGERS, list_finger_joints
 from ..rig_mapping.bone_map import BoneMap
 from ..skeleton import Skeleton
+from .finger_reference import Hand, align_fingers, align_palm
 from .rest_pose import RestPose
 from .soles import (
     ANKLE_PER_LEG,
@@ -36,6 +38,8 @@ _BENT_RAD = np.radians([8.0, 20.0])  # a rest bend from where the plane of a lim
 _MAX_PALM_TWIST_RAD, _MAX_FOOT_YAW_RAD = np.radians(75.0), np.radians(60.0)  # beyond it the rig's own is kept
 _MAX_SHIN_LEAN_SINE = np.sin(np.radians(20.0))  # aside; a foot under a shin that leans more turns with it
 _HAND_COSINE = 0.7  # a hand further from its forearm at rest does not show where it points
+_MAX_PALM_ERROR_RAD = np.radians(135.0)  # a palm by its fingers' names further from the one without is not believed
+_TIP_COSINE, _TIP_M = 0.4, 0.01  # a fingertip more aside than this is none; how long the last segment is then
 _KNUCKLES_BREADTH = 0.15  # of a hand's length: knuckles closer together do not show its palm
 
 
@@ -129,6 +133,20 @@ def fit_rig(rest: RestPose, bone_map: BoneMap, skeleton: Skeleton) -> Rig:
     return replace(rig, alignment=alignment, ankle_height_m=measure_ankle_height(rest, rig.body, alignment))
 
 
+def list_unmapped_parts(rig: Rig) -> list[str]:
+    """List what the motion moves and the rig lacks, in words: joints, and fingers that have no bone at all."""
+    parts = [joint.replace("_", " ") for joint in rig.unmapped if joint not in FINGER_JOINTS]
+    lacking = [
+        (side, finger)
+        for side in SIDES
+        for finger in FINGERS
+        if set(joints := list_finger_joints(side, finger)) & set(rig.source.joints) and not set(joints) & set(rig.bones)
+    ]
+    if len(lacking) == len(SIDES) * len(FINGERS):
+        return [*parts, "fingers"]
+    return parts + [f"{side} {finger}{' finger' * (finger != 'thumb')}" for side, finger in lacking]
+
+
 def _find_bones(rest: RestPose, bone_map: BoneMap, names: tuple[str, ...]) -> tuple[int, ...]:
     for name in names:
         if name not in rest.bones:
@@ -159,6 +177,8 @@ def _align_limbs(rig: Rig) -> dict[str, Array]:
             alignment[end] = _align_foot(rig, end, above) if end.endswith("foot") else _align_hand(rig, end, above)
             if end.endswith("foot"):
                 alignment[end.replace("foot", "toes")] = alignment[end]
+            else:
+                alignment |= _align_fingers(rig, end, alignment[end])
     return alignment
 
 
@@ -218,6 +238,57 @@ def _align_hand(rig: Rig, hand: str, above: Array) -> Array:
     is_shown = length(across) > _KNUCKLES_BREADTH * length(ahead) and abs(angle) < _MAX_PALM_TWIST_RAD
     palm = rotation.from_axis_angle(along, np.array(angle if is_shown else 0.0))
     return rotation.mul(palm, rotation.mul(q, above))
+
+
+def _align_fingers(rig: Rig, hand: str, q_hand: Array) -> dict[str, Array]:
+    """Compute the alignment of the fingers that rig and motion have, and of the hand by its palm.
+
+    q_hand (4,): the hand's, found without fingers' names; it stays where these show no palm or one that is far from it.
+    """
+    side = hand.split("_")[0]
+    own, source = _read_hand(rig, side), _read_source_hand(rig.source, side)
+    if not own.fingers or not source.fingers:
+        return {}
+    q_palm = align_palm(own, source)
+    if q_palm is not None and rotation.angle(rotation.mul(q_palm, rotation.inv(q_hand))) < _MAX_PALM_ERROR_RAD:
+        q_hand = q_palm
+    return {hand: q_hand, **align_fingers(own, source, q_hand)}
+
+
+def _read_hand(rig: Rig, side: str) -> Hand:
+    """Read where the rig's mapped finger joints are, and where its fingers end."""
+    fingers: dict[str, dict[str, Array]] = {}
+    wrist = rig.body.joints[f"{side}_hand"]
+    for finger in FINGERS:
+        joints = [joint for joint in list_finger_joints(side, finger) if joint in rig.bones]
+        if joints:
+            points = {joint: rig.body.joints[joint] for joint in joints}
+            before = points[joints[-2]] if len(joints) > 1 else wrist
+            fingers[finger] = points | {"end": _find_finger_end(rig, rig.bones[joints[-1]][-1], before)}
+    return Hand(side=side, wrist=wrist, fingers=fingers)
+
+
+def _find_finger_end(rig: Rig, bone: int, before: Array) -> Array:
+    """Find where a finger ends: at the one bone below its last, else at its tail, else straight on from `before`."""
+    head = rig.head(bone)
+    straight = rotation.normalise(head - before)
+    below = [rig.head(child) for child, parent in enumerate(rig.rest.parents) if parent == bone]
+    ends: list[Array] = [*(below if len(below) == 1 else ()), rig.tail(bone)]
+    for found in ends:
+        if rotation.normalise(found - head) @ straight > _TIP_COSINE:
+            return found
+    end: Array = head + straight * max(length(rig.tail(bone) - head), _TIP_M)
+    return end
+
+
+def _read_source_hand(source: Body, side: str) -> Hand:
+    """Read where the motion's finger joints are at rest, and where its fingers end."""
+    fingers: dict[str, dict[str, Array]] = {}
+    for finger in FINGERS:
+        joints = [joint for joint in list_finger_joints(side, finger) if joint in source.joints]
+        if joints:
+            fingers[finger] = {joint: source.joints[joint] for joint in joints} | {"end": source.ends[joints[-1]]}
+    return Hand(side=side, wrist=source.joints[f"{side}_hand"], fingers=fingers)
 
 
 def _find_knuckles(rig: Rig, hand: str) -> Array:

@@ -23,7 +23,7 @@ from .bone_animation import BoneAnimation
 from .bone_rotations import interpolate_rotations, rotate_bones, spine_arc_lengths
 from .loose_bones import attach_loose_bones
 from .placement import Placement, Start, fit_placement, rotate_motion
-from .reference_pose import Rig, fit_rig, foot_pivot, hinge_axis
+from .reference_pose import Rig, fit_rig, foot_pivot, hinge_axis, list_unmapped_parts
 from .rest_pose import PosedBone, RestPose, follow_parent, inherited_rotation
 from .root_path import anchor_joints, find_root_bone, find_root_motion_bone, rest_anchor, rig_anchor, source_anchor
 from .source_motion import follow_source
@@ -279,6 +279,6 @@ def _describe_fit(rig: Rig, placement: Placement) -> list[str]:
     if max(abs(across - 1.0), abs(up - 1.0)) >= _SCALE_TOLERANCE:
         heights = "" if across == up else f", heights by {up:.2f}"
         sentences.append(f"The path is scaled by {across:.2f}{heights}.")
-    if rig.unmapped:
-        sentences.append(f"The rig has no bones for: {', '.join(joint.replace('_', ' ') for joint in rig.unmapped)}.")
+    if unmapped := list_unmapped_parts(rig):
+        sentences.append(f"The rig has no bones for: {', '.join(unmapped)}.")
     return sentences

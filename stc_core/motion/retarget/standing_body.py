@@ -14,6 +14,7 @@ import numpy as np
 
 from ...geometry import rotation
 from ...geometry.rotation import Array
+from ..fingers import drop_fingers, has_fingers
 from ..skeleton import Skeleton
 
 SIDES = {"left": 1.0, "right": -1.0}  # and the sign of its x
@@ -66,6 +67,9 @@ def stand_skeleton(skeleton: Skeleton) -> Body:
     for joint, parent in reversed(list(enumerate(skeleton.parents))):
         if parent >= 0 and skeleton.parents.count(parent) == 1:
             ends[skeleton.joint_names[parent]] = joints[skeleton.joint_names[joint]]
+    if has_fingers(skeleton):  # a hand ends where its middle finger does
+        body, _ = drop_fingers(skeleton, np.zeros((0, len(skeleton.parents), 4)))
+        ends |= {hand: joints[hand] + body.tips[body.index(hand)] for hand in ("left_hand", "right_hand")}
     return stand(joints, ends)
 
 

@@ -9,6 +9,7 @@ import pytest
 from blender_addon.rig import (
     keyframes,
 )
+from stc_core.motion.skeleton import HUMANOID
 
 from ..workspace import Workspace, run_capture
 
@@ -16,7 +17,8 @@ from ..workspace import Workspace, run_capture
 def test_the_map_is_guessed_when_an_armature_is_chosen(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
     rig = settings.armature.stc_mocap
     assert {joint.name: joint.bone for joint in rig.joints}["left_upper_arm"] == "upper_arm.L"
-    assert all(joint.confidence > 0.5 for joint in rig.joints)
+    assert all(rig.joints[joint].confidence > 0.5 for joint in HUMANOID.joint_names)
+    assert len(rig.joints) == len(HUMANOID.joint_names)
 
 
 def test_an_edited_map_is_used_saved_and_loaded(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:

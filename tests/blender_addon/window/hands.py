@@ -21,6 +21,7 @@ CAPTURE_S = 600.0
 FRAMES, RATE = 150, 30.0  # of the sample
 OVER_THE_VIDEO = 0.05  # heights of the person
 OPERATOR_S = 0.1
+FACE_KEYS = (*"Blink_L Blink_R A I U E O Joy Angry Sorrow LookUp LookDown LookLeft LookRight".split(), "Muscle")
 
 
 class Blender:
@@ -223,7 +224,8 @@ def check_result(blender: Blender) -> None:
 
 def take_panel_pictures(blender: Blender) -> None:
     """The panels that are closed at first, each alone, for looking at."""
-    for label in ("Bone Map", "Options", "Corrections", "Captures", "Edit"):
+    blender.ask("give_face", FACE_KEYS)
+    for label in ("Bone Map", "Shape Map", "Options", "Corrections", "Captures", "Edit"):
         blender.ask("show_alone", label)
         time.sleep(2.5)
         blender.picture(f"7_{label.lower().replace(' ', '_')}")

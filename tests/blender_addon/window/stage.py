@@ -308,7 +308,24 @@ def show_alone(label: str) -> None:
     view()[0].tag_redraw()
 
 
+def give_face(keys: list[str]) -> None:
+    """A mesh on the armature with shape keys of these names, and their map guessed."""
+    settings = bpy.context.scene.stc_mocap
+    data = bpy.data.meshes.new("Face")
+    data.from_pydata([(0.0, -0.1, 1.6), (0.05, -0.1, 1.6), (0.0, -0.1, 1.65)], [], [(0, 1, 2)])
+    face = bpy.data.objects.new("Face", data)
+    bpy.context.scene.collection.objects.link(face)
+    face.parent = settings.armature
+    for key in ("Basis", *keys):
+        face.shape_key_add(name=key)
+    names = get_module("rig.face_meshes").list_key_names([face])
+    get_module("map_properties").set_shape_map(
+        settings.armature, get_module("properties").guess_shape_map(names), names
+    )
+
+
 QUESTIONS = (
+    give_face,
     sidebar,
     tab,
     choose_engine,

@@ -14,6 +14,7 @@ from stc_core.capture.sides.mend import exchange_sides, find_exchanged, find_pai
 from stc_core.capture.sides.viterbi import LIMBS, Mask
 from stc_core.events import Event, Note
 from stc_core.geometry.rotation import Array
+from stc_core.motion.hand_face_landmarks import HandLandmarks
 
 FPS = 30.0
 HEIGHTS = {"shoulder": 0.55, "elbow": 0.25, "wrist": 0.0, "index": -0.1, "pinky": -0.1, "head": 0.8, "nose": 0.7}
@@ -101,6 +102,20 @@ def test_mending_brings_back_the_very_pose(layout: Layout) -> None:
     (note,) = events
     assert isinstance(note, Note) and note.kind == "swap"
     assert "of the legs at 1.00-1.63 s; of the arms at 1.00-1.63 s" in note.message
+
+
+def test_hands_go_with_their_arms() -> None:
+    pose = make_walker()
+    frames = len(pose.scores)
+    rng = np.random.default_rng(0)
+    hands = HandLandmarks(
+        image=rng.random((frames, 2, 21, 2)), world=rng.random((frames, 2, 21, 3)), scores=rng.random((frames, 2))
+    )
+    exchanged = exchange_sides(replace(pose, hands=hands), mark(pose, legs=slice(0, 10), arms=slice(5, 20)))
+    assert exchanged.hands is not None
+    np.testing.assert_array_equal(exchanged.hands.image[5:20], hands.image[5:20, ::-1])
+    np.testing.assert_array_equal(exchanged.hands.scores[:5], hands.scores[:5])
+    assert exchange_sides(pose, mark(pose, arms=slice(5, 20))).hands is None
 
 
 def test_without_the_setting_nothing_is_changed() -> None:
