@@ -19,6 +19,7 @@ import numpy as np
 
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.detect.detect import detect_landmarks
+from stc_core.capture.detect.landmarker import ImageLandmarkers
 from stc_core.capture.detect.person_detector import PersonDetector
 from stc_core.capture.detect.read_ahead import read_ahead
 from stc_core.capture.layout import Array
@@ -31,8 +32,10 @@ from tests.benchmarks.capture_speed import SAMPLE, repeated
 
 def detect_in_one_pass(path: Path) -> Array:
     """The points (T, 33, 2) that one detector finds in the whole video."""
-    detector = PersonDetector(DetectConfig(), PersonRequest())
-    with contextlib.closing(detector), contextlib.closing(read_ahead(open_video(path, VideoConfig()))) as frames:
+    with contextlib.ExitStack() as stack:
+        landmarkers = stack.enter_context(contextlib.closing(ImageLandmarkers(DetectConfig())))
+        detector = stack.enter_context(contextlib.closing(PersonDetector(DetectConfig(), PersonRequest(), landmarkers)))
+        frames = stack.enter_context(contextlib.closing(read_ahead(open_video(path, VideoConfig()))))
         return np.array([detector.detect(*frame) for frame in frames], float)[..., :2]
 
 

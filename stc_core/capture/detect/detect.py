@@ -5,6 +5,7 @@ Frames are detected while the next ones are decoded, in several threads, and non
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import threading
@@ -19,7 +20,7 @@ from ..layout import Array
 from ..person_request import PersonRequest
 from ..pose import Frame, Landmarks, TimedFrame
 from .config import DetectConfig
-from .landmarker import Row
+from .landmarker import ImageLandmarkers, Row
 from .people_follower import PeopleFollower
 from .person_detector import PersonDetector
 from .person_follower import Neighbour, PersonFollower, Sightings
@@ -46,8 +47,9 @@ def detect_landmarks(
     """
     request = request or PersonRequest()
     progress = _report_frames("detect", frame_count, report)
-    make = _add_hands_face(lambda: PersonDetector(config, request), config, choose_threads(threads))
-    found = detect_in_segments(read_ahead(frames), frame_count, make, choose_threads(threads), progress)
+    with contextlib.closing(ImageLandmarkers(config)) as landmarkers:
+        make = _add_hands_face(lambda: PersonDetector(config, request, landmarkers), config, choose_threads(threads))
+        found = detect_in_segments(read_ahead(frames), frame_count, make, choose_threads(threads), progress)
     report(Progress("detect", len(found.times), len(found.times)))
     return _join_rows(found, config)
 

@@ -12,7 +12,7 @@ from ..person_request import PersonRequest
 from ..pose import Frame
 from .clothing import COLOURS, measure_clothing
 from .config import DetectConfig
-from .landmarker import ImageLandmarker, Row, box_of_row
+from .landmarker import ImageLandmarkers, Row, box_of_row
 from .painting import paint_over
 from .views import LEAST_FOUND_FRACTION, View, frame_box, frame_point, is_cut_off, list_views
 
@@ -37,9 +37,9 @@ class PeopleFinder:
     are looked at only as long as nobody was seen at all, or where those asked for may be too small for the squares.
     """
 
-    def __init__(self, config: DetectConfig, request: PersonRequest):
+    def __init__(self, config: DetectConfig, request: PersonRequest, landmarkers: ImageLandmarkers):
         self._config, self._request, self._looks = config, request, 0
-        self._landmarker: ImageLandmarker | None = None
+        self._landmarkers = landmarkers
         self._last_s = self._last_fine_s = -math.inf
         self._is_moment_to_come = request.time_s is not None
         self._was_followed, self._fine_looks = False, 0
@@ -112,13 +112,13 @@ class PeopleFinder:
 
     def _detect(self, frame: Frame, views: list[View], known: list[Row], people: Sequence[Row] = ()) -> list[Row]:
         """The people already found and those in these views; nobody twice, nobody known."""
-        if self._landmarker is None:
-            self._landmarker = ImageLandmarker(self._config)
         size = (frame.shape[1], frame.shape[0])
         found = list(people)
         for view in views:
             left, top, right, bottom = view
-            for row in self._landmarker.detect(frame[top:bottom, left:right]):
+            with self._landmarkers.borrow() as landmarker:
+                rows = landmarker.detect(frame[top:bottom, left:right])
+            for row in rows:
                 row[:, :2] += np.array([left, top], np.float32)
                 is_large = _height_of(row) > _MIN_HEIGHT_FRACTION * (bottom - top)
                 if row[:, 5].mean() > _MIN_VISIBILITY and is_large and not is_cut_off(box_of_row(row), view, size):
@@ -133,10 +133,6 @@ class PeopleFinder:
     def detections(self) -> Array:
         """(N, 11): time, box and colours of the clothes of all who were remembered so far."""
         return np.array(self._detections).reshape(-1, 5 + COLOURS)
-
-    def close(self) -> None:
-        if self._landmarker is not None:
-            self._landmarker.close()
 
 
 def _height_of(row: Row) -> float:

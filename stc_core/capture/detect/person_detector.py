@@ -9,7 +9,7 @@ from ..person_request import PersonRequest
 from ..pose import Frame
 from .clothing import COLOURS
 from .config import DetectConfig
-from .landmarker import Row, VideoLandmarker, box_of_row, empty_row
+from .landmarker import ImageLandmarkers, Row, VideoLandmarker, box_of_row, empty_row
 from .people_finder import PeopleFinder
 from .person_follower import PersonFollower, Sightings
 
@@ -22,10 +22,10 @@ class PersonDetector:
     Where everybody was asked for, nobody is followed: all are `others`.
     """
 
-    def __init__(self, config: DetectConfig, request: PersonRequest):
+    def __init__(self, config: DetectConfig, request: PersonRequest, landmarkers: ImageLandmarkers):
         self._config, self._is_for_all = config, request.is_all
         self._whole = VideoLandmarker(config)
-        self._finder = PeopleFinder(config, request)
+        self._finder = PeopleFinder(config, request, landmarkers)
         self._follower: PersonFollower | None = None
         self._last: tuple[float, Row] | None = None
 
@@ -75,5 +75,4 @@ class PersonDetector:
 
     def close(self) -> None:
         self._stop_following()
-        self._finder.close()
         self._whole.close()

@@ -25,10 +25,12 @@ from ..pose import Frame, TimedFrame
 from .landmarker import Row
 
 OVERLAP_FRAMES = 8  # measured: from here on MediaPipe's points differ by 0.1 % of the body's height from one pass's
-_LONGEST_FRAMES, _SHORTEST_FRAMES = 120, 48  # of a segment; chosen: an overlap is 7 to 17 % of the work
+# A segment's beginning costs as much as 16 frames: its overlap, a detector made, and a first look around.
+_LEAST_FRAMES, _SHORTEST_FRAMES = 120, 48  # of a segment, and of one of large frames; chosen: 13 %, and 33 %
 _WHOLE_FRAMES = 240  # a shorter video is one segment; chosen: it takes three seconds
-_MULTIPLE = 4  # of segments, so that two and four threads have the same to do
-_HELD_BYTES_PER_THREAD = 128 * 2**20  # of frames that wait at most; chosen. A detector takes 40 MiB besides
+_MULTIPLE = 8  # of segments, or of few frames four or two: so many threads have the same to do
+_HELD_BYTES, _HELD_BYTES_PER_THREAD = 512 * 2**20, 128 * 2**20  # of frames that wait, at most the larger; chosen.
+# A detector takes 40 MiB besides
 _LEAST_HELD_FRAMES = 4  # besides an overlap's, which may wait for a thread; chosen
 _LOOK_EVERY_S = 0.02  # chosen: after so long what threads did is looked at again
 _WAIT_S = 0.1  # a wait without end could not be interrupted on Windows
@@ -85,9 +87,10 @@ def detect_in_segments(
         first = next(source, None)
         if first is None:
             return Detections(rows=np.zeros((0, 33, 7)), times=np.zeros(0), others=np.zeros((0, 5)))
-        share = _HELD_BYTES_PER_THREAD // max(first[1].nbytes, 1)
-        length = min(plan_length(frame_count), max(2 * share, _SHORTEST_FRAMES))
-        held = max(min(threads * share, (threads - 1) * length), OVERLAP_FRAMES + _LEAST_HELD_FRAMES)
+        frame_bytes = max(first[1].nbytes, 1)
+        length = min(plan_length(frame_count), max(_HELD_BYTES // frame_bytes, _SHORTEST_FRAMES))
+        limit = max(_HELD_BYTES, threads * _HELD_BYTES_PER_THREAD) // frame_bytes
+        held = max(min(limit, (threads - 1) * length), OVERLAP_FRAMES + _LEAST_HELD_FRAMES)
         crew = stack.enter_context(_Crew(make_detector, threads, held, report_done))
         crew.add(first, 0, length)
         for number, frame in enumerate(source, 1):
@@ -96,10 +99,14 @@ def detect_in_segments(
 
 
 def plan_length(frame_count: int) -> int:
-    """Into segments of how many frames a video is cut: equal ones, four or a multiple of it; short videos are whole."""
+    """Into segments of how many frames a video is cut: equal ones, two, four or a multiple of eight.
+
+    They are not shorter than they must be for that, since each costs something; short videos are whole.
+    """
     if frame_count < _WHOLE_FRAMES:
         return _WHOLE_FRAMES
-    count = _MULTIPLE * math.ceil(frame_count / (_MULTIPLE * _LONGEST_FRAMES))
+    most = frame_count // _LEAST_FRAMES
+    count = (most - most % _MULTIPLE) or (4 if most >= 4 else 2)
     return math.ceil(frame_count / count)
 
 

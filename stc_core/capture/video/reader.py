@@ -21,7 +21,7 @@ from ..layout import Array
 from ..pose import Frame, TimedFrame
 from .config import VideoConfig
 from .container import check_container
-from .decoder import Decoder, read_display_matrix, resize, to_rgb
+from .decoder import Decoder, RgbConverter, read_display_matrix, resize
 from .image_sequence import list_stills
 from .orientation import Orientation, find_orientation
 from .stills_decoder import StillsDecoder
@@ -70,7 +70,7 @@ class VideoReader:
         return tuple(notes)
 
     def __iter__(self) -> Iterator[TimedFrame]:
-        count, config, clock = 0, self._config, ContinuousClock(self._timing)
+        count, config, clock, rgb = 0, self._config, ContinuousClock(self._timing), RgbConverter()
         with contextlib.closing(_open_near(self.path, config, self._find_seek_s())) as decoder:
             for file_s, frame in decoder.decode():
                 time_s = clock.read(file_s)
@@ -80,7 +80,7 @@ class VideoReader:
                     continue
                 count += 1
                 _check_size(self.path, frame.width, frame.height, decoder.pixel_shape)
-                upright = _make_upright(to_rgb(frame), decoder.pixel_shape, self._orientation)
+                upright = _make_upright(rgb.convert(frame), decoder.pixel_shape, self._orientation)
                 yield time_s / config.slow_motion, self._fit(upright, time_s)
         self._decoded = count
 
@@ -177,7 +177,7 @@ def _decode_first_frame(path: Path, config: VideoConfig) -> tuple[Frame, Orienta
         for _, frame in decoder.decode():
             _check_size(path, frame.width, frame.height, decoder.pixel_shape)
             orientation = find_orientation(read_display_matrix(frame))
-            return _make_upright(to_rgb(frame), decoder.pixel_shape, orientation), orientation
+            return _make_upright(RgbConverter().convert(frame), decoder.pixel_shape, orientation), orientation
         what = f"No frame of {path} can be decoded ({decoder.codec})."
     raise UserError(what, "Convert the video to MP4 (H.264).")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -31,6 +32,9 @@ from .container import check_container
 _MAX_SILENT_S = 120.0  # chosen: the packets of an hour are read in some seconds, a frame of 12K in one
 _WATCH_S = 0.5
 _MAX_SAID_BYTES, _MAX_SAID_CHARACTERS = 1 << 14, 200  # of what it said last; chosen
+# The GNU C library, elsewhere nothing, keeps the memory of frames for the next ones: taking it anew from the system
+# costs as long as decoding a frame. Bytes: larger pieces are taken anew; what is free beyond the second is given back.
+_KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 _REMEDY = "Play it elsewhere to check it, and convert it to MP4 (H.264)."
 # Not `-m`: that would look for modules in the working folder first, which may be anybody's.
 _START = "import sys; sys.path[0] = {!a}; from stc_core.capture.video import decode_process as d; d.decode({!a}, {!a})"
@@ -43,7 +47,12 @@ class DecodeProcess:
         self._path, self._max_silent_s = path, max_silent_s
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by _end
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._said, bufsize=1 << 16
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            bufsize=1 << 16,
+            env=os.environ | _KEEP_MEMORY,
         )
         assert self._process.stdout is not None
         self._pipe: IO[bytes] = self._process.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ pytest.importorskip("mediapipe")
 
 from stc_core.capture.detect.config import DetectConfig
 from stc_core.capture.detect.detect import detect_landmarks
-from stc_core.capture.detect.landmarker import empty_row
+from stc_core.capture.detect.landmarker import ImageLandmarkers, empty_row
 from stc_core.capture.detect.people_finder import PeopleFinder
 from stc_core.capture.detect.views import LEAST_FOUND_FRACTION, frame_point, is_cut_off, list_views
 from stc_core.capture.layout import Array
@@ -98,13 +99,12 @@ def test_beside_a_large_person_no_fine_tile_is_looked_at() -> None:
     large = set_into(sample_frames()[0][1], 2.0, (0, 0), (1920, 1080))
     found = detect_landmarks(iter([(0.0, large), (0.1, large)]), 2, LITE, ignore)
     assert found.found.all() and len(found.others) == 0
-    finder = CountingFinder(LITE, PersonRequest())
+    finder = CountingFinder(LITE, PersonRequest(), ImageLandmarkers(LITE))
     row = empty_row()
     row[:, :2] = found.image[0]
     assert finder.look(0.0, large, row) == [] and finder.views == len(list_views((1920, 1080))[0])
     assert finder.look(1.9, large, row) == [] and finder.views == len(list_views((1920, 1080))[0])
     assert finder.look(2.0, large, row) == [] and finder.views == len(list_views((1920, 1080))[0]) + 1
-    finder.close()
 
 
 def four_people() -> Frame:
@@ -115,16 +115,15 @@ def four_people() -> Frame:
 
 
 def test_everybody_is_found_once_the_tallest_first() -> None:
-    finder = PeopleFinder(DetectConfig(), parse_person("middle"))
-    people = finder.look(0.0, four_people(), empty_row())
-    finder.close()
+    with contextlib.closing(ImageLandmarkers(DetectConfig())) as landmarkers:
+        people = PeopleFinder(DetectConfig(), parse_person("middle"), landmarkers).look(0.0, four_people(), empty_row())
     heights = [float(np.ptp(row[:, 1])) for row in people]
     assert len(people) == 4 and heights == sorted(heights, reverse=True)
     assert [int(row[:, 0].mean() // 440) for row in people] == [0, 2, 1, 3]
 
 
 def test_at_the_moment_that_was_asked_for_somebody_looks_whatever_the_time() -> None:
-    finder = CountingFinder(LITE, parse_person("0.1,0.5@0.7"))
+    finder = CountingFinder(LITE, parse_person("0.1,0.5@0.7"), ImageLandmarkers(LITE))
     picture, row = np.zeros((300, 300, 3), np.uint8), empty_row()
     row[:, :2] = np.arange(66).reshape(33, 2) * 4.0
     looked: list[int] = []
@@ -132,7 +131,6 @@ def test_at_the_moment_that_was_asked_for_somebody_looks_whatever_the_time() -> 
         before = finder.views
         finder.look(time_s, picture, row)
         looked.append(finder.views - before)
-    finder.close()
     assert [count > 0 for count in looked] == [True, False, False, True, True, False, False]
 
 
@@ -144,3 +142,16 @@ def test_a_small_person_hidden_for_a_moment_is_found_again_at_once() -> None:
 
     found = detect_landmarks(walk_past_a_tree(), 12, LITE, ignore)
     assert found.found.tolist() == [True] * 5 + [False] * 2 + [True] * 5
+
+
+def test_landmarkers_of_single_pictures_are_lent_to_one_at_a_time_and_find_the_same_again() -> None:
+    (_, frame), *_ = sample_frames()
+    with contextlib.closing(ImageLandmarkers(LITE)) as landmarkers:
+        with landmarkers.borrow() as one, landmarkers.borrow() as other:
+            assert one is not other
+            first = one.detect(frame)
+            other.detect(np.zeros_like(frame))
+            again = other.detect(frame)
+        with landmarkers.borrow() as next_one:
+            assert next_one in (one, other)
+    assert len(first) == 1 and np.array_equal(first, again)

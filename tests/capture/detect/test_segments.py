@@ -20,9 +20,7 @@ from stc_core.capture.layout import Array
 from stc_core.capture.pose import Frame, TimedFrame
 
 LENGTH = 48
-HEIGHT = (
-    1 + segments._HELD_BYTES_PER_THREAD // (LENGTH // 2 - 1) // 3
-)  # of frames so large that segments are the shortest
+HEIGHT = 1 + segments._HELD_BYTES // LENGTH // 3  # of frames so large that segments are the shortest
 
 
 class Large(np.ndarray[Any, np.dtype[np.uint8]]):
@@ -133,11 +131,16 @@ def test_progress_rises_to_the_number_of_frames() -> None:
     assert heard == sorted(heard) and heard[-1] == 3 * LENGTH
 
 
-@pytest.mark.parametrize("frames", [240, 300, 361, 480, 1000, 100_000])
-def test_segments_are_equal_and_suit_two_and_four_threads(frames: int) -> None:
+@pytest.mark.parametrize(
+    ("frames", "threads"), [(240, 2), (300, 2), (479, 2), (480, 4), (600, 4), (959, 4), (960, 8), (1801, 8), (2000, 8)]
+)
+def test_segments_are_equal_and_suit_so_many_threads(frames: int, threads: int) -> None:
     length = plan_length(frames)
-    assert 48 <= length <= 120
-    assert frames > 10_000 or math.ceil(frames / length) % 4 == 0  # of many, one more or less does not matter
+    assert 120 <= length <= 240 and math.ceil(frames / length) % threads == 0
+
+
+def test_the_segments_of_a_long_video_are_short() -> None:
+    assert 120 <= plan_length(100_000) <= 121
 
 
 def test_a_short_video_is_one_segment() -> None:
