@@ -17,7 +17,7 @@ from ..layout import Array
 
 _CLOSED = 0.4  # a calibrated eyeBlink from which on the pupil cannot be seen; chosen
 _AROUND_BLINK_S = 0.05  # before and after it the lids already hide it; chosen
-_GAINS = np.array([1.0, 2.0])  # sideways and down; of rendered eyes MediaPipe sees less than half of what is up or down
+_GAINS = np.array([1.0, 1.5])  # sideways and down; of rendered eyes MediaPipe sees less than half of what is up or down
 _STRAIGHT_LIMITS_RAD = _GAINS * np.array([0.2, 0.5]) * [SIDEWAYS_RAD, UPRIGHT_RAD]  # of neutral faces
 _BLINKS = [FACE_COEFFICIENTS.index(f"eyeBlink{side}") for side in ("Left", "Right")]
 
