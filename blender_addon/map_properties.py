@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import bpy
 from bpy.props import (
+    BoolProperty,
     CollectionProperty,
     EnumProperty,
     FloatProperty,
@@ -98,6 +99,7 @@ class STC_MOCAP_PG_maps(bpy.types.PropertyGroup):
     map_name: StringProperty(name="Map", description="Where this bone map comes from")
     joints: CollectionProperty(type=STC_MOCAP_PG_joint)
     active: IntProperty(name="Joint")
+    show_fingers: BoolProperty(name="Fingers", description="Show the fingers' joints")
     root: StringProperty(name="Root", description="The bone that gets the path, where it is not the hips' bone")
     face: PointerProperty(type=STC_MOCAP_PG_shape_map)
 

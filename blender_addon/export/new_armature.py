@@ -7,8 +7,11 @@ does not know motions over time or files.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 
+from stc_core.motion.fingers import FINGER_JOINTS, list_finger_joints
 from stc_core.motion.motion import Motion
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.presets import PRESETS
@@ -32,7 +35,7 @@ def create_named_armature(motion: Motion, skeleton: str, scene_unit_m: float) ->
     scene.unit_settings.scale_length = scene_unit_m
     obj = armature.create_armature(motion.skeleton, "Armature", scene.collection, scene_unit_m)
     bones = {joint: armature.bone_name(joint) for joint in motion.skeleton.joint_names}
-    named = get_bone_names(skeleton)
+    named = get_bone_names(skeleton, motion.skeleton.joint_names)
     for joint, bone in bones.items():
         obj.data.bones[bone].name = bones[joint] = named.get(joint, bone)
     if skeleton == "unreal":
@@ -40,23 +43,35 @@ def create_named_armature(motion: Motion, skeleton: str, scene_unit_m: float) ->
     return obj, BoneMap(name=skeleton, bones={joint: (bone,) for joint, bone in bones.items()})
 
 
-def get_bone_names(skeleton: str) -> dict[str, str]:
-    """The bone's name for each joint of the humanoid in one of SKELETONS; empty where the armature's own names stay."""
+def get_bone_names(skeleton: str, joints: Sequence[str] = HUMANOID.joint_names) -> dict[str, str]:
+    """The bone's name for each of these joints in one of SKELETONS; empty where the armature's own names stay."""
     if skeleton == "unity":
-        return {joint: _name_unity_bone(joint) for joint in HUMANOID.joint_names}
+        return {joint: _name_unity_bone(joint) for joint in joints}
     rig = next((rig for rig in PRESETS if rig.name == SKELETONS[skeleton]), None)
     if rig is None:
         return {}
     names = {joint: bones[0] for joint, bones in rig.bones.items()}
     names |= dict(zip(("spine", "chest", "upper_chest"), rig.bones["spine"], strict=False))
+    names |= {joint: _name_left_finger(joint, skeleton) for joint in FINGER_JOINTS if joint.startswith("left")}
     if skeleton == "mixamo":
         names = {joint: f"mixamorig:{name}" for joint, name in names.items()}
     left = {joint: name for joint, name in names.items() if joint.startswith("left_")}
-    return names | {joint.replace("left", "right"): _mirror_name(name) for joint, name in left.items()}
+    names |= {joint.replace("left", "right"): _mirror_name(name) for joint, name in left.items()}
+    return {joint: name for joint, name in names.items() if joint in joints}
+
+
+def _name_left_finger(joint: str, skeleton: str) -> str:
+    """The name of a left finger's bone: left_index_proximal is LeftHandIndex1, or index_01_l of Unreal's mannequin."""
+    finger = joint.split("_")[1]
+    number = list_finger_joints("left", finger).index(joint) + 1
+    word = "pinky" if finger == "little" else finger
+    return f"{word}_{number:02d}_l" if skeleton == "unreal" else f"LeftHand{word.capitalize()}{number}"
 
 
 def _name_unity_bone(joint: str) -> str:
-    """Unity's name of a human bone: left_upper_arm is LeftUpperArm (UnityEngine.HumanBodyBones)."""
+    """Unity's name of a human bone: left_upper_arm is LeftUpperArm (UnityEngine.HumanBodyBones), a thumb's as others'."""
+    if "_thumb_" in joint:
+        joint = joint.replace("proximal", "intermediate").replace("metacarpal", "proximal")
     return "".join(word.capitalize() for word in joint.split("_"))
 
 

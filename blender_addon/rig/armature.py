@@ -17,6 +17,7 @@ import numpy as np
 from stc_core.errors import UserError
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
+from stc_core.motion.fingers import FINGER_JOINTS, get_flexion_axis
 from stc_core.motion.retarget.rest_pose import RestPose
 from stc_core.motion.skeleton import Skeleton
 
@@ -206,7 +207,11 @@ def _compute_tails(skeleton: Skeleton, heads: Array) -> Array:
 
 
 def _choose_z_axis(joint: str, along: Array) -> Array:
-    """Where a bone's z axis points: forward in the trunk and the arms; else so that its x axis is the world's."""
+    """Where a bone's z axis points: forward in the trunk and the arms, so that x is its hinge in a finger; else so that
+    its x axis is the world's.
+    """
+    if joint in FINGER_JOINTS:
+        return np.cross(get_flexion_axis(*joint.split("_")[:2]), along)
     if any(part in joint for part in ("arm", "hand", "shoulder")):
         return np.array([0.0, -1.0, 0.0])
     return np.cross([1.0, 0.0, 0.0], along)

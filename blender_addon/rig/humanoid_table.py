@@ -15,10 +15,13 @@ from typing import Any
 
 import bpy
 
+from stc_core.motion.fingers import FINGER_JOINTS
 from stc_core.motion.skeleton import HUMANOID
 
 _KEY = "stc_mocap_humanoid"
 """of the armature's custom property with the table of the file that it came from"""
+_JOINTS = (*HUMANOID.joint_names, *FINGER_JOINTS)
+_VRM_0_THUMB = {"thumb_proximal": "thumb_metacarpal", "thumb_intermediate": "thumb_proximal"}
 _GLB_MAGIC, _JSON_CHUNK = b"glTF", b"JSON"
 
 
@@ -27,7 +30,7 @@ def read_humanoid_table(obj: bpy.types.Object) -> dict[str, str]:
     stored = obj.data.get(_KEY)
     pairs: Iterator[tuple[str, str]] = iter(stored.items()) if hasattr(stored, "items") else _read_addon_table(obj.data)
     names = {bone.name for bone in obj.data.bones}
-    return {joint: bone for joint, bone in pairs if joint in HUMANOID.joint_names and bone in names}
+    return {joint: bone for joint, bone in pairs if joint in _JOINTS and bone in names}
 
 
 def store_humanoid_table(obj: bpy.types.Object, path: Path) -> None:
@@ -44,10 +47,10 @@ def _read_addon_table(data: bpy.types.Armature) -> Iterator[tuple[str, str]]:
         return
     if str(getattr(extension, "spec_version", "1.0")).startswith("0"):
         for human_bone in extension.vrm0.humanoid.human_bones:
-            yield _snake_case(human_bone.bone), human_bone.node.bone_name
+            yield _name_joint(human_bone.bone, is_vrm_0=True), human_bone.node.bone_name
         return
     human_bones = extension.vrm1.humanoid.human_bones
-    for joint in HUMANOID.joint_names:
+    for joint in _JOINTS:
         human_bone = getattr(human_bones, joint, None)
         if human_bone is not None:
             yield joint, human_bone.node.bone_name
@@ -69,16 +72,18 @@ def _read_file_table(path: Path) -> Iterator[tuple[str, str]]:
             if isinstance(name, str) and isinstance(node, int) and 0 <= node < len(nodes):
                 bone_name = _get(nodes[node], "name")
                 if isinstance(bone_name, str):
-                    yield _snake_case(name), bone_name
+                    yield _name_joint(name, is_vrm_0=extension == "VRM"), bone_name
 
 
 def _get(holder: object, key: str) -> Any:
     return holder.get(key) if isinstance(holder, dict) else None
 
 
-def _snake_case(name: str) -> str:
-    """VRM's leftUpperArm is our left_upper_arm."""
-    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+def _name_joint(name: str, is_vrm_0: bool) -> str:
+    """VRM's leftUpperArm is our left_upper_arm; VRM 0 called a thumb's three joints otherwise."""
+    joint = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+    side, _, part = joint.partition("_")
+    return f"{side}_{_VRM_0_THUMB[part]}" if is_vrm_0 and part in _VRM_0_THUMB else joint
 
 
 def _read_gltf(path: Path) -> Mapping[str, Any]:

@@ -68,7 +68,9 @@ def find_controls(obj: bpy.types.Object, rest: RestPose, bone_map: BoneMap) -> C
     notes = tuple(f"{names[bone]} follows other controls in part; its rotation may be off." for bone in partial)
     if bone_map.bones.get("upper_chest") == ("chest",):
         notes += ("The rig has no controls for single vertebrae: the trunk is bent by its chest control.",)
-    rest_controls = tuple(bone for bone in ("root", "hips", "chest") if bone in obj.pose.bones and bone not in names)
+    masters = [f"{bone[:-2]}_master{bone[-2:]}" for bone in names if bone.endswith((".L", ".R"))]  # of whole fingers
+    still = ("root", "hips", "chest", *masters)
+    rest_controls = tuple(bone for bone in still if bone in obj.pose.bones and bone not in names)
     return Controls(
         rest=_reduce_rest_pose(rest, names, order, parents, inherits),
         bone_map=bone_map,

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import bpy
 
+from stc_core.motion.fingers import FINGER_JOINTS
+
 from stc_core.motion.fingers import FINGER_JOINTS, list_finger_joints
 
 from ..engine import engine_jobs
@@ -196,12 +198,27 @@ class STC_MOCAP_PT_options(SubPanel, bpy.types.Panel):
 
 
 class STC_MOCAP_UL_joints(bpy.types.UIList):
-    """Joints, each with its bone and the map's confidence; the selected one is edited below, where there is room."""
+    """The body's joints, each with its bone and the map's confidence; the selected one is edited below, where there is
+    room.
+    """
+
+    shows_fingers = False
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index) -> None:  # type: ignore[no-untyped-def]
         split = layout.split(factor=0.5, align=True)
         split.label(text=_shorten_joint_name(item.name), icon=_get_confidence_icon(item))
         split.label(text=f"{item.bone or '–'} +{len(item.more)}" if len(item.more) else item.bone or "–")
+
+    def filter_items(self, context, data, property_name) -> tuple[list[int], list[int]]:  # type: ignore[no-untyped-def]
+        """Show the body's joints alone, or the fingers' alone, in their order."""
+        joints = getattr(data, property_name)
+        return [self.bitflag_filter_item * ((j.name in FINGER_JOINTS) == self.shows_fingers) for j in joints], []
+
+
+class STC_MOCAP_UL_fingers(STC_MOCAP_UL_joints, bpy.types.UIList):
+    """The fingers' joints, likewise."""
+
+    shows_fingers = True
 
 
 def _shorten_joint_name(joint: str) -> str:
@@ -240,9 +257,25 @@ class STC_MOCAP_PT_bone_map(SubPanel, bpy.types.Panel):
             return
         layout.label(text=f"Map: {rig.map_name}")
         layout.template_list("STC_MOCAP_UL_joints", "", rig, "joints", rig, "active", rows=8)
+        _draw_fingers(layout, rig)
         if 0 <= rig.active < len(rig.joints):
             _draw_joint(layout, rig.joints[rig.active], obj)
         layout.prop_search(rig, "root", obj.data, "bones")
+
+
+def _draw_fingers(layout: bpy.types.UILayout, rig: bpy.types.PropertyGroup) -> None:
+    """Draw how many of the fingers' joints have bones and, unfolded, their list."""
+    fingers = [joint for joint in rig.joints if joint.name in FINGER_JOINTS]
+    if not fingers:
+        return
+    box = layout.box()
+    row = box.row()
+    icon = "DOWNARROW_HLT" if rig.show_fingers else "RIGHTARROW"
+    row.prop(rig, "show_fingers", text="", icon=icon, emboss=False)
+    mapped = sum(bool(joint.bone) for joint in fingers)
+    row.label(text=f"Fingers: {mapped} of {len(fingers)} joints" if mapped else "Fingers: none")
+    if rig.show_fingers:
+        box.template_list("STC_MOCAP_UL_fingers", "", rig, "joints", rig, "active", rows=8)
 
 
 def _draw_joint(layout: bpy.types.UILayout, joint: bpy.types.PropertyGroup, obj: bpy.types.Object) -> None:
@@ -322,6 +355,7 @@ def _draw_new_weights(layout: bpy.types.UILayout, context: bpy.types.Context, en
 
 _CLASSES = (
     STC_MOCAP_UL_joints,
+    STC_MOCAP_UL_fingers,
     STC_MOCAP_PT_capture,
     STC_MOCAP_PT_result,
     *captures_panel.CLASSES,

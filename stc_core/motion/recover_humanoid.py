@@ -15,9 +15,11 @@ from ..errors import UserError
 from ..geometry import rotation
 from ..geometry.rotation import Array
 from .bvh_text import ReportNote
+from .fingers import HUMANOID_WITH_FINGERS
 from .foot_contacts import find_contacts
 from .motion import Motion
 from .recorded_body import RecordedBody, pose_as_rest, transform_body
+from .recorded_fingers import fit_fingers, has_moved_fingers
 from .reference_from_motion import build_reference
 from .retarget.reference_pose import Rig, fit_rig
 from .retarget.retarget import recover_motion
@@ -45,7 +47,7 @@ def recover_humanoid(body: RecordedBody, source: object, report: ReportNote, uni
     What had to be assumed is reported in sentences. Raises UserError where no body is recognised.
     """
     body, bone_map = _map_bones(body)
-    if len(bone_map.bones) < _MIN_JOINTS:
+    if len(bone_map.without_fingers().bones) < _MIN_JOINTS:
         raise UserError(
             f"No body was recognised in {source}.", "Give the bones usual names, as Mixamo's, and try again."
         )
@@ -58,9 +60,12 @@ def recover_humanoid(body: RecordedBody, source: object, report: ReportNote, uni
         report("The zero pose is not one of a standing body; the T-pose was found from the motion.")
     body = _scale_to_metres(body, bone_map, unit_m, report)
     body = _stand_on_floor(body, bone_map, report)
-    rig = fit_rig(body.rest, bone_map, HUMANOID)
+    fingers = has_moved_fingers(body, bone_map)
+    bone_map = bone_map if fingers else bone_map.without_fingers()
+    rig = fit_rig(body.rest, bone_map, HUMANOID_WITH_FINGERS if fingers else HUMANOID)
+    skeleton = fit_fingers(rig, _fit_skeleton(rig)) if fingers else _fit_skeleton(rig)
     motion = recover_motion(
-        body.rest, bone_map, body.q_world_bone, body.heads_world, _make_still_motion(body, _fit_skeleton(rig))
+        body.rest, bone_map, body.q_world_bone, body.heads_world, _make_still_motion(body, skeleton)
     )
     return replace(motion, contacts=find_contacts(motion))
 
@@ -68,7 +73,7 @@ def recover_humanoid(body: RecordedBody, source: object, report: ReportNote, uni
 def _map_bones(body: RecordedBody) -> tuple[RecordedBody, BoneMap]:
     """Guess the bone map by the zero pose, or by a pose of the motion where that is none of a body."""
     bone_map = guess_bone_map(body.rest)
-    if len(bone_map.bones) >= _MIN_JOINTS and is_standing_pose(find_rest_joints(body, bone_map)):
+    if len(bone_map.without_fingers().bones) >= _MIN_JOINTS and is_standing_pose(find_rest_joints(body, bone_map)):
         return body, bone_map
     frames = np.linspace(0, len(body.heads_world) - 1, _GUESS_FRAMES).astype(int)
     posed = [pose_as_rest(body, body.heads_world[frame], body.q_world_bone[frame]).rest for frame in frames]

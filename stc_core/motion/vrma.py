@@ -21,6 +21,7 @@ from ..files import write_bytes
 from ..geometry import axes, rotation
 from ..geometry.rotation import Array
 from .face import Face
+from .fingers import FINGER_JOINTS
 from .gaze import find_eye_angles
 from .motion import Motion
 from .shape_mapping.guess_shape_map import guess_shape_map
@@ -46,8 +47,9 @@ def write_vrma(motion: Motion, path: Path) -> None:
     Raises UserError where the motion's joints are not those of a VRM humanoid, or the file cannot be written.
     """
     names = set(motion.skeleton.joint_names)
-    if not _REQUIRED <= names <= set(HUMANOID.joint_names):
-        odd = sorted((_REQUIRED - names) or (names - set(HUMANOID.joint_names)))[0]
+    known = {*HUMANOID.joint_names, *FINGER_JOINTS}
+    if not _REQUIRED <= names <= known:
+        odd = sorted((_REQUIRED - names) or (names - known))[0]
         raise UserError(f"{path} cannot be written: VRM needs its own joints, not {odd}.", "Use a captured motion.")
     document, binary = _build_document(motion, Path(path).stem)
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
