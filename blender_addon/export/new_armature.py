@@ -69,7 +69,9 @@ def _name_left_finger(joint: str, skeleton: str) -> str:
 
 
 def _name_unity_bone(joint: str) -> str:
-    """Unity's name of a human bone: left_upper_arm is LeftUpperArm (UnityEngine.HumanBodyBones), a thumb's as others'."""
+    """Unity's name of a human bone (UnityEngine.HumanBodyBones): left_upper_arm is LeftUpperArm, thumbs have no
+    metacarpal.
+    """
     if "_thumb_" in joint:
         joint = joint.replace("proximal", "intermediate").replace("metacarpal", "proximal")
     return "".join(word.capitalize() for word in joint.split("_"))

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 
 import bpy
 
-from stc_core.motion.fingers import FINGER_JOINTS
-
 from stc_core.motion.fingers import FINGER_JOINTS, list_finger_joints
 
 from ..engine import engine_jobs
@@ -197,12 +195,11 @@ class STC_MOCAP_PT_options(SubPanel, bpy.types.Panel):
         column.prop(settings, "weights")
 
 
-class STC_MOCAP_UL_joints(bpy.types.UIList):
-    """The body's joints, each with its bone and the map's confidence; the selected one is edited below, where there is
-    room.
-    """
+class _JointList:
+    """Joints, each with its bone and the map's confidence; the selected one is edited below, where there is room."""
 
     shows_fingers = False
+    bitflag_filter_item: int
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index) -> None:  # type: ignore[no-untyped-def]
         split = layout.split(factor=0.5, align=True)
@@ -215,8 +212,12 @@ class STC_MOCAP_UL_joints(bpy.types.UIList):
         return [self.bitflag_filter_item * ((j.name in FINGER_JOINTS) == self.shows_fingers) for j in joints], []
 
 
-class STC_MOCAP_UL_fingers(STC_MOCAP_UL_joints, bpy.types.UIList):
-    """The fingers' joints, likewise."""
+class STC_MOCAP_UL_joints(_JointList, bpy.types.UIList):
+    """The body's joints."""
+
+
+class STC_MOCAP_UL_fingers(_JointList, bpy.types.UIList):
+    """The fingers' joints."""
 
     shows_fingers = True
 

@@ -6,6 +6,7 @@ Knows a rig stood in the humanoid's rest pose; does not know formats.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def fit_fingers(rig: Rig, skeleton: Skeleton) -> Skeleton:
                 reach = rig.body.joints[joints[0]] - rig.body.joints[f"{side}_hand"]
                 q_hand = rig.alignment.get(f"{side}_hand", rotation.IDENTITY)
                 offsets[fitted.index(joints[0])] = rotation.rotate(q_hand, reach)
-            for joint, after in zip(joints, joints[1:], strict=False):
+            for joint, after in pairwise(joints):
                 if joint in mapped and after in mapped:
                     own = length(rig.body.joints[after] - rig.body.joints[joint])
                     step = offsets[fitted.index(after)]
@@ -64,6 +65,7 @@ def _measure_palm(rig: Rig, side: str) -> float:
     knuckles = [list_finger_joints(side, finger)[0] for finger in FINGERS[1:]]
     mapped = [joint for joint in knuckles if joint in rig.bones]
     pairs = [
-        [length(body.joints[joint] - body.joints[f"{side}_hand"]) for joint in mapped] for body in (rig.body, rig.source)
+        [length(body.joints[joint] - body.joints[f"{side}_hand"]) for joint in mapped]
+        for body in (rig.body, rig.source)
     ]
     return float(np.mean(pairs[0]) / np.mean(pairs[1])) if mapped else 1.0

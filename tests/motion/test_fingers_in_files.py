@@ -43,7 +43,7 @@ def point_fingers(motion: Motion) -> dict[str, Array]:
     return directions
 
 
-def write_foreign_bvh(motion: Motion, name: str, path: Path, roll: bool = False) -> None:
+def write_foreign_bvh(motion: Motion, name: str, path: Path) -> None:
     """Write a motion on a body with a naming scheme's bones and hands."""
     rest, truth, fingers = make_handed_body(name, arms_down_deg=0.0)
     spine = np.array_split(np.array(truth["spine"]), min(3, len(truth["spine"])))
@@ -97,7 +97,9 @@ def test_other_programs_bvh_keep_their_fingers(tmp_path: Path, name: str) -> Non
     own, true = point_fingers(back), point_fingers(motion)
     assert max(float(degrees_between(own[joint], true[joint]).max()) for joint in FINGER_JOINTS) < 3.0
     for side in ("left", "right"):
-        lengths = [np.linalg.norm(s.offsets[s.index(f"{side}_index_proximal")]) for s in (back.skeleton, motion.skeleton)]
+        lengths = [
+            np.linalg.norm(s.offsets[s.index(f"{side}_index_proximal")]) for s in (back.skeleton, motion.skeleton)
+        ]
         assert lengths[0] == pytest.approx(lengths[1], rel=0.1)
 
 
