@@ -126,7 +126,7 @@ def _draw_queue(layout: bpy.types.UILayout) -> None:
 def _draw_capture_settings(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
     column = layout.column()
     column.row().prop(settings, "quality", expand=True)
-    row = column.row(align=True, heading="Capture")
+    row = column.row(align=True, heading="With")
     row.prop(settings, "hands", toggle=True)
     row.prop(settings, "face", toggle=True)
     column.prop(settings, "smoothing")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import bpy
@@ -12,8 +13,9 @@ import pytest
 from blender_addon.rig import keyframes
 from blender_addon.rig.apply import ApplyOptions, apply_motion
 from stc_core.errors import UserError
-from stc_core.motion.face import FACE_COEFFICIENTS
+from stc_core.motion.face import FACE_COEFFICIENTS, Face
 from stc_core.motion.shape_mapping.shape_map import ShapeMap
+from tests.blender_addon import sample_rigs
 from tests.blender_addon.rig.faces import add_mesh, create_person, get_track, make_face_motion, read_key
 
 
@@ -128,3 +130,19 @@ def test_eyes_turn_by_their_bones_unless_shape_keys_move_them(scene: Any, looks:
             )
             heights.append((head.inverted() @ eye).to_3x3().row[2].dot((0.0, -1.0, 0.0)))
         assert heights[1] - heights[0] > 0.1
+
+
+@pytest.mark.usefixtures("one_generated_rig")
+def test_on_rigify_the_controls_that_eyes_look_at_are_moved(scene: Any) -> None:
+    obj, motion = sample_rigs.open_generated(), make_face_motion()
+    coefficients = np.zeros((len(motion.scores), len(FACE_COEFFICIENTS)))
+    for name in ("eyeLookOutLeft", "eyeLookInRight"):
+        coefficients[:, FACE_COEFFICIENTS.index(name)] = np.linspace(0.0, 1.0, len(coefficients))
+    face = Face(coefficients=coefficients, scores=np.ones(len(coefficients)))
+    applied = apply_motion(obj, replace(motion, face=face), None, ApplyOptions(), bpy.context.scene)
+    for frame, angle_deg in ((applied.action.frame_start, 0.0), (applied.action.frame_end, 30.0)):
+        bpy.context.scene.frame_set(int(frame))
+        for eye in ("ORG-eye.L", "ORG-eye.R"):
+            turns = [obj.pose.bones[n].matrix @ obj.data.bones[n].matrix_local.inverted() for n in ("ORG-face", eye)]
+            left = (turns[0].inverted() @ turns[1]).to_3x3().row[0].dot((0.0, -1.0, 0.0))
+            assert np.degrees(np.arcsin(left)) == pytest.approx(angle_deg, abs=0.2)
