@@ -163,6 +163,8 @@ def refuse_text(blender: Blender) -> None:
 
 def run_capture(blender: Blender) -> None:
     """Capture, and while the engine pauses add a capture to the queue and take it off."""
+    for part in ("hands", "face"):
+        blender.ask("set_value", part, True)
     place = blender.find("stc_mocap.capture()")
     blender.ask("free")
     blender.press(place)
@@ -250,6 +252,10 @@ def use_library(blender: Blender) -> None:
     wait_until(blender, "'2.00-auto' not in motion", 30.0, every=0.05)
     blender.report["applied_again_s"] = round(time.monotonic() - started, 2)
     require(wait_until(blender, "message[0]", 5.0), "Applying says nothing.")
+    parts, keys = blender.ask("face_keys")
+    blender.report |= {"parts": parts, "face_keys": keys}
+    require(set(parts) == {"hands", "face"}, f"The capture has {parts} beside the body.")
+    require(keys >= FRAMES or blender.ask("get_value", "target") != "ARMATURE", f"The face has {keys} keyframes.")
     mouse("mousemove", 500, 450, "key", "ctrl+z")
     wait_until(blender, "not message[0] and '2.00-auto' in motion", 10.0)
     blender.ask("forget_import")

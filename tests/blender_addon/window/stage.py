@@ -324,7 +324,16 @@ def give_face(keys: list[str]) -> None:
     )
 
 
+def face_keys() -> tuple[list[str], int]:
+    """What the newest capture has beside the body, and how many keyframes the face's shape keys have."""
+    capture = next(entry for entry in get_module("jobs.monitor").entries() if entry.is_listed)
+    meshes = get_module("rig.face_meshes").list_face_meshes(bpy.context.scene.stc_mocap.armature)
+    curves = [c for mesh in meshes for c in get_module("rig.keyframes").get_fcurves(mesh.data.shape_keys)]
+    return list(capture.summary.parts), sum(len(curve.keyframe_points) for curve in curves)
+
+
 QUESTIONS = (
+    face_keys,
     give_face,
     sidebar,
     tab,
