@@ -1,4 +1,4 @@
-"""The camera's intrinsics, resolved once: from the user, else from what the phone wrote, else from an assumed view.
+"""The camera's intrinsics, as far as is known without a look: the user's, else what the phone wrote, else assumed.
 
 Knows lenses and what files tell of them; not what the picture shows.
 """
@@ -13,7 +13,6 @@ from typing import Annotated
 import numpy as np
 
 from ..errors import UserError
-from ..events import Note, Report, ignore
 from ..ranges import Range
 from .pose import CameraIntrinsics
 from .quicktime import find_number, read_moov
@@ -28,17 +27,17 @@ class CameraConfig:
     """The lens that took the video."""
 
     focal_px: Annotated[float, Range(0.0, 1e6, open_low=True)] | None = None
-    """pixels: the focal length; None takes what the file tells, else assumes a field of view"""
+    """pixels: the focal length; None takes what the file or the scene tells, else assumes a field of view"""
     assumed_fov_deg: Annotated[float, Range(1.0, 170.0)] = 55.0
     """degrees: the field of view assumed across the longer side of the picture"""
 
 
 def resolve_intrinsics(
-    config: CameraConfig, image_size: tuple[int, int], video: Path | None = None, report: Report = ignore
+    config: CameraConfig, image_size: tuple[int, int], video: Path | None = None
 ) -> CameraIntrinsics:
     """The intrinsics of a picture of this (width, height): the user's, else the file's, else of the assumed view.
 
-    Reports a Note where a view is assumed. Raises UserError where the settings are impossible.
+    Raises UserError where the settings are impossible.
     """
     if config.focal_px is not None and not 0.0 < config.focal_px < np.inf:
         raise UserError(
@@ -50,13 +49,6 @@ def resolve_intrinsics(
     focal_px = config.focal_px or (read_focal_px(video, image_size) if video else None)
     is_assumed = focal_px is None
     if focal_px is None:
-        report(
-            Note(
-                f"The camera's focal length is not known: a field of view of {config.assumed_fov_deg:g} degrees across "
-                "the longer side is assumed. Distances and depth grow with its error.",
-                "guess",
-            )
-        )
         focal_px = max(image_size) / 2.0 / float(np.tan(np.radians(config.assumed_fov_deg) / 2.0))
     return CameraIntrinsics(focal_px=focal_px, image_size=image_size, is_assumed=is_assumed)
 

@@ -63,6 +63,7 @@ def map_landmarks(landmarks: Landmarks, image_size: tuple[int, int], fps: float,
         background=landmarks.background,
         hands=landmarks.hands,
         face=landmarks.face,
+        lines=landmarks.lines,
     )
 
 

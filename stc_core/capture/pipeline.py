@@ -27,7 +27,8 @@ from .detect.person_follower import Sightings
 from .detection_checks import report_detection
 from .intrinsics import resolve_intrinsics
 from .landmark_map import map_landmarks
-from .layout import LAYOUTS, Layout
+from .layout import LAYOUTS, Array, Layout
+from .lens.straight_lines import BackgroundPictures
 from .person_request import PersonRequest, parse_person
 from .pose import CameraIntrinsics, Landmarks, Pose2D
 from .progress import add_rates, name_take, offset_progress, raise_failure, scale_progress
@@ -67,7 +68,8 @@ def capture_takes(
     with ThreadPoolExecutor(1, "load") as executor:
         loading = executor.submit(_load_lifter, config)
         video = opening.wait()
-        takes = _detect_takes(video, config, raise_failure(report, loading))
+        intrinsics = resolve_intrinsics(config.camera, video.image_size, path)
+        takes = _detect_takes(video, config, intrinsics.is_assumed, raise_failure(report, loading))
         model, reconstruct_motion = loading.result()
     poses = _observe_takes(takes, video, LAYOUTS[model.config.layout], config, report)
     for name, pose in poses.items():
@@ -75,7 +77,6 @@ def capture_takes(
             report_sideways(pose, name_take(report, name))
     for note in video.notes:
         report(Note(note))
-    intrinsics = resolve_intrinsics(config.camera, video.image_size, path, report)
     motions: dict[str, Motion] = {}
     whole = sum(len(pose.scores) for pose in poses.values())
     for name, pose in poses.items():
@@ -153,23 +154,36 @@ def _map_take(take: Landmarks, video: Video, layout: Layout, report: Report) -> 
     return pose
 
 
-def _detect_takes(video: Video, config: CaptureConfig, report: Report) -> list[list[Landmarks]]:
-    """The landmarks of one person, or of everybody, in every take. Reports where the camera moves, and who is there."""
+def _detect_takes(video: Video, config: CaptureConfig, needs_lens: bool, report: Report) -> list[list[Landmarks]]:
+    """The landmarks of one person, or of everybody, in every take. Reports where the camera moves, and who is there.
+
+    needs_lens: look for straight lines, which may tell the lens, where the camera stands still.
+    """
     request = parse_person(config.tracking.person, video.fps, config.video.slow_motion)
     takes: list[list[Landmarks]] = []
     count = 0
     with closing(split_at_cuts(video, config.shots)) as shots:
         for shot in shots:
-            background = BackgroundTracker(config.camera_motion)
+            background, pictures = BackgroundTracker(config.camera_motion), BackgroundPictures()
             take_report = offset_progress(report, count, video.frames)
             take = detect_landmarks(
-                background.watch(shot), video.frames, config.detect, take_report, request, config.lift.threads
+                background.watch(pictures.watch(shot) if needs_lens else shot),
+                video.frames,
+                config.detect,
+                take_report,
+                request,
+                config.lift.threads,
             )
             count += len(take.timestamps)
             summary = background.describe_motion(take.timestamps, take.boxes)
             follow = _follow_everybody if request.is_all else _follow_choice
             people = follow(take, video, request, config, report)
-            takes.append(_follow_background(take, people, summary, video, config, report) if summary else people)
+            if summary:
+                people = _follow_background(take, people, summary, video, config, report)
+            elif needs_lens:
+                lines = pictures.find_lines(take.timestamps, take.boxes, _list_others(take, people))
+                people = [replace(person, lines=lines) for person in people]
+            takes.append(people)
     if count < video.frames:
         report(Progress("detect", count, count))
     return takes
@@ -228,11 +242,16 @@ def _follow_background(
     if not config.camera_motion.follow_camera:
         report_unfollowed(summary, report)
         return people
+    frames = _read_again(take, video, config)
+    background = track_background(frames, people[0].boxes, _list_others(take, people), summary)
+    return [replace(person, background=background) for person in people]
+
+
+def _list_others(take: Landmarks, people: list[Landmarks]) -> Array:
+    """When and where (N, 5) people were seen in a take, without the first of those who are captured."""
     first, *rest = people
     others = [np.column_stack([one.timestamps, one.boxes])[one.found] for one in (take, *rest) if one is not first]
-    frames = _read_again(take, video, config)
-    background = track_background(frames, first.boxes, np.concatenate([take.others[:, :5], *others]), summary)
-    return [replace(person, background=background) for person in people]
+    return np.concatenate([take.others[:, :5], *others])
 
 
 def _list_sightings(track: Track) -> Sightings:

@@ -39,6 +39,11 @@ class CameraIntrinsics:
         """The field of view across the longer side, degrees."""
         return float(2.0 * np.degrees(np.arctan(max(self.image_size) / 2.0 / self.focal_px)))
 
+    def describe_fov(self, sigma: float) -> str:
+        """The field of view for a sentence, with its standard error, given that of the focal length as a fraction."""
+        error_deg = sigma * np.degrees(np.sin(np.radians(self.fov_deg)))
+        return f"{self.fov_deg:.1f} ± {error_deg:.1f} degrees across the longer side"
+
     @property
     def principal_point(self) -> Array:
         """The middle of the picture (2,) in pixels."""
@@ -121,6 +126,8 @@ class Landmarks:
     """(N, 5 or 11): time, and left, top, right, bottom in pixels, of other people; perhaps their clothes' colours"""
     background: BackgroundTracks | None = None
     """what the background did, if the camera moves"""
+    lines: Array | None = None
+    """(N, 4) pixels: both ends of straight lines of the background; None where nobody looked for them"""
     hands: HandLandmarks | None = None
     """the hands; None where nobody looked for them. Left and right as the wrists of `image`"""
     face: FaceLandmarks | None = None
@@ -134,7 +141,9 @@ class Landmarks:
     @property
     def arrays(self) -> dict[str, Array]:
         """The body's arrays by name."""
-        return {name: array for name, array in vars(self).items() if name not in ("background", "hands", "face")}
+        return {
+            name: array for name, array in vars(self).items() if name not in ("background", "lines", "hands", "face")
+        }
 
     @property
     def boxes(self) -> Array:
@@ -173,6 +182,8 @@ class Pose2D:
     """the video's mean frame rate in hertz"""
     background: BackgroundTracks | None = None
     """what the background did, if the camera moves; perhaps at other times"""
+    lines: Array | None = None
+    """(N, 4) pixels: both ends of straight lines of the background; None where nobody looked for them"""
     camera_motion: CameraMotion | None = None
     """how the camera moved over these frames; None where it stood still, or where that is not known"""
     hands: HandLandmarks | None = None

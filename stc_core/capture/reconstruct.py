@@ -15,6 +15,7 @@ from ..motion.motion import Motion
 from .camera_motion.follow import follow_camera
 from .config import CaptureConfig, choose_lift, choose_weights
 from .layout import LAYOUTS
+from .lens.find import find_lens
 from .lift.lift import lift
 from .pose import CameraIntrinsics, Pose2D, Pose3D, resample_evenly
 from .sides.mend import mend_sides
@@ -39,6 +40,7 @@ def reconstruct_motion(
 
     mended = mend_sides(pose, lift_reading, config.sides, report)
     followed, lens = follow_camera(mended, intrinsics, report)
+    lens = find_lens(followed, lens, report)
     even = resample_evenly(followed)
     if even is not followed:
         report(Note(f"The video's frames are not evenly spaced; the motion is, at {even.fps:.3f} frames a second."))

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..capture.detect.config import DetectConfig
 from ..capture.detect.detect import detect_landmarks
+from ..capture.lens.straight_lines import BackgroundPictures
 from ..capture.pose import Landmarks
 from ..capture.video.config import VideoConfig
 from ..capture.video.video import open_video
@@ -31,6 +32,15 @@ def detect_clip(clip: GroundTruthClip, config: DetectConfig | None = None) -> La
     landmarks = detect_landmarks(video, video.frames, config or DetectConfig(), ignore)
     assert len(landmarks.timestamps) == len(clip.landmarks), f"{clip.name}: {len(landmarks.timestamps)} frames detected"
     return landmarks
+
+
+def add_lines(clip: GroundTruthClip, landmarks: Landmarks) -> Landmarks:
+    """The landmarks with straight lines of the background, as a capture adds them where it is not told the lens."""
+    pictures = BackgroundPictures()
+    for _ in pictures.watch(open_video(clip.video, VideoConfig())):
+        pass
+    lines = pictures.find_lines(landmarks.timestamps, landmarks.boxes, landmarks.others[:, :5])
+    return replace(landmarks, lines=lines)
 
 
 def detect_cached(clip: GroundTruthClip, config: DetectConfig, cache: Path | None = None) -> Landmarks:

@@ -31,7 +31,7 @@ from ..model.checkpoint import load_checkpoint
 from ..motion.motion import Motion
 from ..motion.quality import foot_slide, jitter
 from . import metrics
-from .cached_detections import detect_clip
+from .cached_detections import add_lines, detect_clip
 
 _SIDES = ("left", "right")
 LIMBS = tuple(f"{side}_{part}" for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist") for side in _SIDES)
@@ -154,10 +154,15 @@ def capture_clip(
     true_focal: bool = False,
     detect: Callable[[GroundTruthClip, DetectConfig], Landmarks] = detect_clip,
 ) -> CapturedClip:
-    """Detect (by `detect`), lift, smooth, ground and solve one clip; true_focal: with its camera's focal length."""
+    """Detect (by `detect`), lift, smooth, ground and solve one clip of a camera that stands still.
+
+    true_focal: with its camera's focal length.
+    """
     model = load_checkpoint(choose_weights(config))
     detector = choose_detector(config)
     found = detect(clip, detector)
+    if not true_focal and config.camera.focal_px is None:
+        found = add_lines(clip, found)
     seen = map_landmarks(found, clip.camera.image_size, clip.fps, LAYOUTS[model.config.layout])
     if true_focal:
         config = replace(config, camera=replace(config.camera, focal_px=float(clip.camera.K[0, 0])))

@@ -1,4 +1,4 @@
-"""The focal length is the user's, else the phone's, else of an assumed view, which is reported."""
+"""The focal length is the user's, else what the file tells, else of an assumed view."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from stc_core.capture.intrinsics import CameraConfig, read_focal_px, resolve_intrinsics
 from stc_core.errors import UserError
-from stc_core.events import Event, Note
 
 av = pytest.importorskip("av")
 
@@ -33,16 +32,12 @@ def test_the_focal_length_is_what_the_phone_wrote_or_nothing(tmp_path: Path, tag
 
 
 def test_the_user_goes_before_the_file_and_the_file_before_a_guess(tmp_path: Path) -> None:
-    path, events = phone_video(tmp_path / "clip.mov", "26"), list[Event]()
-    assert resolve_intrinsics(CameraConfig(focal_px=500.0), (160, 120), path, events.append).focal_px == 500.0
-    assert resolve_intrinsics(CameraConfig(), (160, 120), path, events.append).focal_px == read_focal_px(
-        path, (160, 120)
-    )
-    assert events == []
-    guessed = resolve_intrinsics(CameraConfig(assumed_fov_deg=90.0), (160, 120), None, events.append)
-    assert guessed.focal_px == pytest.approx(80.0)
-    (note,) = events
-    assert isinstance(note, Note) and note.kind == "guess" and "90 degrees" in note.message
+    path = phone_video(tmp_path / "clip.mov", "26")
+    assert resolve_intrinsics(CameraConfig(focal_px=500.0), (160, 120), path).focal_px == 500.0
+    told = resolve_intrinsics(CameraConfig(), (160, 120), path)
+    assert told.focal_px == read_focal_px(path, (160, 120)) and not told.is_assumed
+    guessed = resolve_intrinsics(CameraConfig(assumed_fov_deg=90.0), (160, 120))
+    assert guessed.focal_px == pytest.approx(80.0) and guessed.is_assumed
 
 
 @pytest.mark.parametrize(

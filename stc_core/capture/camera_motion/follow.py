@@ -35,9 +35,8 @@ def follow_camera(pose: Pose2D, intrinsics: CameraIntrinsics, report: Report) ->
     report(Note(f"The camera moves: the background {tracks.summary}. {_describe(camera.motion)}", "camera"))
     if camera.focal_sigma is not None:
         intrinsics = replace(intrinsics, focal_px=camera.focal_px, is_assumed=False)
-        error_deg = camera.focal_sigma * np.sin(np.radians(intrinsics.fov_deg)) * np.degrees(1.0)
-        what = f"The camera's motion shows its field of view: {intrinsics.fov_deg:.1f} ± {error_deg:.1f} degrees"
-        report(Note(f"{what} across the longer side. It is used in place of the assumed one.", "guess"))
+        what = f"The camera's motion shows its field of view: {intrinsics.describe_fov(camera.focal_sigma)}"
+        report(Note(f"{what}. It is used in place of the assumed one.", "guess"))
     motion = camera.motion.interpolate(tracks.timestamps, pose.timestamps)
     return replace(pose, camera_motion=motion), intrinsics
 
