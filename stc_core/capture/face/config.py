@@ -22,7 +22,7 @@ class FaceConfig:
     """hertz: for eyes and lids while they hardly move; a blink is not smoothed"""
     mouth_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 4.0
     """hertz: for jaw, lips and tongue while they hardly move; lips that close for a moment are not smoothed"""
-    face_head_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 5.0
+    face_head_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 4.0
     """hertz: for the head's rotation from the face"""
     face_gap_s: Annotated[float, Range(0.0, 1e6)] = 0.25
     """seconds: a face that is hidden for no longer is interpolated"""

@@ -23,7 +23,7 @@ CAMERA = Camera(
     t=np.array([0.0, 1.5, 4.0]),
     image_size=(640, 460),
 )
-LEAN = rotation.exp(np.radians([-6.0, 0.0, 0.0]))  # of the head's bone against MediaPipe's axes of the face
+YAW_GAIN, PITCH_GAIN, LEAN_DEG = 1.05, 1.25, 7.0  # how MediaPipe's axes of a face differ from the head's bone
 UP, ASIDE = np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0])
 
 
@@ -42,10 +42,19 @@ def body(q_head: Array = rotation.IDENTITY) -> Motion:
     )
 
 
-def raw_face(q: Array) -> FaceLandmarks:
-    """A face in the middle of the picture, whose axes the detector says to be rotated so."""
+def face(left_deg: Array | float, down_deg: Array | float = 0.0) -> FaceLandmarks:
+    """What the detector says of a head in the middle of the picture that is turned so from facing the camera."""
     landmarks = make_landmarks({})
+    yaw = np.broadcast_to(np.radians(left_deg) / YAW_GAIN, FRAMES)
+    pitch = np.broadcast_to(np.radians(np.add(down_deg, LEAN_DEG)) / PITCH_GAIN, FRAMES)
+    q = rotation.mul(rotation.from_axis_angle(UP, yaw), rotation.from_axis_angle(ASIDE, pitch))
     return replace(landmarks, R_camera_head=turn_faces(landmarks, q))
+
+
+def swing(degrees: float) -> Array:
+    """Angles (T,) that go once to both sides, 0 on average."""
+    angles: Array = degrees * np.sin(2.0 * np.pi * np.arange(FRAMES) / FRAMES)
+    return angles
 
 
 def solve(motion: Motion, landmarks: FaceLandmarks | None, config: FaceConfig | None = None) -> Motion:
@@ -74,54 +83,65 @@ def test_a_face_that_was_looked_for_but_never_found_leaves_the_body_as_it_is() -
     assert solved.face is not None and solved.face_landmarks is hidden
 
 
-@pytest.mark.parametrize("degrees", [-40.0, 15.0, 40.0])
+@pytest.mark.parametrize("degrees", [15.0, 40.0])
 def test_the_head_turns_as_the_face_does_and_the_neck_goes_half_of_the_way(degrees: float) -> None:
-    solved = solve(body(), raw_face(rotation.from_axis_angle(UP, np.radians(degrees))))
-    expected = rotation.mul(rotation.from_axis_angle(UP, np.radians(1.05 * degrees)), LEAN)
-    assert apart_deg(world(solved), expected).max() < 0.1
+    solved = solve(body(), face(swing(degrees)))
+    angles = np.radians(swing(degrees))
+    assert apart_deg(world(solved), rotation.from_axis_angle(UP, angles)).max() < 0.5
     neck = solved.q_parent_joint[:, HUMANOID.index("neck")]
-    assert apart_deg(neck, rotation.exp(rotation.log(expected) / 2.0)).max() < 0.1
+    assert apart_deg(neck, rotation.from_axis_angle(UP, angles / 2.0)).max() < 0.5
     others = [j for j, name in enumerate(HUMANOID.joint_names) if name not in ("neck", "head")]
     np.testing.assert_allclose(solved.q_parent_joint[:, others], body().q_parent_joint[:, others], atol=1e-12)
 
 
-def test_what_the_detector_sees_too_small_of_a_nod_is_stretched() -> None:
-    solved = solve(body(), raw_face(rotation.from_axis_angle(ASIDE, np.radians(20.0))))
-    assert apart_deg(world(solved), rotation.from_axis_angle(ASIDE, np.radians(25.0 - 6.0))).max() < 0.1
+def test_the_head_nods_as_the_face_does() -> None:
+    solved = solve(body(), face(0.0, swing(20.0)))
+    assert apart_deg(world(solved), rotation.from_axis_angle(ASIDE, np.radians(swing(20.0)))).max() < 0.5
+
+
+def test_what_face_and_body_differ_by_throughout_is_shared_between_them() -> None:
+    solved = solve(body(), face(15.0))
+    angle = np.degrees(rotation.angle(world(solved)))
+    np.testing.assert_allclose(angle, 12.0, atol=0.1)  # variances of 4 and 8 degrees: a fifth is the body's
+
+
+def test_a_body_whose_head_is_far_off_throughout_has_no_share() -> None:
+    solved = solve(body(), face(42.0))
+    np.testing.assert_allclose(np.degrees(rotation.angle(world(solved))), 42.0, atol=0.1)
 
 
 def test_a_face_at_the_side_of_the_picture_is_seen_along_its_ray() -> None:
-    landmarks = raw_face(rotation.IDENTITY)
+    landmarks = face(0.0)
     middle = CAMERA.project(np.array([1.0, 0.0, 1.5]))
     aside = replace(landmarks, box=np.tile(np.concatenate([middle - 20.0, middle + 20.0]), (FRAMES, 1)))
     q_world_head, yaw = find_head_rotations(aside, CAMERA)
-    facing = rotation.rotate(rotation.mul(q_world_head[0], rotation.inv(LEAN)), np.array([0.0, -1.0, 0.0]))
+    facing = rotation.rotate(q_world_head[0], np.array([0.0, -1.0, 0.0]))
     towards_camera = rotation.normalise(np.array([0.0, -4.0, 1.5]) - [1.0, 0.0, 1.5])
     assert np.degrees(np.arccos(facing @ towards_camera)) < 0.5 and abs(yaw[0]) < 1e-6
 
 
 def test_the_back_of_a_head_is_no_face() -> None:
     away = body(rotation.from_axis_angle(UP, np.radians(100.0)))
-    solved = solve(away, raw_face(rotation.IDENTITY))
+    solved = solve(away, face(0.0))
     np.testing.assert_array_equal(solved.q_parent_joint, away.q_parent_joint)
 
 
 def test_a_face_far_to_the_side_is_not_believed_more_than_the_body() -> None:
     motion = body(rotation.from_axis_angle(UP, np.radians(60.0)))
-    solved = solve(motion, raw_face(rotation.from_axis_angle(UP, np.radians(75.0))))
+    solved = solve(motion, face(75.0))
     np.testing.assert_array_equal(solved.q_parent_joint, motion.q_parent_joint)
 
 
 def test_the_head_passes_smoothly_from_the_faces_rotation_to_the_bodys() -> None:
-    landmarks = raw_face(rotation.from_axis_angle(UP, np.radians(30.0)))
+    landmarks = face(42.0)
     scores = np.where(np.arange(FRAMES) < 90, 1.0, 0.0)
     half = replace(landmarks, scores=scores, R_camera_head=landmarks.R_camera_head * scores[:, None, None])
     angle = np.degrees(rotation.angle(world(solve(body(), half))))
-    assert abs(angle[70] - 32.05) < 0.5 and angle[115:].max() < 0.2
-    assert np.abs(np.diff(angle)).max() < 4.0
+    assert abs(angle[70] - 42.0) < 0.5 and angle[115:].max() < 0.2
+    assert np.abs(np.diff(angle)).max() < 5.0
 
 
 def test_it_can_be_switched_off() -> None:
-    solved = solve(body(), raw_face(rotation.exp(np.array([0.2, 0.0, 0.3]))), FaceConfig(head_from_face=False))
+    solved = solve(body(), face(20.0, 10.0), FaceConfig(head_from_face=False))
     np.testing.assert_array_equal(solved.q_parent_joint, body().q_parent_joint)
     assert solved.face is not None
