@@ -85,13 +85,15 @@ def pose_body(rig: bpy.types.Object, clip: FaceClip, frames: int) -> Array:
     return head
 
 
-def add_shapes(mesh: bpy.types.Object, rest: Array, moved: dict[str, Array], person: Person, tracks: Array) -> None:
-    """Give an object shape keys that move its vertices (V, 3) at rest, keyed with coefficients (T, len(moved))."""
+def add_shapes(
+    mesh: bpy.types.Object, rest: Array, moved: dict[str, Array], person: Person, tracks: dict[str, Array]
+) -> None:
+    """Give an object shape keys that move its vertices (V, 3) at rest, keyed with each's coefficient (T,)."""
     mesh.shape_key_add(name="Basis")
-    for column, (name, shift) in enumerate(moved.items()):
+    for name, shift in moved.items():
         key = mesh.shape_key_add(name=name)
         key.data.foreach_set("co", stretched(rest + shift, person).astype(np.float32).ravel())
-        for frame, value in enumerate(tracks[:, column], 1):
+        for frame, value in enumerate(tracks[name], 1):
             key.value = value
             key.keyframe_insert("value", frame=frame)
 
@@ -119,7 +121,7 @@ def add_part(
     bpy.context.scene.collection.objects.link(part)
     bind_to_head(rig, clip.person, part)
     moved = {name: read_target(units / f"{name}.target")[used] for name in tracks}
-    add_shapes(part, rest, moved, clip.person, np.stack(list(tracks.values()), -1))
+    add_shapes(part, rest, moved, clip.person, tracks)
 
 
 def add_eye(rig: bpy.types.Object, person: Person, left: bool, angles: Array) -> None:
@@ -169,9 +171,8 @@ def add_face(
     for name in [one.name for one in bpy.data.objects if one.name.startswith("Sphere")]:
         bpy.data.objects.remove(bpy.data.objects[name])
     tracks = {name: coefficients[:, column] for column, name in enumerate(names) if coefficients[:, column].any()}
-    if tracks:
-        moved = {name: read_target(units / f"{name}.target")[:BODY_VERTICES] for name in tracks}
-        add_shapes(skin, rest, moved, clip.person, np.stack(list(tracks.values()), -1))
+    moved = {name: read_target(units / f"{name}.target")[:BODY_VERTICES] for name in tracks}
+    add_shapes(skin, rest, moved, clip.person, tracks)
     paint_face(skin, rest, clip.person)
     for group in _PARTS:
         add_part(rig, clip, base, group, units, tracks)
