@@ -4,7 +4,7 @@ DIR is what tests.benchmarks.ground_truth.render_faces made. Each clip is captur
 the head is: the fraction of frames in which a face was found; for each coefficient that a clip moves, the correlation
 over time with the true one, of our coefficients and of MediaPipe's own, the mean of the clips; the highest value that a
 blink reaches; how much a still face trembles; and how far the head's rotation is from the true one, as it is and after
-one constant rotation, with the face, by the face alone, and by the body alone.
+one constant rotation, with the face, by the face alone, and by the body alone. With --true-focal the lens is known.
 """
 
 from __future__ import annotations
@@ -110,8 +110,10 @@ def head_rotations(motion: Motion) -> Array:
     return rotation.mul(q_camera_world, turns[:, motion.skeleton.index("head")])
 
 
-def judge_clip(truth: FaceTruth, config: CaptureConfig) -> JudgedFace:
+def judge_clip(truth: FaceTruth, config: CaptureConfig, true_focal: bool = False) -> JudgedFace:
     """Capture a clip with its face and without, and compare both."""
+    if true_focal:
+        config = replace(config, camera=replace(config.camera, focal_px=float(truth.clip.camera.K[0, 0])))
     motion = capture(truth.clip.video, config)
     alone = capture(truth.clip.video, replace(config, detect=replace(config.detect, face=False)))
     seen, face = motion.face_landmarks, motion.face
@@ -161,11 +163,12 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True)
     parser.add_argument("--only", nargs="*", help="names of clips")
     parser.add_argument("--quality", choices=["fast", "good", "best"], default="good", help="which networks")
+    parser.add_argument("--true-focal", action="store_true", help="tell us the camera's focal length")
     flags = parser.parse_args()
     quality: Quality = flags.quality
     config = CaptureConfig(quality=quality, detect=DetectConfig(face=True))
     rows = [
-        judge_clip(truth, config)
+        judge_clip(truth, config, flags.true_focal)
         for truth in read_face_clips(flags.clips)
         if not flags.only or truth.clip.name in flags.only
     ]
