@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ...motion.hand_face_landmarks import HandLandmarks
 from ...motion.motion import Camera
 from ..layout import SIDES, Array
 from ..pose import Frame
@@ -30,6 +31,8 @@ def draw_video_panel(frame: Frame, scene: Scene, index: int, config: PreviewConf
         _draw_bones(picture, scene, index, scene.motion.camera.at(index), scale, 2)
     if "landmarks_2d" in scene.motion.landmarks:
         _draw_landmarks(picture, scene, index, scale)
+    if scene.motion.hand_landmarks is not None:
+        _draw_hands(picture, scene.motion.hand_landmarks, index, scale)
     _draw_text(picture, f"{scene.motion.start_s + index / scene.motion.fps:.2f} s", (10, height - 12))
     return picture
 
@@ -63,10 +66,11 @@ def _floor_grid(centre: Array, half_m: float = 2.0, step_m: float = 0.5) -> Arra
 
 def _draw_bones(picture: Frame, scene: Scene, index: int, view: Camera, scale: float, thickness: int) -> None:
     bones, guessed = scene.bones[index], scene.guessed[index]
-    for colour in (MIDDLE, RIGHT, LEFT):
-        of_colour = np.array([own == colour for own in scene.colours])
-        _draw_segments(picture, bones[of_colour & ~guessed], view, scale, colour, thickness)
-    _draw_segments(picture, bones[guessed], view, scale, _GUESSED, thickness)
+    for part, width in ((scene.fingers, 1), (~scene.fingers, thickness)):
+        for colour in (MIDDLE, RIGHT, LEFT):
+            of_colour = np.array([own == colour for own in scene.colours])
+            _draw_segments(picture, bones[of_colour & ~guessed & part], view, scale, colour, width)
+        _draw_segments(picture, bones[guessed & part], view, scale, _GUESSED, width)
     for side, foot in enumerate(scene.feet):
         if scene.motion.contacts[index, side]:
             _draw_segments(picture, bones[foot], view, scale, _CONTACT, thickness + 4)
@@ -97,6 +101,15 @@ def _draw_landmarks(picture: Frame, scene: Scene, index: int, scale: float) -> N
             x, y = (round(float(value) * 2**_SHIFT) for value in point)
             red, green, blue = (int(value) for value in _UNSURE + score * (_SURE - _UNSURE))
             cv2.circle(picture, (x, y), 3 << _SHIFT, (red, green, blue), -1, cv2.LINE_AA, _SHIFT)
+
+
+def _draw_hands(picture: Frame, hands: HandLandmarks, index: int, scale: float) -> None:
+    """The points found of each hand, by their hand's score."""
+    for points, score in zip(hands.image[index] * scale, hands.scores[index], strict=True):
+        red, green, blue = (int(value) for value in _UNSURE + score * (_SURE - _UNSURE))
+        for point in points[(np.abs(points) < _FARTHEST_PX).all(-1)] if score > 0.0 else ():
+            x, y = (round(float(value) * 2**_SHIFT) for value in point)
+            cv2.circle(picture, (x, y), 1 << _SHIFT, (red, green, blue), -1, cv2.LINE_AA, _SHIFT)
 
 
 def _draw_text(picture: Frame, words: str, corner: tuple[int, int], colour: Colour = _TEXT) -> None:

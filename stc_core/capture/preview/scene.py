@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry import rotation
+from ...motion.fingers import FINGER_JOINTS
 from ...motion.motion import Camera, Motion
 from ...motion.skeleton import forward_kinematics
 from ..layout import LAYOUTS, SIDES, Array
@@ -35,6 +36,8 @@ class Scene:
     """(T, B): nothing was observed of it"""
     feet: tuple[NDArray[np.bool_], NDArray[np.bool_]]
     """(B,) each: which bones are the left, the right foot's"""
+    fingers: NDArray[np.bool_]
+    """(B,): which bones are fingers, or lead to them within the hand"""
     landmark_edges: NDArray[np.intp]
     """(E, 2): which landmarks a line joins"""
     aim: Array
@@ -60,6 +63,7 @@ def build_scene(motion: Motion, config: PreviewConfig) -> Scene:
     names = [skeleton.joint_names[joint] for joint in owners]
     bones = np.stack([starts, ends], 2)
     left, right = (np.array([name == f"{side}_toes" for name in names]) for side in SIDES)
+    fingers = np.isin(names, FINGER_JOINTS)
     size = config.panel_height_px
     return Scene(
         motion=motion,
@@ -67,8 +71,9 @@ def build_scene(motion: Motion, config: PreviewConfig) -> Scene:
         colours=tuple(LEFT if n.startswith("left") else RIGHT if n.startswith("right") else MIDDLE for n in names),
         guessed=motion.scores[:, owners] <= 0.0,
         feet=(left, right),
+        fingers=fingers,
         landmark_edges=_find_edges(motion.landmark_names),
-        aim=_average_positions(bones, motion.fps),
+        aim=_average_positions(bones[:, ~fingers], motion.fps),
         height_m=max(float(np.median(np.ptp(ends[..., 2], axis=1))), _MIN_HEIGHT_M),
         azimuth_rad=_camera_azimuth(motion.camera),
         blank=np.full((size, size, 3), BACKGROUND, np.uint8),
