@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from stc_core.convert.store.record import Task
 from stc_core.errors import UserError
 from stc_core.events import Event, Note, ignore
 from stc_core.motion.bvh import read_bvh, write_bvh
+from stc_core.motion.face import Face
 from stc_core.motion.motion import load_motion, save_motion
 from stc_core.plain_values import from_plain, to_plain
 from tests import synthetic
@@ -96,6 +98,18 @@ def test_clips_of_inputs_know_the_hashes_of_what_they_stand_on(motion: Path) -> 
 def test_a_motion_file_becomes_bvh(motion: Path) -> None:
     made = convert_clip(task_of(motion), ["bvh"], motion, motion.parent, ignore)
     assert len(read_bvh(made["bvh"]).t_world_root) == 15
+
+
+def test_a_face_becomes_a_csv_and_a_motion_without_one_fails_in_a_sentence(motion: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no face"):
+        convert_clip(task_of(motion), ["csv"], motion, motion.parent, ignore)
+    body = synthetic.walk(seconds=0.5)
+    frames = len(body.t_world_root)
+    face = Face(coefficients=np.full((frames, 52), 0.5), scores=np.ones(frames))
+    save_motion(replace(body, face=face), motion)
+    made = convert_clip(task_of(motion), ["csv"], motion, motion.parent, ignore)
+    rows = made["csv"].read_text().splitlines()
+    assert made["csv"].name == "walk.csv" and len(rows) == 1 + frames and rows[0].startswith("Timecode,")
 
 
 def test_a_bvh_of_another_program_leaves_its_motion_too(motion: Path, tmp_path: Path) -> None:
