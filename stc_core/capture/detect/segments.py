@@ -29,8 +29,8 @@ OVERLAP_FRAMES = 8  # measured: from here on MediaPipe's points differ by 0.1 % 
 _LEAST_FRAMES, _SHORTEST_FRAMES = 120, 48  # of a segment, and of one of large frames; chosen: 13 %, and 33 %
 _WHOLE_FRAMES = 240  # a shorter video is one segment; chosen: it takes three seconds
 _MULTIPLE = 8  # of segments, or of few frames four or two: so many threads have the same to do
-_HELD_BYTES, _HELD_BYTES_PER_THREAD = 512 * 2**20, 128 * 2**20  # of frames that wait, at most the larger; chosen.
-# A detector takes 40 MiB besides
+_SEGMENT_BYTES = 512 * 2**20  # of a segment's frames; chosen
+_HELD_BYTES, _HELD_BYTES_PER_THREAD = 2**30, 256 * 2**20  # of frames that wait, at most; chosen
 _LEAST_HELD_FRAMES = 4  # besides an overlap's, which may wait for a thread; chosen
 _LOOK_EVERY_S = 0.02  # chosen: after so long what threads did is looked at again
 _WAIT_S = 0.1  # a wait without end could not be interrupted on Windows
@@ -88,8 +88,8 @@ def detect_in_segments(
         if first is None:
             return Detections(rows=np.zeros((0, 33, 7)), times=np.zeros(0), others=np.zeros((0, 5)))
         frame_bytes = max(first[1].nbytes, 1)
-        length = min(plan_length(frame_count), max(_HELD_BYTES // frame_bytes, _SHORTEST_FRAMES))
-        limit = max(_HELD_BYTES, threads * _HELD_BYTES_PER_THREAD) // frame_bytes
+        length = min(plan_length(frame_count), max(_SEGMENT_BYTES // frame_bytes, _SHORTEST_FRAMES))
+        limit = min(_HELD_BYTES, threads * _HELD_BYTES_PER_THREAD) // frame_bytes
         held = max(min(limit, (threads - 1) * length), OVERLAP_FRAMES + _LEAST_HELD_FRAMES)
         crew = stack.enter_context(_Crew(make_detector, threads, held, report_done))
         crew.add(first, 0, length)

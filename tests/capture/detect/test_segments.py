@@ -20,7 +20,7 @@ from stc_core.capture.layout import Array
 from stc_core.capture.pose import Frame, TimedFrame
 
 LENGTH = 48
-HEIGHT = 1 + segments._HELD_BYTES // LENGTH // 3  # of frames so large that segments are the shortest
+HEIGHT = 1 + segments._SEGMENT_BYTES // LENGTH // 3  # of frames so large that segments are the shortest
 
 
 class Large(np.ndarray[Any, np.dtype[np.uint8]]):
