@@ -178,3 +178,34 @@ def test_uneven_frames_are_read_at_an_even_rate_and_even_ones_left_alone() -> No
     assert np.abs(np.diff(mended.timestamps) - 1 / fps).max() < 1e-9
     truth = np.stack([np.interp(mended.timestamps, even.timestamps, even.keypoints[:, 5, i]) for i in (0, 1)], -1)
     assert np.abs(mended.keypoints[:, 5] - truth).max() < 0.6
+
+
+def test_joints_are_the_same_for_any_number_of_threads_and_pytorchs_own_are_left_alone() -> None:
+    torch.manual_seed(0)
+    config = STCFormerConfig(BODY27.name, BODY27.parts, BODY27.mirror, 3, 16, 2, view="ray", rate_hz=20.0, frames=9)
+    model, pose, before = STCFormer(config).eval(), make_swinging_pose(20.0, 30.0), torch.get_num_threads()
+    seen: set[int] = set()
+    model.register_forward_hook(lambda *_: seen.add(torch.get_num_threads()))
+    alone, *others = (
+        lift(pose, model, lens(1000.0), LiftConfig(device="cpu", threads=n, batch=2)).joints for n in (1, 2, 5)
+    )
+    for joints in others:
+        np.testing.assert_array_equal(joints, alone)
+    assert seen == {1} and torch.get_num_threads() == before
+
+
+def test_who_cancels_does_not_wait_for_what_is_left() -> None:
+    class Cancelled(Exception):
+        pass
+
+    def cancel(event: object) -> None:
+        if isinstance(event, Progress) and event.done:
+            raise Cancelled
+
+    model, passes = plate(frames=9), [0]
+    model.register_forward_hook(lambda *_: passes.__setitem__(0, passes[0] + 1))
+    with pytest.raises(Cancelled):
+        lift(
+            make_swinging_pose(2000.0, 20.0), model, lens(1000.0), LiftConfig(device="cpu", threads=2, batch=1), cancel
+        )
+    assert passes[0] < 2000
