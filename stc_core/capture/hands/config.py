@@ -12,7 +12,7 @@ from ...ranges import Range
 class HandsConfig:
     """How what was seen of the hands becomes their motion. The body's smoothing strength divides the cutoffs."""
 
-    finger_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 6.0
+    finger_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 5.0
     """hertz: what a finger does faster than this is smoothed away"""
     wrist_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 6.0
     """hertz: for the rotation of the wrist"""

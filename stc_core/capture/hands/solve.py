@@ -35,7 +35,7 @@ from .over_time import Sightings, find_sightings, smooth_rotations, smooth_value
 from .wrist import doubt_swing, join_wrist, untwist_forearm
 
 _DOUBTFUL_MISFIT = (0.12, 0.3)  # of the palm's length: between these a fit to the picture gets doubtful; chosen
-_WELL_KNOWN_RAD = np.radians(8.0)  # an angle known as well as this has its full weight; chosen
+_WELL_KNOWN_RAD = np.radians(3.0)  # an angle known as well as this has its full weight; chosen
 _MIN_WEIGHT = 1e-3
 
 
