@@ -175,3 +175,22 @@ def test_a_strip_for_the_body_is_a_strip_for_the_face(person: Any, tmp_path: Pat
     scene.frame_set(8)
     expected = get_track(make_face_motion(), "mouthPucker")[7]
     assert keys.key_blocks["mouthPucker"].value == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_action_that_body_and_face_share_is_kept_whole(person: Any, tmp_path: Path) -> None:
+    own, keys = person.animation_data.action, bpy.data.objects["Face"].data.shape_keys
+    if not hasattr(own, "slots"):
+        pytest.skip("this Blender's actions have no slots")
+    keys.animation_data_create().action = own
+    keys.animation_data.action_slot = own.slots.new(id_type="KEY", name=keys.name)
+    for frame, value in ((1, 0.0), (40, 1.0)):
+        keys.key_blocks["fat"].value = value
+        keys.key_blocks["fat"].keyframe_insert("value", frame=frame)
+    before = read_curves(person)
+    bpy.context.scene.stc_mocap.parts = {"face"}
+    import_source(save(make_face_motion(), tmp_path), bpy.context.scene, person)
+    face = bpy.data.objects["Face"]
+    assert len(read_key(face, "mouthPucker")[0]) and len(read_key(face, "fat")[0]) == 2
+    assert all(np.array_equal(read_curves(person)[channel], points) for channel, points in before.items())
+    keys.animation_data.action, keys.animation_data.action_slot = own, own.slots[1]
+    assert len(read_key(face, "fat")[0]) == 2 and not len(read_key(face, "mouthPucker")[0])
