@@ -27,6 +27,8 @@ from stc_core.errors import UserError  # noqa: E402
 from stc_core.motion.bvh import read_bvh, write_bvh  # noqa: E402
 from stc_core.motion.motion import Motion, load_motion, save_motion  # noqa: E402
 from stc_core.motion.rig_mapping.bone_map_io import load_bone_map, save_bone_map  # noqa: E402
+from stc_core.motion.shape_mapping.guess_shape_map import guess_shape_map  # noqa: E402
+from stc_core.motion.shape_mapping.shape_map_io import load_shape_map, save_shape_map  # noqa: E402
 from stc_core.motion.skeleton import HUMANOID  # noqa: E402
 from tests.motion.rig_mapping.test_bone_map_io import make_map  # noqa: E402
 from tests.motion.test_bvh import TWO_JOINTS  # noqa: E402
@@ -300,3 +302,40 @@ def test_bone_maps_are_read_or_refused(
     else:
         save_bone_map(bone_map, folder / "again.json")
         assert load_bone_map(folder / "again.json") == bone_map
+
+
+# ---------------------------------------------------------------------------------------------- shape maps
+
+
+@pytest.fixture(scope="module")
+def whole_shape_map(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    path = tmp_path_factory.mktemp("whole") / "face.json"
+    save_shape_map(guess_shape_map(("A", "I", "U", "E", "O", "Blink_L", "Blink_R")), path)
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+@fuzz(150)
+@given(data=st.data())
+def test_shape_maps_are_read_or_refused(
+    data: st.DataObject, whole_shape_map: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    path = folder / "fuzzed.json"
+    path.write_bytes(data.draw(bone_map_files(whole_shape_map)))
+    try:
+        shape_map = load_shape_map(path)
+    except UserError as error:
+        check_sentence(error, path)
+    else:
+        save_shape_map(shape_map, folder / "again.json")
+        assert load_shape_map(folder / "again.json") == shape_map
+
+
+@fuzz(150)
+@given(
+    names=st.lists(TEXTS | st.sampled_from(["eyeBlink_L", "左", "Fcl_", "A.", "__", "mouth:L", "au012_r"]), max_size=20)
+)
+def test_any_names_are_guessed_about(names: list[str]) -> None:
+    shape_map = guess_shape_map(names)
+    assert set(shape_map.keys) <= set(names)
