@@ -12,6 +12,8 @@ import bpy
 from .drawing import SubPanel, draw_sentence
 
 _ROWS = 8
+_COEFFICIENT_WIDTH = 0.65
+"""of a row; chosen by looking: the longest name fits"""
 
 
 class STC_MOCAP_UL_shape_keys(bpy.types.UIList):
@@ -44,7 +46,7 @@ class STC_MOCAP_PT_shape_map(SubPanel, bpy.types.Panel):
             )
             return
         driven = sum(len(item.weights) > 0 for item in face.keys)
-        layout.label(text=f"Map: {face.map_name}, {driven} of {len(face.keys)} keys")
+        layout.label(text=f"{driven} of {len(face.keys)} keys: {face.map_name}")
         layout.template_list("STC_MOCAP_UL_shape_keys", "", face, "keys", face, "active", rows=_ROWS)
         if 0 <= face.active < len(face.keys):
             _draw_key(layout, face.keys[face.active])
@@ -58,8 +60,9 @@ def _draw_key(layout: bpy.types.UILayout, item: bpy.types.PropertyGroup) -> None
     row.operator("stc_mocap.edit_weight", text="", icon="ADD", emboss=False).remove = -1
     for index, weight in enumerate(item.weights):
         row = column.row(align=True)
-        row.prop(weight, "coefficient", text="")
-        row.prop(weight, "weight", text="")
+        split = row.split(factor=_COEFFICIENT_WIDTH, align=True)
+        split.prop(weight, "coefficient", text="")
+        split.prop(weight, "weight", text="")
         row.operator("stc_mocap.edit_weight", text="", icon="REMOVE").remove = index
     if item.group:
         column.label(text="Limited to 1 together with others", icon="INFO")

@@ -357,7 +357,7 @@ _VOWELS = {
 }
 _VOWEL_NAMES = {
     "VRM": {"a": "aa", "i": "ih", "u": "ou", "e": "ee", "o": "oh"},
-    "vowels": {vowel: vowel for vowel in "aiueo"},
+    "VRM 0": {vowel: vowel for vowel in "aiueo"},
     "VRoid": {vowel: f"mth{vowel}" for vowel in "aiueo"},
     "mouth": {vowel: f"mouth{vowel}" for vowel in "aiueo"},
     "MMD": {"a": "あ", "i": "い", "u": "う", "e": "え", "o": "お"},
