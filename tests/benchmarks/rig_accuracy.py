@@ -3,9 +3,10 @@
 
 Every rig's file in the folders, and the rigs of the tests, get a motion (a made walk, or a motion.npz). A table tells
 the angles between the limbs and the motion's, with feet free and locked, how far soles in contact are from the floor
-and how far they slide a frame, and the bones that are wrong, and sure too, where a .json beside the file says which are
-right. A last line tells the same of made bodies with the names of `naming_schemes.py`, renamed, and with misleading
-names. What bones do is computed as Blender evaluates it (`evaluate_pose`). Needs the bpy module.
+and how far they slide a frame, how many finger joints have bones and how far these are from those of closing hands, and
+the bones that are wrong, and sure too, where a .json beside the file says which are right. The last lines tell the same
+of made bodies with the names of `naming_schemes.py`, renamed, and with misleading names, and of the hands of
+`finger_schemes.py`. What bones do is computed as Blender evaluates it (`evaluate_pose`). Needs the bpy module.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from blender_addon.export import rig_file
 from blender_addon.rig.apply import resolve_target
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
+from stc_core.motion.fingers import FINGER_JOINTS, FINGERS, list_finger_joints
 from stc_core.motion.motion import Motion, load_motion
 from stc_core.motion.retarget.bone_animation import evaluate_pose
 from stc_core.motion.retarget.rest_pose import RestPose
@@ -35,6 +37,9 @@ from stc_core.motion.skeleton import HUMANOID
 
 from ..blender_addon import sample_rigs
 from ..blender_addon.play_rigs import SEGMENTS
+from ..made_hands import POSES, bend_fingers
+from ..motion.retarget.test_fingers_on_rigs import point_motion
+from ..motion.rig_mapping.finger_schemes import FINGER_SCHEMES, make_handed_body, remove_humans_names
 from ..motion.rig_mapping.naming_schemes import NAMED, SCHEMES, Shape, make_body
 from ..motion.rig_mapping.rigs import TRUNK, merge_spine
 from ..motion.rig_mapping.test_guess_by_names import RENAMES
@@ -45,7 +50,8 @@ _ON_FLOOR_M = 0.01
 _NEAR_ANKLE_PER_SHIN = 0.8
 """a foot's mesh follows bones that begin this near to the ankle"""
 _HEAD = (
-    "| rig | map | wrong, wrong and sure | limbs °, feet free | feet locked | sole off floor mm | slide mm a frame |"
+    "| rig | map | wrong, wrong and sure | limbs °, feet free | feet locked | sole off floor mm | slide mm a frame "
+    "| finger joints of 30 | fingers ° (most) |"
 )
 
 
@@ -56,10 +62,11 @@ def main() -> None:
     parser.add_argument("--bodies", type=int, default=2000, help="made bodies with misleading names")
     flags = parser.parse_args()
     motion = load_motion(flags.motion) if flags.motion else sample_rigs.make_walk()
-    print(_HEAD, "|---|---|---|---|---|---|---|", sep="\n", flush=True)
+    print(_HEAD, "|---|---|---|---|---|---|---|---|---|", sep="\n", flush=True)
     for name, (rest, bone_map, truth) in open_rigs(flags.rigs):
         print(describe_rig(name, rest, bone_map, truth, motion), flush=True)
     print(describe_made_bodies(flags.bodies))
+    print(describe_made_hands())
 
 
 def open_rigs(folders: list[Path]) -> Iterator[tuple[str, tuple[RestPose, BoneMap, Mapping[str, str]]]]:
@@ -93,7 +100,29 @@ def describe_rig(name: str, rest: RestPose, bone_map: BoneMap, truth: Mapping[st
         f"{np.percentile(np.abs(off), 95):.1f} | {slides.mean():.2f} (most {slides.max():.2f})" if len(off) else "- | -"
     )
     counts = f"{len(wrong)}, {len(sure)}" if truth else "-"
-    return f"| {name} | {bone_map.name} | {counts} | {angles[0]:.2f} | {angles[1]:.2f} | {feet} |"
+    fingers = describe_fingers(rest, bone_map, motion)
+    return f"| {name} | {bone_map.name} | {counts} | {angles[0]:.2f} | {angles[1]:.2f} | {feet} | {fingers} |"
+
+
+def describe_fingers(rest: RestPose, bone_map: BoneMap, motion: Motion) -> str:
+    """Return how many finger joints have bones, and how far their segments are from those of hands that close."""
+    mapped = [joint for joint in FINGER_JOINTS if joint in bone_map.bones]
+    handed = bend_fingers(motion, POSES["fist"], eased=True)
+    heads, q = evaluate_pose(rest, retarget(handed, rest, bone_map, RetargetConfig(lock_feet=False)))
+    true, errors = point_motion(handed), []
+    for side, finger in ((side, finger) for side in ("left", "right") for finger in FINGERS):
+        joints = [joint for joint in list_finger_joints(side, finger) if joint in mapped]
+        if len(joints) < 3:
+            continue  # two segments share three flexions
+        for joint, after in zip(joints, [*joints[1:], ""], strict=True):
+            bone = rest.index(bone_map.bones[joint][0])
+            along = rotation.rotate(
+                rotation.mul(q[:, bone], rotation.inv(rest.q_armature_bone[bone])), rest.tails[bone] - rest.heads[bone]
+            )
+            along = heads[:, rest.index(bone_map.bones[after][0])] - heads[:, bone] if after else along
+            errors.append(np.degrees(rotation.angle(rotation.between(along, true[joint]))))
+    angle = f"{np.mean(errors):.2f} ({np.max(errors):.2f})" if errors else "-"
+    return f"{len(mapped)} | {angle}"
 
 
 def limb_angles_deg(rest: RestPose, bone_map: BoneMap, heads: Array, motion: Motion) -> list[float]:
@@ -179,6 +208,30 @@ def describe_made_bodies(count: int) -> str:
         sure += len(list_sure_errors(changed, names, truth))
     schemes = f"{len(NAMED)} naming schemes under {len(RENAMES)} renamings: {right} of {joints} joints right"
     return f"\n{schemes}; {count} bodies with misleading names: {sure} wrong and sure."
+
+
+def describe_made_hands() -> str:
+    """Return how many finger joints of made hands are right by their names, renamed too, and by shape alone."""
+    right = joints = shaped = wrong = 0
+    for name in FINGER_SCHEMES:
+        rest, _, fingers = make_handed_body(name)
+        for how in (None, *RENAMES.values()):
+            new = [how(bone, i) if how else bone for i, bone in enumerate(rest.bones)]
+            if len(set(new)) == len(new):
+                found = guess_bone_map(RestPose(**{**vars(rest), "bones": tuple(new)})).bones
+                back = dict(zip(new, rest.bones, strict=True))
+                mapped = {j: tuple(back[b] for b in bones) for j, bones in found.items() if j in FINGER_JOINTS}
+                right += sum(mapped.get(joint) == bones for joint, bones in fingers.items())
+                wrong += sum(bones != fingers.get(joint) for joint, bones in mapped.items())
+                joints += len(fingers)
+        bare, names = remove_humans_names(rest)
+        found = guess_bone_map(bare).bones
+        shaped += sum(tuple(names[b] for b in found.get(joint, ())) == bones for joint, bones in fingers.items())
+    total = 30 * len(FINGER_SCHEMES)
+    return (
+        f"Hands of {len(FINGER_SCHEMES)} naming schemes, as they are and under {len(RENAMES)} renamings: {right} of "
+        f"{joints} finger joints right, {wrong} wrong; without names {shaped} of {total}."
+    )
 
 
 if __name__ == "__main__":
