@@ -2,7 +2,7 @@
 
 A model's bones have its world's axes at rest: left-handed, y up, facing -z, 8 cm a unit. Its arms hang in an A-pose,
 which the arms' rotations take into account; lower and upper body hang beside each other on the centre, so they get the
-hips' rotation each. Every frame is keyed, at the format's 30 hertz. Knows this format alone: names in Shift-JIS,
+hips' rotation each. Fingers lie along the arms. Every frame is keyed, at the format's 30 hertz. Knows this format alone: names in Shift-JIS,
 little-endian records of fixed length.
 """
 
@@ -19,6 +19,7 @@ from ..files import write_bytes
 from ..geometry import rotation
 from ..geometry.intervals import interpolate
 from ..geometry.rotation import Array
+from .fingers import list_finger_joints
 from .motion import Motion
 from .retarget.standing_body import SIDES, Y
 
@@ -36,6 +37,13 @@ _LIMBS = {
     "foot": "足首",
 }
 _ARM = ("upper_arm", "lower_arm", "hand")
+_FINGERS = {
+    "thumb": ("親指０", "親指１", "親指２"),
+    "index": ("人指１", "人指２", "人指３"),
+    "middle": ("中指１", "中指２", "中指３"),
+    "ring": ("薬指１", "薬指２", "薬指３"),
+    "little": ("小指１", "小指２", "小指３"),
+}
 _SIDE_NAMES = {"left": "左", "right": "右"}
 _CENTRE, _LOWER, _UPPER, _UPPER_2 = "センター", "下半身", "上半身", "上半身2"
 _IK_BONES = ("左足ＩＫ", "右足ＩＫ", "左つま先ＩＫ", "右つま先ＩＫ")
@@ -120,6 +128,11 @@ def _collect_rotations(motion: Motion) -> dict[str, Array]:
                     above = rotation.IDENTITY if part == _ARM[0] else q_rest_arm
                     q = rotation.mul(rotation.mul(above, q), rotation.inv(q_rest_arm))
                 rotations[_SIDE_NAMES[side] + bone] = q
+        for finger, bones in _FINGERS.items():
+            for joint, bone in zip(list_finger_joints(side, finger), bones, strict=True):
+                if joint in local:
+                    q = rotation.mul(rotation.mul(q_rest_arm, local[joint]), rotation.inv(q_rest_arm))
+                    rotations[_SIDE_NAMES[side] + bone] = q
     return rotations
 
 

@@ -13,6 +13,8 @@ from stc_core.geometry.rotation import Array
 from stc_core.motion.skeleton import HUMANOID
 from stc_core.motion.vmd import write_vmd
 from tests import synthetic
+from tests.made_hands import POSES, bend_fingers
+from tests.motion.retarget.test_fingers_on_rigs import point_motion
 from tests.motion.test_foreign_bvh import WALK
 
 PARENTS = {
@@ -84,3 +86,18 @@ def test_limbs_point_where_the_motions_do(fps: float, tmp_path: Path) -> None:
         assert np.degrees(np.arccos(np.clip((found * wanted).sum(-1), -1.0, 1.0))).max() < 0.1, bone
     moved = positions["センター"][:, [0, 2, 1]] * 0.08 + HUMANOID.offsets[0]
     np.testing.assert_allclose(moved, joints[:, 0], atol=1e-4)
+
+
+def test_fingers_point_where_the_motions_do(tmp_path: Path) -> None:
+    motion = bend_fingers(WALK, POSES["fist"], eased=True)
+    write_vmd(motion, tmp_path / "hands.vmd")
+    _, rotations, _ = read_vmd(tmp_path / "hands.vmd")
+    assert len(rotations) == len(PARENTS) + 1 + 30 and {"左親指０", "右小指３"} <= set(rotations)
+    true = point_motion(motion)
+    for side, word, sign in (("left", "左", 1.0), ("right", "右", -1.0)):
+        world = play(rotations, f"{word}手首")
+        for part, bone in zip(("proximal", "intermediate", "distal"), ("人指１", "人指２", "人指３"), strict=True):
+            world = world @ to_matrices(rotations[word + bone])
+            found = (world @ np.array([sign * np.cos(DOWN_RAD), -np.sin(DOWN_RAD), 0.0]))[:, [0, 2, 1]]
+            wanted = rotation.normalise(true[f"{side}_index_{part}"])
+            assert np.degrees(np.arccos(np.clip((found * wanted).sum(-1), -1.0, 1.0))).max() < 0.1
