@@ -2,8 +2,8 @@
 
 A model's bones have its world's axes at rest: left-handed, y up, facing -z, 8 cm a unit. Its arms hang in an A-pose,
 which the arms' rotations take into account; lower and upper body hang beside each other on the centre, so they get the
-hips' rotation each. Fingers lie along the arms. Every frame is keyed, at the format's 30 hertz. Knows this format alone: names in Shift-JIS,
-little-endian records of fixed length.
+hips' rotation each. Fingers lie along the arms. Every frame is keyed, at the format's 30 hertz. Knows this format
+alone: names in Shift-JIS, little-endian records of fixed length.
 """
 
 from __future__ import annotations
