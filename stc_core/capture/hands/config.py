@@ -14,7 +14,7 @@ class HandsConfig:
 
     finger_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 5.0
     """hertz: what a finger does faster than this is smoothed away"""
-    wrist_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 6.0
+    wrist_cutoff_hz: Annotated[float, Range(0.0, 1e6, open_low=True)] = 4.0
     """hertz: for the rotation of the wrist"""
     hand_gap_s: Annotated[float, Range(0.0, 1e6)] = 0.4
     """seconds: where a hand is not seen for up to this long, its motion is interpolated; longer, it relaxes"""

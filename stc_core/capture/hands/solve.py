@@ -36,6 +36,7 @@ from .wrist import doubt_swing, join_wrist, untwist_forearm
 
 _DOUBTFUL_MISFIT = (0.12, 0.3)  # of the palm's length: between these a fit to the picture gets doubtful; chosen
 _WELL_KNOWN_RAD = np.radians(3.0)  # an angle known as well as this has its full weight; chosen
+_SHARP_PALM_PX = 40.0  # points of a smaller palm are less exact, beside its length, and weigh less; chosen
 _MIN_WEIGHT = 1e-3
 
 
@@ -70,7 +71,7 @@ def solve_hands(
     if len(observed.frames):
         observed, shape = _fit_shape(observed, hands, skeleton)
         skeleton = _resize_fingers(skeleton, shape)
-        solved = _place_in_world(observed, fit_poses(observed, shape), hands.scores, motion.camera)
+        solved = _place_in_world(observed, shape, fit_poses(observed, shape), hands.scores, motion.camera)
     smoothing = _Smoothing(config=config, strength=strength, fps=motion.fps)
     frames, count = len(positions), len(FINGER_JOINTS)
     q = np.concatenate([motion.q_parent_joint, np.tile(rotation.IDENTITY, (frames, count, 1))], 1)
@@ -140,12 +141,22 @@ def _resize_fingers(skeleton: Skeleton, shape: HandShape) -> Skeleton:
     return replace(skeleton, offsets=offsets, tips=tips)
 
 
-def _place_in_world(observed: HandObservations, poses: HandPoses, scores: Array, camera: Camera) -> _SolvedHands:
+def _measure_palms_px(observed: HandObservations, shape: HandShape, camera: Camera) -> Array:
+    """How long (N,) the palms would be in the picture if they lay in its plane, pixels."""
+    focal_px = camera.K[0, 0] if camera.path is None else camera.path.focal_px[observed.frames]
+    lengths: Array = shape.palm_m * focal_px / observed.depth_m
+    return lengths
+
+
+def _place_in_world(
+    observed: HandObservations, shape: HandShape, poses: HandPoses, scores: Array, camera: Camera
+) -> _SolvedHands:
     """The poses by frame and side, in the world's axes, with what each is worth."""
     result, at = _solve_nothing(len(scores)), (observed.frames, observed.sides)
     R = camera.R[None] if camera.path is None else camera.path.R[observed.frames]
     believed = scores[at] * (1.0 - smoothstep(poses.misfit, *_DOUBTFUL_MISFIT))
-    known = np.minimum((_WELL_KNOWN_RAD / poses.sigmas_rad) ** 2, 1.0)
+    sharpness = np.minimum(_measure_palms_px(observed, shape, camera) / _SHARP_PALM_PX, 1.0)
+    known = np.minimum((_WELL_KNOWN_RAD / poses.sigmas_rad) ** 2, 1.0) * sharpness[:, None] ** 2
     result.scores[at] = believed
     result.q_world_hand[at] = rotation.mul(rotation.inv(rotation.from_matrix(R)), to_camera(observed, poses.q_ray_hand))
     result.angles_rad[at] = poses.angles_rad
