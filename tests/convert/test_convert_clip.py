@@ -80,7 +80,7 @@ def test_the_quality_decides_which_weights_a_clip_stands_on(motion: Path) -> Non
     configs = CaptureConfig(quality="fast"), CaptureConfig(quality="good"), CaptureConfig(quality="best")
     made = [make_tasks(found, motion.parent, ("bvh",), config, ExportOptions())[0] for config in configs]
     fast, good, best = (clip.hashes["weights"] for clip in made)
-    assert fast == good != best and made[0].settings != made[1].settings != made[2].settings
+    assert fast != good == best and made[0].settings != made[1].settings != made[2].settings
 
 
 def test_clips_of_inputs_know_the_hashes_of_what_they_stand_on(motion: Path) -> None:
