@@ -34,6 +34,7 @@ from .progress import report_stage
 from .smooth import SmoothConfig, smooth
 
 T = TypeVar("T")
+Lifted = tuple[Pose2D, Pose3D, CameraIntrinsics]  # what a motion is solved from
 _NEEDED = {"landmarks_2d", "landmarks_raw", "landmark_scores"}
 _LIBRARIES = ("numpy", "scipy", "torch", "mediapipe")
 _SHARED_WORLD = "shared_world"  # in a motion's settings, if other people's motions are in the same world:
@@ -106,7 +107,7 @@ def _keep_world(solved: Motion, motion: Motion) -> Motion:
     return share_camera(solved, find_eye(motion.camera), motion.settings[_SHARED_WORLD] == _ABOVE)
 
 
-def restore_poses(motion: Motion) -> tuple[Pose2D, Pose3D, CameraIntrinsics]:
+def restore_poses(motion: Motion) -> Lifted:
     """What a captured motion was solved from."""
     pose2d, intrinsics = restore_observations(motion)
     up = motion.settings.get(_PREDICTED_UP)

@@ -12,15 +12,20 @@ import pytest
 pytest.importorskip("mediapipe")
 
 from stc_core.capture.config import CaptureConfig
+from stc_core.capture.ground.path_scale import PathScale
 from stc_core.capture.pipeline import capture_takes
-from stc_core.capture.shared_world import find_who_is_on_floor, fit_sizes, share_world
-from stc_core.capture.solve_lifted import find_eye, remove_smoothing, solve_again
+from stc_core.capture.pose import CameraIntrinsics
+from stc_core.capture.shared_world import combine_scales, find_who_is_on_floor, fit_sizes, share_world
+from stc_core.capture.solve_lifted import find_eye, remove_smoothing, solve_again, solve_lifted
 from stc_core.capture.tracking import TrackingConfig, choose_everybody, link_tracks
 from stc_core.capture.video.config import VideoConfig
 from stc_core.capture.video.video import open_video
-from stc_core.events import Event, Note
+from stc_core.events import Event, Note, ignore
 from stc_core.geometry.rotation import Array
-from stc_core.motion.motion import Motion
+from stc_core.motion.motion import Camera, Motion
+from tests import synthetic
+from tests.capture.camera_motion.moving_views import move
+from tests.capture.ground.test_moving_camera import SIDE, observe
 
 SAMPLE = Path(__file__).parents[1] / "truth" / "sample.mp4"
 EVERYBODY = CaptureConfig(quality="fast", tracking=TrackingConfig(person="all"))
@@ -134,3 +139,50 @@ def test_clothes_tell_apart_who_swaps_places_between_two_looks() -> None:
         looks += [np.array([index / 4.0, *first, *red]), np.array([index / 4.0, *second, *blue])]
     tracks = link_tracks(np.zeros(0), np.zeros((0, 4)), np.array(looks))
     assert len(tracks) == 2 and all((np.ptp(track.colours, axis=0) == 0.0).all() for track in tracks)
+
+
+def test_what_several_people_say_of_a_path_counts_by_how_sure_it_is() -> None:
+    scales = [PathScale(unit_m=2.0, sigma=0.05), PathScale(unit_m=3.0, sigma=0.5), PathScale(unit_m=9.0, sigma=np.inf)]
+    combined = combine_scales(scales)
+    assert combined is not None and 2.0 < combined.unit_m < 2.02 and combined.sigma < 0.05
+    disputed = combine_scales([PathScale(unit_m=unit_m, sigma=0.05) for unit_m in (2.0, 3.0)])
+    assert disputed is not None and disputed.unit_m == pytest.approx(np.sqrt(6.0)) and disputed.sigma > 0.15
+    assert combine_scales(scales[2:]) is None
+
+
+def lift_walker(walk: Motion, camera: Camera, height: float) -> Motion:
+    """A motion of somebody who walks before a camera that goes along; its path comes as one of an unknown unit does.
+
+    height: of the body that the lifter takes for that of the true one, as a fraction of it.
+    """
+    pose2d, pose3d = observe(walk, camera, unit_m=6.0)
+    intrinsics = CameraIntrinsics(focal_px=float(camera.K[0, 0]), image_size=camera.image_size)
+    return solve_lifted(pose2d, replace(pose3d, joints=pose3d.joints * height), intrinsics, CaptureConfig(), ignore)
+
+
+def test_several_people_share_the_path_of_a_camera_that_goes_along() -> None:
+    walk = synthetic.walk(seconds=3.0)
+    beside = replace(walk, t_world_root=walk.t_world_root + [1.0, 0.5, 0.0])
+    camera = move(
+        np.zeros((len(walk.t_world_root), 3)),
+        np.linspace(0.0, -2.0, len(walk.t_world_root))[:, None] * [1, 0, 0],
+        first=SIDE,
+    )
+    alone = [lift_walker(walk, camera, 0.95), lift_walker(beside, camera, 1.05)]
+    notes: list[Event] = []
+    shared = share_world(alone, CaptureConfig(), notes.append)
+    lengths = [float(np.linalg.norm(eyes[-1] - eyes[0])) for eyes in map(list_eyes, [*alone, *shared])]
+    assert abs(lengths[0] - lengths[1]) > 0.1  # each had its own
+    assert lengths[2] == pytest.approx(lengths[3], rel=1e-6) and abs(lengths[2] - 2.0) < 0.08
+    assert any(isinstance(note, Note) and "one length for all 2 people" in note.message for note in notes)
+    first, second = (motion.landmarks["landmarks_3d"][:, 0] for motion in shared)
+    apart = np.linalg.norm((second - first)[:, :2], axis=-1)
+    assert np.abs(apart - np.hypot(1.0, 0.5)).max() < 0.2
+
+
+def list_eyes(motion: Motion) -> Array:
+    """Where the camera of a motion is (T, 3)."""
+    assert motion.camera is not None and motion.camera.path is not None
+    path = motion.camera.path
+    result: Array = -np.einsum("tji,tj->ti", path.R, path.t)
+    return result

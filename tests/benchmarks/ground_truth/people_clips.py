@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .clips import BLUE, GREEN, RED, Person, View
+from .moving_clips import CameraMove
 
 ACROSS = View(-90.0, 5.2, fov_deg=60.0, height_m=1.5)
 
@@ -28,13 +29,17 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class PeopleClip:
-    """`seconds` of some people, from left to right as they are first seen."""
+    """`seconds` of some people, from left to right as they are first seen.
+
+    move: how the camera moves; it is in a textured room then.
+    """
 
     name: str
     roles: tuple[Role, ...]
     seconds: float = 3.0
     view: View = ACROSS
     image_size: tuple[int, int] = (640, 360)
+    move: CameraMove | None = None
 
 
 def _walk(person: Person, motion: str, y_m: float, yaw_deg: float) -> Role:
@@ -62,5 +67,14 @@ CLIPS = (
             _walk(RED, "07/07_04", 0.9, 180.0),
         ),
         view=View(-90.0, 5.6, fov_deg=60.0, height_m=1.7),
+    ),
+    PeopleClip(
+        name="filmed",
+        roles=(
+            Role(person=BLUE, motion="13/13_26", start_s=9.2, x_m=-1.2, y_m=0.0, yaw_deg=-80.0),
+            Role(person=RED, motion="07/07_05", start_s=0.2, x_m=0.7, y_m=0.8, yaw_deg=0.0),
+        ),
+        view=View(-90.0, 5.2, fov_deg=66.0, height_m=1.5),
+        move=CameraMove(travel_m=(1.6, 0.4, 0.0), sway_m=0.03, sway_deg=0.8, seed=5),
     ),
 )

@@ -21,10 +21,12 @@ from stc_core.geometry.rotation import Array
 
 from .clips import RenderedClip, Room
 from .clothes import dress
+from .moving_camera import move_camera
 from .people_clips import CLIPS, PeopleClip, Role
 from .render import draw
-from .rig_body import act, add_body, describe_truth, plant_feet, read_truth, source_motion
-from .room import add_camera, build_room, place_camera
+from .render_moving import build_textured_room, key_camera
+from .rig_body import FPS, act, add_body, describe_truth, plant_feet, read_truth, source_motion
+from .room import build_room, place_camera
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +61,13 @@ def make(clip: PeopleClip, rigs: Path, mocap: Path, out: Path) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bodies = [add_person(clip, role, rigs, mocap) for role in clip.roles]
     camera = place_camera(clip.view, 0.0, clip.image_size)
-    room = Room()
-    build_room(room)
-    add_camera(camera)
-    frames = min(len(body.landmarks) for body in bodies)
+    room, frames = Room(), min(len(body.landmarks) for body in bodies)
+    if clip.move is None:
+        build_room(room)
+    else:
+        build_textured_room(room)
+        camera = move_camera(camera, np.array([0.0, 0.0, clip.view.aim_m]), np.zeros((frames, 3)), clip.move, FPS)
+    key_camera(camera)
     draw(out / f"{clip.name}.mp4", frames, clip.image_size, room)
     for number, body in enumerate(bodies, 1):
         for other in bodies:
