@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import bpy
 import pytest
 
-from blender_addon.rig import (
-    keyframes,
-)
+from blender_addon.rig import armature, keyframes
+from blender_addon.ui import panel
+from stc_core.motion.fingers import FINGER_JOINTS, HUMANOID_WITH_FINGERS
 from stc_core.motion.skeleton import HUMANOID
 
 from ..workspace import Workspace, run_capture
+from .test_panel import draw_shown
 
 
 def test_the_map_is_guessed_when_an_armature_is_chosen(workspace: Workspace, settings: bpy.types.PropertyGroup) -> None:
@@ -54,3 +58,23 @@ def test_bones_are_added_to_a_chain_and_taken_from_it(workspace: Workspace, sett
     assert rig.joints["chest"].chain() == ("chest", "upper_chest")
     bpy.ops.stc_mocap.edit_chain(chain="more", remove=0)
     assert rig.joints["chest"].chain() == ("chest",)
+
+
+def test_fingers_are_folded_away_and_the_two_lists_share_the_joints(workspace: Workspace) -> None:
+    obj = armature.create_armature(HUMANOID_WITH_FINGERS, "Handed", bpy.context.scene.collection)
+    settings = bpy.context.scene.stc_mocap
+    settings.target, settings.armature = "ARMATURE", obj
+    rig = obj.stc_mocap
+    assert sum(joint.name in FINGER_JOINTS and bool(joint.bone) for joint in rig.joints) == 30
+    shown = []
+    for kind in (panel.STC_MOCAP_UL_joints, panel.STC_MOCAP_UL_fingers):
+        one = SimpleNamespace(shows_fingers=kind.shows_fingers, bitflag_filter_item=1 << 30)
+        flags, _ = kind.filter_items(cast(Any, one), bpy.context, rig, "joints")
+        shown.append({joint.name for joint, flag in zip(rig.joints, flags, strict=True) if flag})
+    assert shown == [set(HUMANOID.joint_names), set(FINGER_JOINTS)]
+    folded = draw_shown(panel.STC_MOCAP_PT_bone_map)
+    rig.show_fingers = True
+    unfolded = draw_shown(panel.STC_MOCAP_PT_bone_map)
+    assert "Fingers: 30 of 30 joints" in folded.texts()
+    lists = [sum(name == "template_list" for name, _, _ in layout.drawn) for layout in (folded, unfolded)]
+    assert lists == [1, 2]
