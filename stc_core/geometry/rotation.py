@@ -87,8 +87,7 @@ def between(a: ArrayLike, b: ArrayLike) -> Array:
 def to_matrix(q: ArrayLike) -> Array:
     """Return the rotation matrices (..., 3, 3)."""
     q = np.asarray(q, float)
-    columns = [rotate(q, np.broadcast_to(e, q.shape[:-1] + (3,))) for e in np.eye(3)]
-    return np.stack(columns, -1)
+    return np.ascontiguousarray(rotate(q[..., None, :], np.eye(3)).swapaxes(-1, -2))
 
 
 def from_matrix(m: ArrayLike) -> Array:
