@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry import rotation
-from ...motion.fingers import FINGERS, HUMANOID_WITH_FINGERS, list_finger_joints
+from ...motion.fingers import FINGERS, HUMANOID_WITH_FINGERS, get_flexion_axis, list_finger_joints
 from ...motion.hand_face_landmarks import HAND_POINTS
 from ..layout import Array
 
@@ -61,7 +61,7 @@ REST_SHAPE, REST_DIRECTIONS = _read_rest_hand()
 
 # The thumb bends towards a point in front of the little finger's knuckle, and goes forward at right angles to that.
 _THUMB_TWIST = REST_DIRECTIONS[0]
-_THUMB_BEND = rotation.normalise(np.cross(_THUMB_TWIST, REST_SHAPE.roots[4] - REST_SHAPE.roots[0] + [0.0, 0.0, -0.03]))
+_THUMB_BEND = get_flexion_axis("left", "thumb")
 _THUMB_FORWARD = np.cross(_THUMB_BEND, _THUMB_TWIST)
 
 
