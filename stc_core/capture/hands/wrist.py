@@ -15,6 +15,7 @@ from ..layout import Array
 _X = np.array([1.0, 0.0, 0.0])
 _FLEXION_LIMIT_RAD, _DEVIATION_LIMIT_RAD = np.radians(80.0), np.radians(30.0)  # of wrists: AAOS' ranges
 _HAND_TWIST_LIMIT_RAD = np.radians(40.0)  # chosen, as the body's
+_STEP_WEIGHT = 3.0  # of steps of a limited angle against its excess; chosen: it holds its side for some frames
 _DOUBTFUL_SWING_RAD = (np.radians(100.0), np.radians(140.0))  # no wrist bends as far: between these it is doubted
 
 
@@ -41,9 +42,9 @@ def join_wrist(
     own_swing, own_total = swing_twist.decompose(own, _X)
     swing, total = swing_twist.decompose(q_forearm_hand, _X)
     mixed = presence * np.exp(1j * total) + (1.0 - presence) * np.exp(1j * own_total)
-    twist = np.angle(np.where(np.abs(mixed) > 1e-6, mixed, 1.0))
-    of_forearm = swing_twist.limit_angle(twist, twist_limit_rad)
-    of_hand = swing_twist.limit_angle(np.angle(np.exp(1j * (twist - of_forearm))), _HAND_TWIST_LIMIT_RAD)
+    twist = _choose_turns(np.angle(np.where(np.abs(mixed) > 1e-6, mixed, 1.0)), twist_limit_rad + _HAND_TWIST_LIMIT_RAD)
+    of_forearm = np.clip(twist, -twist_limit_rad, twist_limit_rad)
+    of_hand = np.clip(twist - of_forearm, -_HAND_TWIST_LIMIT_RAD, _HAND_TWIST_LIMIT_RAD)
     bent = rotation.slerp(own_swing, _limit_swing(swing), presence)
     lower = rotation.mul(forearm, rotation.from_axis_angle(_X, of_forearm))
     # swing after the whole twist is what the hand does against the untwisted forearm
@@ -51,6 +52,29 @@ def join_wrist(
     hand = rotation.mul(rotation.inv(rotation.from_axis_angle(_X, of_forearm)), hand)
     is_seen = presence[:, None] > 0.0
     return np.where(is_seen, lower, q_upper_lower), np.where(is_seen, hand, q_lower_hand)
+
+
+def _choose_turns(angle: Array, limit_rad: float) -> Array:
+    """Angles (T,) in [-pi, pi] with whole turns added where that keeps the limited angles steadier.
+
+    Beyond the limit an angle near half a turn may be reached from either side. The path through both readings of each
+    frame is taken that costs least in squared excess over the limit and squared steps of the limited angle (Viterbi).
+    """
+    readings = np.stack([angle, angle - 2.0 * np.pi * np.where(angle >= 0.0, 1.0, -1.0)])
+    limited = np.clip(readings, -limit_rad, limit_rad)
+    excess = (readings - limited) ** 2
+    steps = (limited[:, None, 1:] - limited[None, :, :-1]) ** 2  # to, from
+    costs, best = excess[:, 0], np.zeros((len(angle), 2), int)
+    for frame in range(1, len(angle)):
+        through = costs + _STEP_WEIGHT * steps[:, :, frame - 1]
+        best[frame] = through.argmin(1)
+        costs = through.min(1) + excess[:, frame]
+    choice = int(costs.argmin())
+    chosen = np.empty(len(angle))
+    for frame in range(len(angle) - 1, -1, -1):
+        chosen[frame] = readings[choice, frame]
+        choice = int(best[frame, choice])
+    return chosen
 
 
 def _limit_swing(swing: Array) -> Array:
