@@ -4,7 +4,8 @@ DIR is what tests.benchmarks.ground_truth.render_hands made. Each clip is captur
 consecutive bones of the fingers are compared with the true ones, ours and those of MediaPipe's own points in space, in
 the frames where a hand was found. Printed by the hand's length in the picture: the fraction found; the mean error in
 degrees by finger, and by joint of the four fingers from the palm outward; how far the palm's rotation is from the true
-one. And how still hands tremble that are still: the angles' standard deviation while the truth does not change.
+one. And how still hands are that are still: the angles' standard deviation while the truth does not change, which holds
+what drifts as arm and body sway, and the mean change from frame to frame, which does not.
 """
 
 from __future__ import annotations
@@ -106,14 +107,16 @@ def list_still_spans(truth_deg: Array, fps: float) -> Iterator[slice]:
             yield slice(int(first), int(stop))
 
 
-def jitter_deg(judged: JudgedHands, who: str) -> list[float]:
-    """The mean over joints of the angles' standard deviation, of each span in which a hand is still and found."""
-    trembles = []
+def measure_stillness(judged: JudgedHands, who: str) -> Array:
+    """For each span in which a hand is still and found (N, 2), means over joints, degrees: the angles' standard
+    deviation, and their change from frame to frame."""
+    spans = []
     for hand in range(2):
         for span in list_still_spans(judged.flexion_deg["truth"][:, hand], judged.truth.clip.fps):
             if judged.found[span, hand].all():
-                trembles.append(float(judged.flexion_deg[who][span, hand].std(0).mean()))
-    return trembles
+                angles = judged.flexion_deg[who][span, hand]
+                spans.append((angles.std(0).mean(), np.abs(np.diff(angles, axis=0)).mean()))
+    return np.array(spans).reshape(-1, 2)
 
 
 def summarise(rows: list[JudgedHands], who: str, limits_px: tuple[float, float]) -> list[str]:
@@ -153,11 +156,13 @@ def main() -> None:
     for name, limits in SIZES_PX.items():
         for who in ("ours", "MediaPipe"):
             print(f"| **{name}** | {who} | " + " | ".join(summarise(rows, who, limits)) + " |")
-    print("\nstandard deviation of still hands:")
+    print("\nstill hands, standard deviation and change from frame to frame:")
     for row in rows:
-        if own := jitter_deg(row, "ours"):
-            raw = np.mean(jitter_deg(row, "MediaPipe"))
-            print(f"{row.truth.clip.name}: ours {np.mean(own):.2f}°, MediaPipe {raw:.2f}°, {len(own)} spans")
+        if len(own := measure_stillness(row, "ours")):
+            raw = measure_stillness(row, "MediaPipe").mean(0)
+            (std, step), spans = own.mean(0), len(own)
+            name = row.truth.clip.name
+            print(f"{name}: ours {std:.2f}° {step:.2f}°, MediaPipe {raw[0]:.2f}° {raw[1]:.2f}°, {spans} spans")
 
 
 if __name__ == "__main__":
