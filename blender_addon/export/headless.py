@@ -43,6 +43,8 @@ from stc_core.motion.retarget.retarget import RootPath
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.rig_mapping.bone_map_io import load_bone_map, save_bone_map
 from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
+from stc_core.motion.shape_mapping.shape_map import ShapeMap
+from stc_core.motion.shape_mapping.shape_map_io import load_shape_map
 
 if __name__ == "__main__" and importlib.util.find_spec("bpy") is None:
     lacking = "This Python has no bpy. Run: pip install 'stc-mocap[blender]' in Python 3.11, or use Blender itself."
@@ -75,6 +77,8 @@ class ExportOptions:
     """the file to retarget onto; None: an armature is created"""
     bone_map: Path | None = None
     """for the rig; None: one is guessed"""
+    shape_map: Path | None = None
+    """for the shape keys of the rig's meshes; None: one is guessed"""
     skeleton: str = "humanoid"
     """of SKELETONS: how the bones of a created armature are named"""
     engine: str = ""
@@ -94,6 +98,7 @@ def export_motions(options: ExportOptions, report: Report) -> bool:
     """
     files = _plan_outputs(options)
     bone_map = load_bone_map(options.bone_map) if options.bone_map else None
+    shape_map = load_shape_map(options.shape_map) if options.shape_map else None
     if options.rig:
         rig_file.open_rig(options.rig)
     succeeded, done = True, 0
@@ -107,7 +112,7 @@ def export_motions(options: ExportOptions, report: Report) -> bool:
                 elif prepared is None or not options.rig or options.engine:
                     unit_m = _CENTIMETRE_M if fmt == "fbx" else 1.0
                     is_first = prepared is None
-                    prepared = _prepare_scene(options, motion, bone_map, output.stem, unit_m)
+                    prepared = _prepare_scene(options, motion, (bone_map, shape_map), output.stem, unit_m)
                     for note in prepared.notes if is_first else ():
                         report(Note(note))
                 if fmt == "bones" and prepared:
@@ -169,10 +174,11 @@ class _Prepared:
 
 
 def _prepare_scene(
-    options: ExportOptions, motion: Motion, bone_map: BoneMap | None, name: str, unit_m: float
+    options: ExportOptions, motion: Motion, maps: tuple[BoneMap | None, ShapeMap | None], name: str, unit_m: float
 ) -> _Prepared:
     """Put the motion on the rig or a new armature, select it, at its own frame rate, its first frame at time 0."""
     notes: tuple[str, ...] = ()
+    bone_map, shape_map = maps
     if options.rig:
         obj, notes = rig_file.open_rig(options.rig)
         if options.engine and unit_m == _CENTIMETRE_M:
@@ -194,6 +200,7 @@ def _prepare_scene(
         lock_feet=options.rig is not None,
         start=options.start_at,
         path=options.root_path,
+        shape_map=shape_map,
     )
     notes += apply.apply_motion(obj, motion, bone_map, apply_options, scene).notes
     rig_file.select_character(obj)
@@ -272,6 +279,7 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
         "--rig", type=Path, metavar="FILE", help="retarget onto this rig: " + " ".join(rig_file.SUFFIXES)
     )
     parser.add_argument("--map", type=Path, metavar="FILE.json", help="the rig's bone map, else it is guessed")
+    parser.add_argument("--shape-map", type=Path, metavar="FILE.json", help="for its shape keys, else it is guessed")
     parser.add_argument("--skeleton", choices=SKELETONS, help="how the bones are named, without --rig")
     parser.add_argument("--engine", choices=ENGINES, default="", help="scale and rate as a game engine wants them")
     parser.add_argument("--start-at", choices=get_args(Start), default="world", help="where the motion begins")
@@ -283,8 +291,9 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
         parser.error("--skeleton names the bones of a new armature; leave it out, or --rig")
     if "bones" in options.to and not options.rig:
         parser.error("bones is the bone map of a rig; add --rig FILE")
-    if options.map and not options.rig:
-        parser.error("--map is for a rig; add --rig FILE")
+    for flag in ("map", "shape_map"):
+        if getattr(options, flag) and not options.rig:
+            parser.error(f"--{flag.replace('_', '-')} is for a rig; add --rig FILE")
     motions, skeleton = tuple(dict.fromkeys(options.motions)), options.skeleton or "humanoid"
     return ExportOptions(
         motions=motions,
@@ -292,6 +301,7 @@ def _parse_args(arguments: list[str]) -> tuple[ExportOptions, bool]:
         out=options.out,
         rig=options.rig,
         bone_map=options.map,
+        shape_map=options.shape_map,
         skeleton=skeleton,
         engine=options.engine,
         start_at=options.start_at,

@@ -47,6 +47,8 @@ class ConvertFlags:
     """retarget onto the armature in this .blend, .fbx, .glb or .vrm"""
     map: Path | None = None
     """the rig's bone map, as saved in Blender; without it one is guessed, and written beside the results"""
+    shape_map: Path | None = None
+    """the rig's shape map, as saved in Blender: which shape keys the face moves; without it one is guessed"""
     start_at: Literal["world", "character"] = "world"
     """where the motion begins: in its own world, or where the rig stands and as it faces"""
     root_path: Literal["hips", "in-place", "root-bone"] = "hips"
@@ -87,6 +89,7 @@ def run_convert(args: Sequence[str]) -> int:
     options = ExportOptions(
         rig=flags.rig,
         bone_map=flags.map,
+        shape_map=flags.shape_map,
         skeleton=flags.skeleton,
         blender=flags.blender,
         start_at=flags.start_at,

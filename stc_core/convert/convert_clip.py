@@ -50,10 +50,12 @@ _MAX_STEM_BYTES = 200  # a file system takes 255; what is appended while a file 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
-    """What Blender's exports are made with. rig, bone_map: files. blender: a program, or "" for this Python."""
+    """What Blender's exports are made with. rig, bone_map and shape_map are files, blender is a program, or "" for
+    this Python."""
 
     rig: Path | None = None
     bone_map: Path | None = None
+    shape_map: Path | None = None
     skeleton: str = "humanoid"
     blender: str = ""
     start_at: Literal["world", "character"] = "world"
@@ -76,9 +78,10 @@ class ExportOptions:
         """The settings of the retargeting that are not the default, by the exporter's flags; Unreal reads the path from
         a root bone.
         """
+        shape_map = {"shape-map": _absolute(self.shape_map)} if self.shape_map else {}
         root_path = "root-bone" if self.engine == "unreal" and self.root_path == "hips" else self.root_path
         changes = {"start-at": self.start_at, "root-path": root_path, "engine": self.engine}
-        return {flag: value for flag, value in changes.items() if value not in ("world", "hips", "none")}
+        return shape_map | {flag: value for flag, value in changes.items() if value not in ("world", "hips", "none")}
 
 
 def make_tasks(
@@ -97,7 +100,8 @@ def make_tasks(
     """
     from ..capture.config import choose_weights
 
-    named = {"weights": choose_weights(config), "rig": options.rig, "bone_map": options.bone_map}
+    named = {"weights": choose_weights(config), "rig": options.rig}
+    named |= {"bone_map": options.bone_map, "shape_map": options.shape_map}
     hashes = {what: _hash_setting(path) for what, path in named.items() if path is not None}
     settings = to_plain(replace(config, weights=config.weights and config.weights.absolute()))
     return [

@@ -91,6 +91,13 @@ def test_clips_of_inputs_know_the_hashes_of_what_they_stand_on(motion: Path) -> 
     assert walk.kinds == ("fbx", "bones") and kick.kinds == ("motion", "fbx", "bones") and kick.settings is not None
     assert kick.result_name("bones_take2") == "kick_take2_bones.json"
     assert set(kick.hashes) == {"weights", "rig"} and walk.rig == str(motion.parent / "rig.fbx")
+    (motion.parent / "shapes.json").write_text("first")
+    options = replace(options, shape_map=motion.parent / "shapes.json")
+    (first,) = make_tasks(found[:1], motion.parent, ("glb",), CaptureConfig(), options)
+    (motion.parent / "shapes.json").write_text("second")
+    (second,) = make_tasks(found[:1], motion.parent, ("glb",), CaptureConfig(), options)
+    assert first.retarget == {"shape-map": str(motion.parent / "shapes.json")}
+    assert fingerprint_result(first, "glb", "") != fingerprint_result(second, "glb", "")
     with pytest.raises(UserError, match=r"There is no file .*lost\.blend"):
         make_tasks(found, motion.parent, ("fbx",), CaptureConfig(), ExportOptions(rig=motion.parent / "lost.blend"))
 

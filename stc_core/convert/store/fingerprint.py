@@ -92,6 +92,7 @@ def fingerprint_result(task: Task, kind: str, source_sha256: str) -> str:
     motion += [task.edits] if task.edits else []
     rig: list[Any] = [task.hashes.get("rig", ""), task.hashes.get("bone_map", ""), task.skeleton]
     rig += [task.retarget] if task.retarget else []
+    rig += [task.hashes["shape_map"]] if "shape_map" in task.hashes else []
     return _digest([*motion, kind] if kind in OWN_FORMATS else [*motion, kind, *rig])
 
 

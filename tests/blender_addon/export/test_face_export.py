@@ -14,6 +14,8 @@ import pytest
 
 from blender_addon.export import headless
 from stc_core.motion.motion import save_motion
+from stc_core.motion.shape_mapping.shape_map import ShapeMap
+from stc_core.motion.shape_mapping.shape_map_io import save_shape_map
 from tests.blender_addon.rig.faces import add_mesh, create_person, get_track, make_face_motion
 
 KEYS = ("Blink_L", "Blink_R", "A", "I", "U", "E", "O", "fat")
@@ -63,3 +65,28 @@ def test_the_face_moves_as_captured_when_it_is_read_back(exported: Path, fmt: st
         values.append([faces[0].key_blocks[key].value for key in ("Blink_L", "Blink_R", "fat")])
     expected = [get_track(motion, "eyeBlinkLeft"), get_track(motion, "eyeBlinkRight"), np.zeros(len(motion.scores))]
     np.testing.assert_allclose(np.array(values).T, expected, atol=1e-4)
+
+
+def test_a_shape_map_of_the_users_own_says_what_moves(exported: Path, tmp_path: Path) -> None:
+    save_shape_map(ShapeMap(name="own", keys={"fat": {"eyeBlinkLeft": 0.5}}), tmp_path / "shapes.json")
+    arguments = [
+        str(exported / "talk.npz"),
+        "--to",
+        "glb",
+        "--out",
+        str(tmp_path),
+        "--rig",
+        str(exported / "rig.blend"),
+    ]
+    assert headless.main([*arguments, "--shape-map", str(tmp_path / "shapes.json")]) == 0
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene, motion = bpy.context.scene, make_face_motion()
+    scene.render.fps = round(motion.fps)
+    bpy.ops.import_scene.gltf(filepath=str(tmp_path / "talk.glb"))
+    (face,) = (keys for keys in bpy.data.shape_keys if len(keys.key_blocks) == len(KEYS) + 1)
+    values = []
+    for frame in range(len(motion.scores)):
+        scene.frame_set(frame)
+        values.append([face.key_blocks[key].value for key in ("fat", "Blink_L")])
+    blink = get_track(motion, "eyeBlinkLeft")
+    np.testing.assert_allclose(np.array(values).T, [0.5 * blink, np.zeros_like(blink)], atol=1e-4)
