@@ -10,17 +10,9 @@ from typing import Any
 
 from ...errors import UserError
 from ...files import write_text
-from ..file_checks import (
-    MAX_JOINTS,
-    MAX_NAME_LENGTH,
-    Damaged,
-    check_name,
-    is_printable,
-    open_file,
-    parse_json,
-    quote,
-)
+from ..file_checks import MAX_JOINTS, MAX_NAME_LENGTH, Damaged, check_name, is_printable, quote
 from ..fingers import FINGER_JOINTS
+from ..map_file import check_line, read_map_file
 from ..retarget.rest_pose import RestPose
 from ..skeleton import HUMANOID
 from .bone_map import BoneMap
@@ -28,7 +20,6 @@ from .bone_map import BoneMap
 FORMAT, FORMAT_VERSION = "stc-mocap bone map", 2
 _VERSION_WITHOUT_FINGERS = 1
 _JOINTS = (*HUMANOID.joint_names, *FINGER_JOINTS)
-_MAX_FILE_BYTES = 4 << 20  # chosen; a map of all bones of a large rig has some kilobytes
 _REMEDY = "Choose a bone map that STC Mocap saved, or mend this line of it."
 _SIMILAR = 0.6  # of two names, by difflib's ratio: then one is suggested for the other; its own default
 
@@ -59,10 +50,8 @@ def save_bone_map(bone_map: BoneMap, path: Path, notes: Sequence[str] = ()) -> N
 def load_bone_map(path: Path) -> BoneMap:
     """Read a bone map. Raises UserError naming the file and the joint or bone that is wrong."""
     path = Path(path)
-    with open_file(path, _MAX_FILE_BYTES) as file:
-        text = file.read()
     try:
-        return _parse_bone_map(path, text)
+        return _parse_bone_map(read_map_file(path, FORMAT, FORMAT_VERSION))
     except Damaged as damage:
         raise UserError(f"{path} is not a bone map, or is damaged: {damage}.", _REMEDY) from None
 
@@ -85,25 +74,12 @@ def describe_bones(path: Path) -> str:
     return "\n".join(rows)
 
 
-def _parse_bone_map(path: Path, text: bytes) -> BoneMap:
-    try:
-        data = parse_json(text.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise Damaged("it is not UTF-8 text") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise Damaged(f'it does not have the "format" {FORMAT}')
-    version = data.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise Damaged("it does not say its version")
-    if version > FORMAT_VERSION:
-        raise UserError(f"{path} has the newer format {quote(version)}.", "Update STC Mocap.")
-    name, root = data.get("name", path.stem), data.get("root", "")
-    for key, value in (("name", name), ("root", root)):
-        if not isinstance(value, str) or len(value) > MAX_NAME_LENGTH or not is_printable(value):
-            raise Damaged(f"the {key} {quote(value)} is no text on one line")
+def _parse_bone_map(data: Mapping[str, Any]) -> BoneMap:
+    root = data.get("root", "")
+    check_line(root, "root")
     bones, twists = (_read_chains(data, key) for key in ("bones", "twists"))
     _check_unique([*bones.items(), *twists.items()])
-    return BoneMap(name=name, bones=bones, twists=twists, confidence=_read_confidence(data, bones), root=root)
+    return BoneMap(name=data["name"], bones=bones, twists=twists, confidence=_read_confidence(data, bones), root=root)
 
 
 def _read_chains(data: Mapping[str, Any], key: str) -> dict[str, tuple[str, ...]]:

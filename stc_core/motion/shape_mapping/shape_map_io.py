@@ -11,14 +11,14 @@ from typing import Any
 from ...errors import UserError
 from ...files import write_text
 from ..face import FACE_COEFFICIENTS
-from ..file_checks import MAX_NAME_LENGTH, Damaged, check_name, is_printable, open_file, parse_json, quote
+from ..file_checks import Damaged, check_name, quote
+from ..map_file import read_map_file
 from ..rig_mapping.bone_map_io import suggest_name
 from .shape_map import ShapeMap, keep_known_keys
 
 FORMAT, FORMAT_VERSION = "stc-mocap shape map", 1
 MAX_WEIGHT = 10.0
 """of a coefficient; a key that needs more is another's; chosen"""
-_MAX_FILE_BYTES = 4 << 20  # chosen; a map of a thousand keys has some 100 kilobytes
 _REMEDY = "Choose a shape map that STC Mocap saved, or mend this line of it."
 
 
@@ -37,10 +37,10 @@ def save_shape_map(shape_map: ShapeMap, path: Path) -> None:
 def load_shape_map(path: Path) -> ShapeMap:
     """Read a shape map. Raises UserError naming the file and the key or coefficient that is wrong."""
     path = Path(path)
-    with open_file(path, _MAX_FILE_BYTES) as file:
-        text = file.read()
     try:
-        return _parse_shape_map(path, text)
+        data = read_map_file(path, FORMAT, FORMAT_VERSION)
+        keys = _read_keys(data)
+        return ShapeMap(name=data["name"], keys=keys, limited=_read_groups(data, keys))
     except Damaged as damage:
         raise UserError(f"{path} is not a shape map, or is damaged: {damage}.", _REMEDY) from None
 
@@ -59,25 +59,6 @@ def fit_shape_map(shape_map: ShapeMap, names: Collection[str]) -> ShapeMap:
             "Guess the map anew, or choose another.",
         )
     return kept
-
-
-def _parse_shape_map(path: Path, text: bytes) -> ShapeMap:
-    try:
-        data = parse_json(text.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise Damaged("it is not UTF-8 text") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise Damaged(f'it does not have the "format" {FORMAT}')
-    version = data.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise Damaged("it does not say its version")
-    if version > FORMAT_VERSION:
-        raise UserError(f"{path} has the newer format {quote(version)}.", "Update STC Mocap.")
-    name = data.get("name", path.stem)
-    if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH or not is_printable(name):
-        raise Damaged(f"the name {quote(name)} is no text on one line")
-    keys = _read_keys(data)
-    return ShapeMap(name=name, keys=keys, limited=_read_groups(data, keys))
 
 
 def _read_keys(data: Mapping[str, Any]) -> dict[str, dict[str, float]]:
