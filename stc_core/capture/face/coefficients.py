@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...geometry.easing import smoothstep
 from ...motion.face import FACE_COEFFICIENTS, Face
 from ...motion.gaze import set_gaze
 from ...motion.hand_face_landmarks import FaceLandmarks
@@ -21,15 +22,19 @@ from .neutral import find_calm_frames, find_resting_levels, rescale
 
 _GROUPS = {"eye": "eye", "brow": "brow", "cheekSquint": "brow", "noseSneer": "brow"}
 """by how a coefficient's name begins; all others are the mouth's"""
+_LEGIBLE_PX = (28.0, 44.0)  # height of the face's points: below nothing is believed, above all. Chosen: of rendered
+# faces 40 px high blinks and jaws are told with a correlation of 0.6 and 0.8; of a real one with 34 px noise was left
 
 
 def solve_coefficients(landmarks: FaceLandmarks, fps: float, strength: float, config: FaceConfig) -> Face:
     """The face of an animation, of T frames seen at an even rate.
 
-    strength divides the cutoffs of the smoothing; 0 is off. In frames without a face the score is 0.
+    strength divides the cutoffs of the smoothing; 0 is off. In frames without a face the score is 0, and of a small one
+    it is less; expressions are damped alike.
     """
     seen = (landmarks.scores > 0.0) & ~find_slips(landmarks.R_camera_head, landmarks.scores > 0.0, fps)
-    scores = np.where(seen, landmarks.scores, 0.0)
+    legible = smoothstep(landmarks.box[:, 3] - landmarks.box[:, 1], *_LEGIBLE_PX)
+    scores = np.where(seen, landmarks.scores * legible, 0.0)
     if not seen.any():
         return Face(coefficients=np.zeros_like(landmarks.coefficients), scores=scores)
     values = _smooth(hold_gaps(landmarks.coefficients, seen), seen, fps, strength, config)
@@ -43,7 +48,7 @@ def solve_coefficients(landmarks: FaceLandmarks, fps: float, strength: float, co
     if strength > 0.0:
         gaze = smooth_adaptively(gaze, seen & is_open, config.eye_cutoff_hz / strength, fps)
     coefficients = set_gaze(coefficients, np.repeat(gaze[:, None], 2, 1))
-    shown = weigh_gaps(seen, fps, config.face_gap_s, config.face_ease_s)
+    shown = weigh_gaps(seen, fps, config.face_gap_s, config.face_ease_s) * hold_gaps(legible[:, None], seen)[:, 0]
     return Face(coefficients=coefficients * shown[:, None], scores=scores)
 
 

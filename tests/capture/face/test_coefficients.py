@@ -125,3 +125,12 @@ def test_a_frame_in_which_the_landmarks_slip_off_is_left_out() -> None:
 def test_clips_of_a_few_frames_have_a_face_too(frames: int) -> None:
     landmarks = make_landmarks({"jawOpen": np.full(frames, 0.5)}, seconds=frames / FPS)
     assert solve_coefficients(landmarks, FPS, 1.0, CONFIG).track("jawOpen").shape == (frames,)
+
+
+@pytest.mark.parametrize(("height_px", "left"), [(24.0, 0.0), (36.0, 0.5), (60.0, 1.0)])
+def test_what_is_too_small_to_be_read_is_damped_and_doubted(height_px: float, left: float) -> None:
+    landmarks = make_landmarks({"mouthSmileLeft": np.full(180, 0.6)})
+    small = replace(landmarks, box=np.tile([300.0, 200.0, 340.0, 200.0 + height_px], (180, 1)))
+    near, far = (solve_coefficients(one, FPS, 1.0, UNCALIBRATED) for one in (landmarks, small))
+    np.testing.assert_allclose(far.coefficients, left * near.coefficients, atol=1e-9)
+    np.testing.assert_allclose(far.scores, left * near.scores, atol=1e-9)
