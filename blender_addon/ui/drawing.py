@@ -30,6 +30,15 @@ class SubPanel(MainPanel):
     bl_options = {"DEFAULT_CLOSED"}
 
 
+class CharacterPanel(SubPanel):
+    """A panel that is there while an armature is chosen."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        settings = context.scene.stc_mocap
+        return settings.target == "ARMATURE" and settings.armature is not None
+
+
 def draw_sentence(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
     """Draw a sentence, wrapped to the sidebar's width."""
     scale = context.preferences.system.ui_scale or 1.0  # 0 in a Blender without windows

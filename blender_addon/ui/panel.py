@@ -17,7 +17,7 @@ from ..jobs import library_list, monitor, preview
 from ..rig import provenance, scene_time
 from . import captures_panel, shape_map_panel
 from .captures_panel import draw_waiting
-from .drawing import MainPanel, SubPanel, draw_bar, draw_optional, draw_sentence
+from .drawing import CharacterPanel, MainPanel, SubPanel, draw_bar, draw_optional, draw_sentence
 
 _MAX_LOG_LINES = 6
 _PREVIEW_SCALE = 8.0
@@ -238,13 +238,8 @@ def _get_confidence_icon(item: bpy.types.PropertyGroup) -> str:
     return "CHECKMARK" if item.confidence >= 0.8 else ("QUESTION" if item.confidence >= 0.5 else "ERROR")
 
 
-class STC_MOCAP_PT_bone_map(SubPanel, bpy.types.Panel):
+class STC_MOCAP_PT_bone_map(CharacterPanel, bpy.types.Panel):
     bl_label = "Bone Map"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        settings = context.scene.stc_mocap
-        return settings.target == "ARMATURE" and settings.armature is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, obj = self.layout, context.scene.stc_mocap.armature

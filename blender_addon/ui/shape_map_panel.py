@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bpy
 
-from .drawing import SubPanel, draw_sentence
+from .drawing import CharacterPanel, draw_sentence
 
 _ROWS = 8
 _COEFFICIENT_WIDTH = 0.65
@@ -25,13 +25,8 @@ class STC_MOCAP_UL_shape_keys(bpy.types.UIList):
         split.label(text=item.region().capitalize() or "–")
 
 
-class STC_MOCAP_PT_shape_map(SubPanel, bpy.types.Panel):
+class STC_MOCAP_PT_shape_map(CharacterPanel, bpy.types.Panel):
     bl_label = "Shape Map"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        settings = context.scene.stc_mocap
-        return settings.target == "ARMATURE" and settings.armature is not None
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, obj = self.layout, context.scene.stc_mocap.armature

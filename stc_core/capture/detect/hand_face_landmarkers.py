@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from ...assets import find_weights
-from ...errors import UserError
 from ...motion.face import FACE_COEFFICIENTS
 from ..layout import SIDES, Array
 from ..pose import Frame
 from .config import DetectConfig
 from .crops import CROP_PX
-from .landmarker import quiet_stderr
-from .mediapipe_library import BaseOptions, mediapipe, vision
+from .landmarker import VideoTask, load_task
+from .mediapipe_library import BaseOptions, vision
 
 HAND_MODEL, FACE_MODEL = "hand_landmarker.task", "face_landmarker.task"
 _MIN_CONFIDENCE = 0.3  # of both; at 0.5 far hands are found in 52 and 66 % of a real clip's frames, not in 64 and 78
@@ -49,37 +47,18 @@ class FaceInCrop:
     """(3, 3) the head's axes to those of a camera that looks at the face"""
 
 
-class _VideoLandmarker:
-    """A landmarker that is given crops in order of time."""
-
-    def __init__(self, create: Callable[[], Any], time_stretch: float):
-        self._landmarker, self._stretch, self._last_ms = create(), time_stretch, -1
-
-    def _detect(self, time_s: float, crop: Frame) -> Any:
-        """MediaPipe's result; time is told slower than it is, so that it smooths less (see DetectConfig)."""
-        is_first, self._last_ms = self._last_ms < 0, max(self._last_ms + 1, round(time_s * 1e3 * self._stretch))
-        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(crop))
-        if not is_first:
-            return self._landmarker.detect_for_video(image, self._last_ms)
-        with quiet_stderr():
-            return self._landmarker.detect_for_video(image, self._last_ms)
-
-    def close(self) -> None:
-        self._landmarker.close()
-
-
-class HandLandmarker(_VideoLandmarker):
+class HandLandmarker:
     """Follows one hand through crops in which it hardly moves."""
 
     def __init__(self, config: DetectConfig):
-        super().__init__(lambda: _create_hand_landmarker(config), config.time_stretch)
+        self._task = VideoTask(_create_hand_landmarker(config), config)
 
     def detect(self, time_s: float, crop: Frame) -> HandInCrop | None:
         """The hand in a crop, if there is one."""
-        result = self._detect(time_s, crop)
+        result = self._task.detect(time_s, crop)
         if not result.hand_landmarks:
             return None
-        (side,) = (one for one in result.handedness[0][:1])
+        side = result.handedness[0][0]
         score = float(side.score)
         return HandInCrop(
             points=np.array([(point.x, point.y) for point in result.hand_landmarks[0]]),
@@ -89,18 +68,21 @@ class HandLandmarker(_VideoLandmarker):
 
     def forget(self, time_s: float) -> None:
         """Look for the hand anew in the next crop, instead of near where it was."""
-        self._detect(time_s, np.zeros((CROP_PX, CROP_PX, 3), np.uint8))
+        self._task.detect(time_s, np.zeros((CROP_PX, CROP_PX, 3), np.uint8))
+
+    def close(self) -> None:
+        self._task.close()
 
 
-class FaceLandmarker(_VideoLandmarker):
+class FaceLandmarker:
     """Follows one face through crops in which it hardly moves."""
 
     def __init__(self, config: DetectConfig):
-        super().__init__(lambda: _create_face_landmarker(config), config.time_stretch)
+        self._task = VideoTask(_create_face_landmarker(config), config)
 
     def detect(self, time_s: float, crop: Frame) -> FaceInCrop | None:
         """The face in a crop, if there is one."""
-        result = self._detect(time_s, crop)
+        result = self._task.detect(time_s, crop)
         if not result.face_landmarks:
             return None
         found = {one.category_name: float(one.score) for one in result.face_blendshapes[0]}
@@ -111,6 +93,9 @@ class FaceLandmarker(_VideoLandmarker):
             coefficients=np.array([found.get(name, 0.0) for name in FACE_COEFFICIENTS]),
             R_ray_head=_point_camera(_MEDIAPIPE_TO_CAMERA @ pose[:3, 3]).T @ R_camera_head,
         )
+
+    def close(self) -> None:
+        self._task.close()
 
 
 def check_hand_face_models(config: DetectConfig) -> None:
@@ -137,7 +122,7 @@ def _create_hand_landmarker(config: DetectConfig) -> Any:
         min_hand_presence_confidence=_MIN_CONFIDENCE,
         min_tracking_confidence=_MIN_CONFIDENCE,
     )
-    return _create(vision.HandLandmarker.create_from_options, options, path)
+    return load_task(vision.HandLandmarker.create_from_options, options, path)
 
 
 def _create_face_landmarker(config: DetectConfig) -> Any:
@@ -152,15 +137,7 @@ def _create_face_landmarker(config: DetectConfig) -> Any:
         min_face_presence_confidence=_MIN_CONFIDENCE,
         min_tracking_confidence=_MIN_CONFIDENCE,
     )
-    return _create(vision.FaceLandmarker.create_from_options, options, path)
-
-
-def _create(create: Callable[[Any], Any], options: Any, path: Path) -> Any:
-    try:
-        with quiet_stderr():
-            return create(options)
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"MediaPipe cannot load {path} ({error}).", "Install STC Mocap again.") from error
+    return load_task(vision.FaceLandmarker.create_from_options, options, path)
 
 
 def _find_model(name: str, config: DetectConfig) -> Path:

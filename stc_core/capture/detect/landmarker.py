@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,37 @@ _QUIET = threading.RLock()
 _NOISE = re.compile(r"(WARNING|INFO|[IW]\d{4,8} )")
 
 
+class VideoTask:
+    """One of MediaPipe's landmarkers, on the pictures of a video, each given once, in order."""
+
+    def __init__(self, landmarker: Any, config: DetectConfig):
+        self._landmarker, self._stretch = landmarker, config.time_stretch
+        self._last_ms, self._is_first = -1, True
+
+    def detect(self, time_s: float, picture: Frame) -> Any:
+        """MediaPipe's result; time is told slower than it is, so that it smooths less (see DetectConfig)."""
+        self._last_ms = max(self._last_ms + 1, round(time_s * 1e3 * self._stretch))
+        with quiet_stderr() if self._is_first else contextlib.nullcontext():
+            result = self._landmarker.detect_for_video(_wrap_image(picture), self._last_ms)
+        self._is_first = False
+        return result
+
+    def close(self) -> None:
+        self._landmarker.close()
+
+
 class VideoLandmarker:
     """Follows one person through the pictures of a video, each given once, in order."""
 
     def __init__(self, config: DetectConfig):
-        self._stretch, self._last_ms, self._is_first = config.time_stretch, -1, True
-        self._landmarker = _create_landmarker(config, vision.RunningMode.VIDEO)
+        self._task = VideoTask(_create_landmarker(config, vision.RunningMode.VIDEO), config)
 
     def detect(self, time_s: float, frame: Frame) -> Row:
         """The row of the person who is followed."""
-        self._last_ms = max(self._last_ms + 1, round(time_s * 1e3 * self._stretch))
-        with quiet_stderr() if self._is_first else contextlib.nullcontext():
-            result = self._landmarker.detect_for_video(_wrap_image(frame), self._last_ms)
-        self._is_first = False
-        return next(iter(_read_rows(result, frame)), empty_row())
+        return next(iter(_read_rows(self._task.detect(time_s, frame), frame)), empty_row())
 
     def close(self) -> None:
-        self._landmarker.close()
+        self._task.close()
 
 
 class ImageLandmarker:
@@ -138,9 +152,14 @@ def _create_landmarker(config: DetectConfig, mode: Any, people: int = 1) -> Any:
         min_pose_presence_confidence=config.min_presence_confidence,
         min_tracking_confidence=config.min_tracking_confidence,
     )
+    return load_task(vision.PoseLandmarker.create_from_options, options, path)
+
+
+def load_task(create: Callable[[Any], Any], options: Any, path: Path) -> Any:
+    """One of MediaPipe's landmarkers, with the network of a file. Raises UserError where that is damaged."""
     try:
         with quiet_stderr():
-            return vision.PoseLandmarker.create_from_options(options)
+            return create(options)
     except (RuntimeError, ValueError) as error:
         raise UserError(f"MediaPipe cannot load {path} ({error}).", "Install STC Mocap again.") from error
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...geometry.easing import smoothstep
+from ...geometry.easing import smoothstep, weigh_gaps
+from ...geometry.intervals import fill_gaps
 from ...motion.face import FACE_COEFFICIENTS, Face
 from ...motion.gaze import set_gaze
 from ...motion.hand_face_landmarks import FaceLandmarks
 from ..layout import Array
 from .adaptive_smoothing import smooth_adaptively
 from .config import FaceConfig
-from .gaps import find_slips, hold_gaps, weigh_gaps
 from .gaze import find_open_eyes, find_straight_ahead, join_gaze
 from .neutral import find_calm_frames, find_resting_levels, rescale
+from .slips import find_slips
 
 _GROUPS = {"eye": "eye", "brow": "brow", "cheekSquint": "brow", "noseSneer": "brow"}
 """by how a coefficient's name begins; all others are the mouth's"""
@@ -37,18 +38,19 @@ def solve_coefficients(landmarks: FaceLandmarks, fps: float, strength: float, co
     scores = np.where(seen, landmarks.scores * legible, 0.0)
     if not seen.any():
         return Face(coefficients=np.zeros_like(landmarks.coefficients), scores=scores)
-    values = _smooth(hold_gaps(landmarks.coefficients, seen), seen, fps, strength, config)
+    filled = fill_gaps(landmarks.coefficients, seen)
+    values = _smooth(filled, seen, fps, strength, config)
     calm = find_calm_frames(values, seen, fps)
     resting = find_resting_levels(values, calm) if config.calibrate_face else np.zeros(values.shape[1])
     coefficients = rescale(values, resting) if config.calibrate_face else np.clip(values, 0.0, 1.0)
     is_open = find_open_eyes(coefficients, fps)
-    gaze = join_gaze(hold_gaps(landmarks.coefficients, seen), is_open)
+    gaze = join_gaze(filled, is_open)
     if config.calibrate_face:
         gaze -= find_straight_ahead(gaze, calm & is_open)
     if strength > 0.0:
         gaze = smooth_adaptively(gaze, seen & is_open, config.eye_cutoff_hz / strength, fps)
     coefficients = set_gaze(coefficients, np.repeat(gaze[:, None], 2, 1))
-    shown = weigh_gaps(seen, fps, config.face_gap_s, config.face_ease_s) * hold_gaps(legible[:, None], seen)[:, 0]
+    shown = weigh_gaps(seen, fps, config.face_gap_s, config.face_ease_s) * fill_gaps(legible, seen)
     return Face(coefficients=coefficients * shown[:, None], scores=scores)
 
 

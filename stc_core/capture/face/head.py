@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...geometry import rotation
-from ...geometry.easing import smoothstep
+from ...geometry.easing import smoothstep, weigh_gaps
 from ...geometry.euler import from_euler, to_euler
 from ...geometry.intervals import fill_gaps
 from ...motion.hand_face_landmarks import FaceLandmarks
@@ -24,7 +24,7 @@ from ...motion.skeleton import forward_kinematics
 from ..layout import Array
 from ..lowpass import apply_lowpass
 from .config import FaceConfig
-from .gaps import find_slips, weigh_gaps
+from .slips import find_slips
 
 _PITCH_GAIN, _YAW_GAIN = 1.25, 1.05  # measured; see above
 _Q_FACE_HEAD = rotation.from_axis_angle(np.array([1.0, 0.0, 0.0]), np.radians(-7.0))

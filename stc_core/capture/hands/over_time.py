@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry import rotation
-from ...geometry.easing import smoothstep
+from ...geometry.easing import weigh_gaps
 from ...geometry.intervals import fill_gaps, find_runs
 from ..layout import Array
 from ..lowpass import apply_lowpass
@@ -44,18 +44,9 @@ def find_sightings(is_found: NDArray[np.bool_], fps: float, config: HandsConfig)
     for start, end in find_runs(is_covered):
         if is_found[start:end].sum() < config.hand_found_s * fps:
             is_seen[start:end] = is_covered[start:end] = False
-    return Sightings(is_seen=is_seen, is_covered=is_covered, presence=_ease(is_covered, fps * config.hand_ease_s))
-
-
-def _ease(is_covered: NDArray[np.bool_], ease_frames: float) -> Array:
-    """(T,): 1 where covered, falling to 0 within so many frames from there."""
-    frames = np.arange(len(is_covered))
-    covered = np.flatnonzero(is_covered)
-    if not len(covered):
-        return np.zeros(len(is_covered))
-    after = np.searchsorted(covered, frames).clip(0, len(covered) - 1)
-    distance = np.minimum(np.abs(covered[after] - frames), np.abs(covered[np.maximum(after - 1, 0)] - frames))
-    return 1.0 - smoothstep(distance / max(ease_frames, 1e-9))
+    return Sightings(
+        is_seen=is_seen, is_covered=is_covered, presence=weigh_gaps(is_covered, fps, 0.0, config.hand_ease_s)
+    )
 
 
 def smooth_values(values: Array, weights: Array, sightings: Sightings, cutoff_hz: float, fps: float) -> Array:
