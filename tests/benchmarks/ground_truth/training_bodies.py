@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dressed bodies of random people, as plain arrays: `python -m tests.benchmarks.ground_truth.training_bodies --out DIR`.
+
+Each person_NNN.npz holds what skinned_body.py reads: a body at rest with its clothes, how its bones move it, and which
+of its vertices are landmarks. render_training.py makes them move and draws them without Blender.
+Knows Blender and how a body is dressed; not how it moves or is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from random import Random
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from stc_core.geometry.rotation import Array
+
+from .clips import Colour, Person
+from .clothes import dress, regions
+from .rig_body import open_body
+from .rig_bones import bones_by_role, finger_bones, vertices
+from .skinned_body import PARTS, SkinnedBody, save_body
+
+_FIRST_SEED = 77_000
+_INFLUENCES = 4  # bones that move a vertex; the rigs have at most six, the last two next to nothing
+_HAIR_COLOURS = ((0.02, 0.015, 0.01), (0.1, 0.05, 0.02), (0.35, 0.22, 0.08), (0.4, 0.4, 0.4), (0.2, 0.05, 0.02))
+_SMOOTHING_ROUNDS = 40
+_SEAM_RINGS = 2
+# what of the body grows thicker, by role of the bone
+_TRUNK, _LIMBS = ("pelvis", "spine_1", "spine_2", "spine_3"), ("upper_arm", "lower_arm", "thigh", "calf", "clavicle")
+
+
+def draw_person(lot: Random) -> Person:
+    """A person by lot, of more various proportions than those of clips.py."""
+    skin = lot.uniform(0.1, 0.85)
+    tint = (skin, skin * lot.uniform(0.52, 0.7), skin * lot.uniform(0.33, 0.56))
+    return Person(
+        rig=lot.choice(("mpfb_game_engine", "mpfb_mixamo_unity")),
+        height=lot.uniform(0.85, 1.12),
+        width=lot.uniform(0.88, 1.18),
+        legs=lot.uniform(0.88, 1.12),
+        skin=tint,
+        hair=tint if lot.random() < 0.08 else lot.choice(_HAIR_COLOURS),  # the first is bald
+        shirt=_draw_colour(lot),
+        trousers=_draw_colour(lot),
+        shoes=_draw_colour(lot),
+        long_sleeves=lot.random() < 0.5,
+        shoulders=lot.uniform(0.86, 1.15),
+        hips=lot.uniform(0.9, 1.2),
+        belly=lot.uniform(0.9, 1.5),
+        head=lot.uniform(0.93, 1.12),
+        loose=lot.uniform(0.4, 2.6),
+        shorts=lot.random() < 0.35,
+    )
+
+
+def _draw_colour(lot: Random) -> Colour:
+    grey, tint = math.exp(lot.uniform(math.log(0.02), math.log(0.8))), lot.uniform(0.0, 0.7)
+    red, green, blue = (min(0.9, grey * (1.0 - tint) + 0.7 * tint * lot.random()) for _ in range(3))
+    return red, green, blue
+
+
+def bake_body(number: int, rigs: Path) -> SkinnedBody:
+    """The person of that number, dressed, at rest."""
+    lot = Random(_FIRST_SEED + number)
+    person = draw_person(lot)
+    rig, skin, skin_points, rest = open_body(person, rigs)
+    _thicken(rig, skin, person, limbs_m=lot.uniform(-0.008, 0.016), trunk_m=lot.uniform(-0.012, 0.035))
+    role = regions(rig, skin, person)
+    dress(rig, skin, person, rest)
+    bpy.context.view_layer.update()
+    names = [bone.name for bone in rig.data.bones]
+    head_bone = names.index(bones_by_role(person.rig)["head"])
+    pieces = []
+    for thing in bpy.data.objects:
+        if thing.type == "MESH" and "tint" in thing.data.color_attributes:
+            pieces.append(_read_piece(thing, names, head_bone))
+    pieces.sort(key=lambda piece: piece[0] != "skin")  # whose vertices' numbers are the landmarks'
+    covered = _find_covered(skin)
+    skin_triangles = pieces[0][6]
+    shown = skin_triangles[~covered[skin_triangles].all(-1)]
+    counts = np.cumsum([0, *(len(piece[1]) for piece in pieces)])
+    bones = rig.data.bones
+    return SkinnedBody(
+        rig=person.rig,
+        points=np.concatenate([piece[1] for piece in pieces]),
+        normals=np.concatenate([piece[2] for piece in pieces]),
+        colours=np.concatenate([piece[3] for piece in pieces]),
+        parts=np.concatenate([np.full(len(piece[1]), PARTS.index(piece[0]), np.uint8) for piece in pieces]),
+        influences=np.concatenate([piece[4] for piece in pieces]),
+        weights=np.concatenate([piece[5] for piece in pieces]),
+        triangles=np.concatenate([*(piece[6] + start for piece, start in zip(pieces[1:], counts[1:], strict=False)), shown]),
+        bone_names=tuple(names),
+        parents=tuple(names.index(bone.parent.name) if bone.parent else -1 for bone in bones),
+        heads=np.array([bone.head_local for bone in bones]),
+        roles=bones_by_role(person.rig),
+        fingers=finger_bones(person.rig),
+        skin_points=skin_points,
+        feet={side: np.flatnonzero(role == f"{side}_foot") for side in ("left", "right")},
+    )
+
+
+def _thicken(rig: bpy.types.Object, skin: bpy.types.Object, person: Person, limbs_m: float, trunk_m: float) -> None:
+    """Push limbs and trunk out along the skin's normals, fading towards hands, feet and head."""
+    limb = np.array([name.removeprefix("left_").removeprefix("right_") for name in regions(rig, skin, person)])
+    amount = np.where(np.isin(limb, _TRUNK), trunk_m, np.where(np.isin(limb, _LIMBS), limbs_m, 0.0))
+    edges = np.empty(len(skin.data.edges) * 2, np.int32)
+    skin.data.edges.foreach_get("vertices", edges)
+    first, second = edges.reshape(-1, 2).T
+    degree = np.bincount(edges, minlength=len(amount)) + 1.0
+    fixed = ~np.isin(limb, [*_TRUNK, *_LIMBS])
+    for _ in range(_SMOOTHING_ROUNDS):
+        total = amount + np.bincount(first, amount[second], len(amount)) + np.bincount(second, amount[first], len(amount))
+        amount = np.where(fixed, 0.0, total / degree)
+    moved = vertices(skin.data) + amount[:, None] * _read_normals(skin.data)
+    skin.data.vertices.foreach_set("co", moved.astype(np.float32).ravel())
+    skin.data.update()
+
+
+def _find_covered(skin: bpy.types.Object) -> NDArray[np.bool_]:
+    """The skin's vertices (V,) that clothes cover, and not near a seam."""
+    covered = np.zeros(len(skin.data.vertices), bool)
+    for name in ("trousers", "shirt"):
+        cloth = bpy.data.objects[name]
+        group = cloth.vertex_groups["keep"].index
+        inside = np.array([any(g.group == group for g in v.groups) for v in cloth.data.vertices])
+        for _ in range(_SEAM_RINGS):
+            first, second = np.array([edge.vertices for edge in skin.data.edges]).T
+            seam = inside[first] != inside[second]
+            inside[first[seam]] = inside[second[seam]] = False
+        covered |= inside
+    return covered
+
+
+Piece = tuple[str, Array, Array, Array, NDArray[np.uint8], Array, NDArray[np.int64]]
+
+
+def _read_piece(thing: bpy.types.Object, names: list[str], head_bone: int) -> Piece:
+    """Part, points, normals (V, 3), colours (V, 3), bones and weights (V, 4), triangles (F, 3) of a mesh at rest."""
+    mesh = thing.data
+    points, normals = vertices(mesh), _read_normals(mesh)
+    colours = np.empty(len(points) * 4, np.float32)
+    mesh.color_attributes["tint"].data.foreach_get("color", colours)
+    mesh.calc_loop_triangles()
+    triangles = np.empty(len(mesh.loop_triangles) * 3, np.int32)
+    mesh.loop_triangles.foreach_get("vertices", triangles)
+    triangles = triangles.reshape(-1, 3).astype(np.int64)
+    if thing.parent_type == "BONE":
+        matrix = np.array(thing.matrix_world)
+        points, normals = points @ matrix[:3, :3].T + matrix[:3, 3], normals @ matrix[:3, :3].T
+        influences, weights = np.full((len(points), _INFLUENCES), head_bone, np.uint8), np.eye(1, _INFLUENCES)
+        weights = np.repeat(weights, len(points), 0)
+    else:
+        influences, weights, kept = _read_weights(thing, names)
+        triangles = triangles[kept[triangles].all(-1)]
+    used = np.unique(triangles) if thing.name != "body" else np.arange(len(points))
+    renumber = np.zeros(len(points), np.int64)
+    renumber[used] = np.arange(len(used))
+    part = {"body": "skin"}.get(thing.name, thing.name if thing.name in PARTS else "eye")
+    colours = colours.reshape(-1, 4)[used, :3].astype(float)
+    return part, points[used], normals[used], colours, influences[used], weights[used], renumber[triangles]
+
+
+def _read_weights(thing: bpy.types.Object, names: list[str]) -> tuple[NDArray[np.uint8], Array, NDArray[np.bool_]]:
+    """The strongest bones of each vertex (V, 4) and their weights (V, 4); whether a mask keeps it (V,)."""
+    table = np.zeros((len(thing.data.vertices), len(names)))
+    keep = thing.vertex_groups.get("keep")
+    kept = np.full(len(table), keep is None)
+    column = {group.index: names.index(group.name) for group in thing.vertex_groups if group.name in names}
+    for vertex in thing.data.vertices:
+        for group in vertex.groups:
+            if group.group in column:
+                table[vertex.index, column[group.group]] = group.weight
+            elif keep is not None and group.group == keep.index:
+                kept[vertex.index] = True
+    order = np.argsort(-table, axis=1)[:, :_INFLUENCES]
+    weights = np.take_along_axis(table, order, 1)
+    return order.astype(np.uint8), weights / weights.sum(1, keepdims=True), kept
+
+
+def _read_normals(mesh: bpy.types.Mesh) -> Array:
+    flat = np.empty(len(mesh.vertices) * 3, np.float32)
+    mesh.vertices.foreach_get("normal", flat)
+    return flat.reshape(-1, 3).astype(float)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
+    parser.add_argument("--rigs", type=Path, default=Path("../shared/rigs"), help="folder of mpfb_*.blend")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=80)
+    flags = parser.parse_args()
+    flags.out.mkdir(parents=True, exist_ok=True)
+    for number in range(flags.first, flags.first + flags.count):
+        path = flags.out / f"person_{number:03d}.npz"
+        if not path.exists():
+            save_body(bake_body(number, flags.rigs), path)
+
+
+if __name__ == "__main__":
+    main()
