@@ -208,7 +208,8 @@ class Renderer:
     """
 
     def __init__(self) -> None:
-        context = moderngl.create_standalone_context(backend="egl")
+        settings: Any = {"backend": "egl"}  # moderngl's types take no text
+        context = moderngl.create_context(standalone=True, **settings)
         self._context = context
         self._body_program = context.program(vertex_shader=_BODY_VERTEX, fragment_shader=_BODY_FRAGMENT)
         self._room_program = context.program(vertex_shader=_ROOM_VERTEX, fragment_shader=_ROOM_FRAGMENT)

@@ -5,7 +5,7 @@
 
 Needs moderngl and EGL, which may be Mesa's software one (see opengl_scene.py). Clip N follows from N alone: several
 processes can share a range, and clips that are there already are left. The files are those of render.py; the motion is
-recombined from training subjects only, as training itself draws it. Stc_core.datasets.rendered makes shards of a folder.
+recombined from training subjects only, as training itself draws it. stc_core.datasets.rendered makes shards of them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SEED = 500_000
 _DONORS = 4  # windows drawn at once, from which arms and trunks are swapped
 _RATE_FACTORS, _PRESETS = (20, 32), ("ultrafast", "veryfast")
 _OVERSAMPLING = 1.3  # pictures are drawn that much larger, against jagged edges
-# some pictures are made smaller and enlarged again, as soft as cheap cameras'; some have grain; some are blurred by motion
+# some clips are made smaller and enlarged, as soft as cheap cameras'; some have grain; some are blurred by motion
 _SOFT_CHANCE, _SOFT_SCALE = 0.3, (0.45, 0.9)
 _GRAIN_CHANCE, _GRAIN_LEVELS = 0.4, (1.0, 5.0)
 _BLUR_CHANCE, _EXPOSURE_FRAMES, _EXPOSURES = 0.2, (0.2, 0.7), 3
@@ -53,7 +53,8 @@ _SHADOW_GONE_M = 1.2
 class ClipDrawer:
     """Draws clips by number; holds the motions, the list of bodies and the renderer."""
 
-    def __init__(self, motions: list[SourceMotion], bodies: Path, out: Path, seconds: float):
+    def __init__(self, motions: list[SourceMotion], bodies: Path, out: Path, seconds: float, config: BodyConfig = BODY):
+        self._config = config
         self._motions, self._out, self._frames = motions, out, round(seconds * FPS)
         self._bodies = sorted(bodies.glob("person_*.npz"))
         self._renderer = Renderer()
@@ -65,7 +66,7 @@ class ClipDrawer:
             return ""
         begin, lot = time.perf_counter(), Random(_SEED + number)
         torch.manual_seed(_SEED + number)
-        windows = draw_windows(self._motions, SOURCE_WEIGHTS, _DONORS, self._frames, float(FPS), BODY)
+        windows = draw_windows(self._motions, SOURCE_WEIGHTS, _DONORS, self._frames, float(FPS), self._config)
         body = load_body(lot.choice(self._bodies))
         pose, heading = move_body(body, windows[0].numpy().astype(float), lot)
         landmarks = find_landmarks(body, pose)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dressed bodies of random people, as plain arrays: `python -m tests.benchmarks.ground_truth.training_bodies --out DIR`.
+"""Bodies of random people, dressed, as arrays: `python -m tests.benchmarks.ground_truth.training_bodies --out DIR`.
 
 Each person_NNN.npz holds what skinned_body.py reads: a body at rest with its clothes, how its bones move it, and which
 of its vertices are landmarks. render_training.py makes them move and draws them without Blender.
@@ -93,7 +93,9 @@ def bake_body(number: int, rigs: Path) -> SkinnedBody:
         parts=np.concatenate([np.full(len(piece[1]), PARTS.index(piece[0]), np.uint8) for piece in pieces]),
         influences=np.concatenate([piece[4] for piece in pieces]),
         weights=np.concatenate([piece[5] for piece in pieces]),
-        triangles=np.concatenate([*(piece[6] + start for piece, start in zip(pieces[1:], counts[1:], strict=False)), shown]),
+        triangles=np.concatenate(
+            [*(piece[6] + start for piece, start in zip(pieces[1:], counts[1:], strict=False)), shown]
+        ),
         bone_names=tuple(names),
         parents=tuple(names.index(bone.parent.name) if bone.parent else -1 for bone in bones),
         heads=np.array([bone.head_local for bone in bones]),
@@ -114,7 +116,9 @@ def _thicken(rig: bpy.types.Object, skin: bpy.types.Object, person: Person, limb
     degree = np.bincount(edges, minlength=len(amount)) + 1.0
     fixed = ~np.isin(limb, [*_TRUNK, *_LIMBS])
     for _ in range(_SMOOTHING_ROUNDS):
-        total = amount + np.bincount(first, amount[second], len(amount)) + np.bincount(second, amount[first], len(amount))
+        total = (
+            amount + np.bincount(first, amount[second], len(amount)) + np.bincount(second, amount[first], len(amount))
+        )
         amount = np.where(fixed, 0.0, total / degree)
     moved = vertices(skin.data) + amount[:, None] * _read_normals(skin.data)
     skin.data.vertices.foreach_set("co", moved.astype(np.float32).ravel())
@@ -143,8 +147,8 @@ def _read_piece(thing: bpy.types.Object, names: list[str], head_bone: int) -> Pi
     """Part, points, normals (V, 3), colours (V, 3), bones and weights (V, 4), triangles (F, 3) of a mesh at rest."""
     mesh = thing.data
     points, normals = vertices(mesh), _read_normals(mesh)
-    colours = np.empty(len(points) * 4, np.float32)
-    mesh.color_attributes["tint"].data.foreach_get("color", colours)
+    flat = np.empty(len(points) * 4, np.float32)
+    mesh.color_attributes["tint"].data.foreach_get("color", flat)
     mesh.calc_loop_triangles()
     triangles = np.empty(len(mesh.loop_triangles) * 3, np.int32)
     mesh.loop_triangles.foreach_get("vertices", triangles)
@@ -161,7 +165,7 @@ def _read_piece(thing: bpy.types.Object, names: list[str], head_bone: int) -> Pi
     renumber = np.zeros(len(points), np.int64)
     renumber[used] = np.arange(len(used))
     part = {"body": "skin"}.get(thing.name, thing.name if thing.name in PARTS else "eye")
-    colours = colours.reshape(-1, 4)[used, :3].astype(float)
+    colours: Array = flat.reshape(-1, 4)[used, :3].astype(float)
     return part, points[used], normals[used], colours, influences[used], weights[used], renumber[triangles]
 
 

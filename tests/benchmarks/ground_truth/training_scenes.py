@@ -54,7 +54,9 @@ def draw_camera(lot: Random, landmarks: Array, heading: float, size: tuple[int, 
     aside = lot.uniform(-0.15, 0.15) * width / focal
     middle = float(np.mean(landmarks[..., 2].min(1) + landmarks[..., 2].max(1))) / 2.0
     above = float(landmarks[:, BODY27.index("thorax"), 2].mean()) - middle
-    up = above * lot.uniform(0.0, 1.4) if fill > _CLOSE and lot.random() < 0.85 else 0.0  # legs are cut off, not the head
+    up = (
+        above * lot.uniform(0.0, 1.4) if fill > _CLOSE and lot.random() < 0.85 else 0.0
+    )  # legs are cut off, not the head
     target = np.array([0.0, 0.0, middle + up + lot.uniform(-0.12, 0.12)])
     roll = math.radians(lot.gauss(0.0, 7.0))
     K = np.array([[focal, 0.0, width / 2.0], [0.0, focal, height / 2.0], [0.0, 0.0, 1.0]])
@@ -66,10 +68,17 @@ def draw_camera(lot: Random, landmarks: Array, heading: float, size: tuple[int, 
 
 
 def _look(
-    K: Array, target: Array, bearing: float, pitch: float, roll: float, distance: float, aside: float, size: tuple[int, int]
+    K: Array,
+    target: Array,
+    bearing: float,
+    pitch: float,
+    roll: float,
+    distance: float,
+    aside: float,
+    size: tuple[int, int],
 ) -> Camera:
-    """A camera `distance` metres from the target, `pitch` above it; it looks past it by the fraction `aside` of that."""
-    out = np.array([math.cos(bearing) * math.cos(pitch), math.sin(bearing) * math.cos(pitch), math.sin(pitch)])
+    """A camera `distance` metres from the target, `pitch` above it; it looks past it by `aside` of that."""
+    out: Array = np.array([math.cos(bearing) * math.cos(pitch), math.sin(bearing) * math.cos(pitch), math.sin(pitch)])
     right = np.array([-math.sin(bearing), math.cos(bearing), 0.0])
     eye = target + out * distance
     eye[2] = max(eye[2], 0.12)
@@ -77,8 +86,8 @@ def _look(
     right = rotation.normalise(np.cross(forward, [0.0, 0.0, 1.0]))
     down = np.cross(forward, right)
     c, s = math.cos(roll), math.sin(roll)
-    R = np.array([c * right + s * down, c * down - s * right, forward])
-    return Camera(K=K, R=R, t=-R @ eye, image_size=size)
+    R: Array = np.array([c * right + s * down, c * down - s * right, forward])
+    return Camera(K=K, R=R, t=-(R @ eye), image_size=size)
 
 
 def _is_seen(camera: Camera, landmarks: Array) -> bool:
@@ -118,9 +127,7 @@ def draw_fabric(lot: Random) -> Fabric:
         + [lot.uniform(8.0, 40.0), lot.uniform(0.3, 0.8), 0.0]
         for number in range(2)
     ]
-    return Fabric(
-        second=np.array([draw_colour(lot) for _ in range(2)]), pattern=np.array(patterns)
-    )
+    return Fabric(second=np.array([draw_colour(lot) for _ in range(2)]), pattern=np.array(patterns))
 
 
 def crumple(body: SkinnedBody, lot: Random) -> SkinnedBody:
@@ -187,12 +194,13 @@ def _draw_walls(lot: Random) -> list[Quad]:
 
 def make_box(centre: Array, half: tuple[float, float, float], turn: float, colour: Colour) -> list[Quad]:
     """The six sides of a box turned about z."""
-    x = np.array([math.cos(turn), math.sin(turn), 0.0]) * half[0]
-    y = np.array([-math.sin(turn), math.cos(turn), 0.0]) * half[1]
-    z, sides = np.array([0.0, 0.0, half[2]]), []
+    x: Array = np.array([math.cos(turn), math.sin(turn), 0.0]) * half[0]
+    y: Array = np.array([-math.sin(turn), math.cos(turn), 0.0]) * half[1]
+    z: Array = np.array([0.0, 0.0, half[2]])
+    sides = []
     for a, b, c in ((x, y, z), (y, z, x), (z, x, y)):
-        sides.append(Quad(corner=centre + c - a - b, u=2 * a, v=2 * b, colour=colour, tiles=(0.3, 0.3, 0.04, 0.0)))
-        sides.append(Quad(corner=centre - c - a - b, u=2 * b, v=2 * a, colour=colour, tiles=(0.3, 0.3, 0.04, 0.0)))
+        sides.append(Quad(corner=centre + c - a - b, u=2.0 * a, v=2.0 * b, colour=colour, tiles=(0.3, 0.3, 0.04, 0.0)))
+        sides.append(Quad(corner=centre - c - a - b, u=2.0 * b, v=2.0 * a, colour=colour, tiles=(0.3, 0.3, 0.04, 0.0)))
     return sides
 
 
@@ -242,7 +250,7 @@ def _draw_furniture(lot: Random, camera: Camera, landmarks: Array) -> list[Quad]
 def _draw_screen(lot: Random, camera: Camera, landmarks: Array) -> list[Quad]:
     """A table, a plank or a pillar between camera and body, that hides the legs or one side; none where too narrow."""
     eye = -camera.R.T @ camera.t
-    towards = rotation.normalise((eye * [1.0, 1.0, 0.0]))
+    towards = rotation.normalise(eye * [1.0, 1.0, 0.0])
     side = np.array([-towards[1], towards[0], 0.0])
     near = float((landmarks @ towards).max())
     thick = lot.uniform(0.02, 0.2)
