@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..augment.body_tree import BONES
 from ..augment.virtual_camera import CameraConfig, NoiseConfig, project
-from ..augment.windows import BONES, BodyConfig, SourceMotion, draw_windows
+from ..augment.windows import BodyConfig, SourceMotion, draw_windows
 from ..capture.layout import BODY27, Array
 from ..capture.lift.config import LiftConfig
 from ..capture.lift.lift import lift
