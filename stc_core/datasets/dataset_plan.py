@@ -37,8 +37,8 @@ class ShardClip:
     scores: Floats | None = None
     K: Floats | None = None
     image_size: tuple[int, int] | None = None
-    up: Floats | None = None
     valid: NDArray[np.bool_] | None = None
+    up: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = self.joints.shape
