@@ -80,6 +80,8 @@ class NoiseConfig:
     """guessed model: probability that left and right are exchanged for part of a window"""
     scale: float = 1.0
     """factor of all errors; 0 gives the true projection"""
+    smaller: float = 0.0
+    """probability that all errors of a window are smaller, down to none, as those of other detectors may be"""
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,9 @@ def simulate_detector(
     """
     exact = joints[..., :2] / joints[..., 2:].clamp(min=0.3)
     outside = (exact.abs() > half[:, None, None]).any(-1)
+    clean = set_midpoints(exact), _guess_scores(outside, torch.zeros_like(outside))
     if not noise.scale:
-        return set_midpoints(exact), _guess_scores(outside, torch.zeros_like(outside))
+        return clean
     lost = _draw_spans(len(joints), joints.shape[1], noise.gap, joints.device)
     bare = torch.rand(len(joints), 1, 1, device=joints.device) < noise.bare
     if noise.model == "measured":
@@ -123,7 +126,17 @@ def simulate_detector(
     else:
         keypoints, scores = _apply_guessed_errors(joints, outside, noise)
         keypoints = _exchange_sides(keypoints, noise.swap)
+    if noise.smaller:
+        size = _draw_sizes(len(joints), noise.smaller, joints.device)
+        keypoints, scores = torch.lerp(clean[0], keypoints, size[..., None]), torch.lerp(clean[1], scores, size)
     return _lose_frames(*remove_extremities(keypoints, scores, bare), lost)
+
+
+def _draw_sizes(count: int, probability: float, device: torch.device) -> Tensor:
+    """Factors (B, 1, 1) of windows' errors: with that probability from 0 to 1, else 1."""
+    smaller = torch.rand(count, 1, 1, device=device) < probability
+    sizes = torch.rand(count, 1, 1, device=device)
+    return torch.where(smaller, sizes, torch.ones_like(sizes))
 
 
 def remove_extremities(keypoints: Tensor, scores: Tensor, bare: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,65 +22,33 @@ from ..datasets.body_height import BODY_HEIGHT_M, body_height
 from ..datasets.shards import open_shards
 from ..errors import UserError
 from ..ranges import Range
+from .body_tree import (
+    DESCENDANTS,
+    GROUPS,
+    HEAD,
+    ORDER,
+    PARENTS,
+    SIDES,
+    TREE,
+    flex_hinge,
+    pelvis_axes,
+    rotate_about_joint,
+    rotation_matrices,
+)
+from .postures import take_postures
 
-# a landmark's parent and the group of the segment between them; a group's segments are stretched alike, left as right
-_TREE = {
-    "hip": ("pelvis", "hips"),
-    "knee": ("hip", "thigh"),
-    "ankle": ("knee", "shin"),
-    "heel": ("ankle", "foot"),
-    "toe": ("ankle", "foot"),
-    "spine": ("pelvis", "trunk"),
-    "thorax": ("spine", "trunk"),
-    "shoulder": ("thorax", "shoulders"),
-    "elbow": ("shoulder", "upper arm"),
-    "wrist": ("elbow", "forearm"),
-    "pinky": ("wrist", "hand"),
-    "index": ("wrist", "hand"),
-    "ear": ("thorax", "head"),
-    "nose": ("thorax", "head"),
-    "head": ("thorax", "head"),
-}
-_GROUPS = sorted({group for _, group in _TREE.values()})
-
-
-def _parent(name: str) -> str:
-    side, _, kind = name.rpartition("_")
-    parent = _TREE[kind][0]
-    return f"{side}_{parent}" if side and f"{side}_{parent}" in BODY27.names else parent
-
-
-_ORDER = [n for kind in _TREE for n in BODY27.names if n.rpartition("_")[2] == kind]
-_PARENTS = {name: BODY27.index(_parent(name)) for name in _ORDER}
-BONES = tuple((_PARENTS[name], BODY27.index(name)) for name in _ORDER)
-"""(parent, child) landmarks of every segment"""
-
-
-def _find_descendants(joint: str) -> frozenset[str]:
-    """The landmarks that move when a joint rotates, and the joint."""
-    names = {joint}
-    for name in _ORDER:
-        if BODY27.names[_PARENTS[name]] in names:
-            names.add(name)
-    return frozenset(names)
-
-
-_SIDES = ("left", "right")
-_HEAD = frozenset(("head", "nose", "left_ear", "right_ear"))
-_DESCENDANTS = {name: _find_descendants(name) for name in BODY27.names}
 # joint, the landmarks that rotate about it, and the standard deviation of its rotation against the others' (chosen)
 _BALL_JOINTS = (
-    ("pelvis", _DESCENDANTS["spine"], 0.8),
-    ("thorax", _DESCENDANTS["thorax"], 0.5),
-    ("thorax", _HEAD, 0.7),
-    *((f"{side}_{name}", _DESCENDANTS[f"{side}_{name}"], 1.0) for side in _SIDES for name in ("hip", "wrist")),
-    *((f"{side}_shoulder", _DESCENDANTS[f"{side}_shoulder"], 1.6) for side in _SIDES),
-    *((f"{side}_ankle", _DESCENDANTS[f"{side}_ankle"], 0.6) for side in _SIDES),
+    ("pelvis", DESCENDANTS["spine"], 0.8),
+    ("thorax", DESCENDANTS["thorax"], 0.5),
+    ("thorax", HEAD, 0.7),
+    *((f"{side}_{name}", DESCENDANTS[f"{side}_{name}"], 1.0) for side in SIDES for name in ("hip", "wrist")),
+    *((f"{side}_shoulder", DESCENDANTS[f"{side}_shoulder"], 1.6) for side in SIDES),
+    *((f"{side}_ankle", DESCENDANTS[f"{side}_ankle"], 0.6) for side in SIDES),
 )
 _HINGES = tuple(
-    (f"{side}_{name}", f"{side}_{end}") for side in _SIDES for name, end in (("elbow", "wrist"), ("knee", "ankle"))
+    (f"{side}_{name}", f"{side}_{end}") for side in SIDES for name, end in (("elbow", "wrist"), ("knee", "ankle"))
 )
-_MAX_FLEXION_RAD = 2.5  # of elbows and knees, 143 degrees; chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +78,8 @@ class BodyConfig:
     """probability that joints are rotated further than recorded"""
     bend_deg: Annotated[float, Range(0.0, 180.0)] = 14.0
     """standard deviation of those rotations"""
+    posture: Annotated[float, Range(0.0, 1.0)] = 0.0
+    """probability that the person sits, kneels, squats, crawls or lies"""
     topple: Annotated[float, Range(0.0, 1.0)] = 0.05
     """probability that the whole body lies or leans anyhow"""
 
@@ -154,6 +124,8 @@ def draw_windows(
         cut = _swap_upper(cut, _choose(cut, config.swap_upper))
     if config.swap_arms:
         cut = _swap_arms(cut, _choose(cut, config.swap_arms))
+    if config.posture:
+        cut = take_postures(cut, _choose(cut, config.posture), rate_hz)
     if config.bend:
         cut = _bend_joints(cut, _choose(cut, config.bend), config.bend_deg, rate_hz)
     if config.topple:
@@ -248,21 +220,12 @@ def _choose(windows: Tensor, probability: float) -> Tensor:
     return torch.rand(len(windows), device=windows.device) < probability
 
 
-def _pelvis_axes(landmarks: Tensor) -> Tensor:
-    """Axes of the pelvis, rotated about z only, (..., 3, 3) as columns: to the left, forward, up."""
-    left = landmarks[..., BODY27.index("left_hip"), :] - landmarks[..., BODY27.index("right_hip"), :]
-    left = torch.nn.functional.normalize(left * torch.tensor([1.0, 1.0, 0.0], device=left.device), dim=-1)
-    up = torch.zeros_like(left)
-    up[..., 2] = 1.0
-    return torch.stack([left, torch.cross(up, left, dim=-1), up], -1)
-
-
 def _swap_upper(landmarks: Tensor, where: Tensor) -> Tensor:
     """Give some windows all above the pelvis of the next one, facing as their pelvis does (Li et al., CVPR 2020)."""
     donor = landmarks.roll(1, 0)
-    rotation = _pelvis_axes(landmarks) @ _pelvis_axes(donor).transpose(-1, -2)
+    rotation = pelvis_axes(landmarks) @ pelvis_axes(donor).transpose(-1, -2)
     moved = (donor - donor[:, :, :1]) @ rotation.transpose(-1, -2) + landmarks[:, :, :1]
-    upper = torch.tensor([name in _DESCENDANTS["spine"] for name in BODY27.names], device=landmarks.device)
+    upper = torch.tensor([name in DESCENDANTS["spine"] for name in BODY27.names], device=landmarks.device)
     return torch.where(where[:, None, None, None] & upper[:, None], moved, landmarks)
 
 
@@ -279,60 +242,29 @@ def _bend_joints(landmarks: Tensor, where: Tensor, deviation_deg: float, rate_hz
     limits (Gong et al., PoseAug, CVPR 2021)."""
     new, scale = landmarks, deviation_deg * torch.pi / 180.0 * where[:, None, None]
     for joint, descendants, spread in _BALL_JOINTS:
-        new = _rotate_about_joint(
-            new, joint, descendants, _rotation_matrices(_draw_slow_curves(landmarks, rate_hz) * scale * spread)
+        new = rotate_about_joint(
+            new, joint, descendants, rotation_matrices(_draw_slow_curves(landmarks, rate_hz) * scale * spread)
         )
     for joint, end in _HINGES:
         wave = _draw_slow_curves(landmarks, rate_hz)[..., 0] * scale[..., 0]
-        new = _flex_hinge(new, joint, end, 1.5 * wave)
+        new = flex_hinge(new, joint, end, 1.5 * wave)
     return new
-
-
-def _rotation_matrices(vector: Tensor) -> Tensor:
-    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3), by Rodrigues' formula."""
-    x, y, z = vector.unbind(-1)
-    o = torch.zeros_like(x)
-    cross = torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))
-    angle = vector.norm(dim=-1).clamp(min=1e-6)[..., None, None]
-    eye = torch.eye(3, device=vector.device)
-    matrices: Tensor = eye + angle.sin() / angle * cross + (1.0 - angle.cos()) / angle**2 * (cross @ cross)
-    return matrices
-
-
-def _rotate_about_joint(landmarks: Tensor, joint: str, descendants: frozenset[str], rotation: Tensor) -> Tensor:
-    """The landmarks with a joint's descendants rotated about it by matrices (B, T, 3, 3)."""
-    moved = torch.tensor([name in descendants for name in BODY27.names], device=landmarks.device)
-    at = landmarks[:, :, BODY27.index(joint), None]
-    return torch.where(moved[:, None], at + (landmarks - at) @ rotation.transpose(-1, -2), landmarks)
-
-
-def _flex_hinge(landmarks: Tensor, joint: str, end: str, angle: Tensor) -> Tensor:
-    """A hinge flexed further by angles (B, T), within straight and _MAX_FLEXION_RAD; a straight one stays."""
-    root, middle, tip = (landmarks[:, :, BODY27.index(name)] for name in (_parent(joint), joint, end))
-    first, second = (torch.nn.functional.normalize(v, dim=-1) for v in (middle - root, tip - middle))
-    axis = torch.cross(first, second, dim=-1)
-    sine = axis.norm(dim=-1)
-    flexion = torch.atan2(sine, (first * second).sum(-1))
-    angle = (flexion + angle).clamp(0.03, _MAX_FLEXION_RAD) - flexion
-    angle = torch.where((sine > 0.15) & (flexion < _MAX_FLEXION_RAD), angle, torch.zeros_like(angle))
-    rotation = _rotation_matrices(torch.nn.functional.normalize(axis, dim=-1) * angle[..., None])
-    return _rotate_about_joint(landmarks, joint, _DESCENDANTS[joint], rotation)
 
 
 def _topple(landmarks: Tensor, where: Tensor) -> Tensor:
     """Rotate some windows as a whole, anyhow: people lie, crawl and tumble, and little of that was recorded."""
     axis = torch.nn.functional.normalize(torch.randn(len(landmarks), 1, 3, device=landmarks.device), dim=-1)
     angle = torch.pi * torch.rand(len(landmarks), 1, 1, device=landmarks.device) * where[:, None, None]
-    rotation, middle = _rotation_matrices(axis * angle), landmarks[:, :, :1].mean(1, keepdim=True)
+    rotation, middle = rotation_matrices(axis * angle), landmarks[:, :, :1].mean(1, keepdim=True)
     return (landmarks - middle) @ rotation.transpose(-1, -2) + middle
 
 
 def _change_proportions(landmarks: Tensor, stretch: float) -> Tensor:
     """Other proportions: every segment group longer or shorter; then the whole body BODY_HEIGHT_M tall."""
-    factors = torch.exp(stretch * torch.randn(len(landmarks), len(_GROUPS), device=landmarks.device))
+    factors = torch.exp(stretch * torch.randn(len(landmarks), len(GROUPS), device=landmarks.device))
     new = landmarks.clone()
-    for name in _ORDER:
-        point, parent = BODY27.index(name), _PARENTS[name]
-        factor = factors[:, _GROUPS.index(_TREE[name.rpartition("_")[2]][1]), None, None]
+    for name in ORDER:
+        point, parent = BODY27.index(name), PARENTS[name]
+        factor = factors[:, GROUPS.index(TREE[name.rpartition("_")[2]][1]), None, None]
         new[:, :, point] = new[:, :, parent] + factor * (landmarks[:, :, point] - landmarks[:, :, parent])
     return new * (BODY_HEIGHT_M / body_height(new))[:, None, None, None]

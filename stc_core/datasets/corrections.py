@@ -319,17 +319,16 @@ def _select_frames(
         return TakeClips((), (*notes, f"Left out {note}"))
     note += f" They lie {np.median(pixels[valid]):.0f} pixels from the picture."
     clip = ShardClip(
-        name,
-        name,
-        fps,
-        joints,
-        "",
-        "video",
-        observed.keypoints,
-        observed.scores,
-        observed.camera.K,
-        observed.camera.image_size,
-        valid,
+        name=name,
+        subject=name,
+        fps=fps,
+        joints=joints,
+        camera="video",
+        keypoints=observed.keypoints,
+        scores=observed.scores,
+        K=observed.camera.K,
+        image_size=observed.camera.image_size,
+        valid=valid,
     )
     return TakeClips([clip], (*notes, note))
 

@@ -24,7 +24,8 @@ Floats = NDArray[np.floating[Any]]
 class ShardClip:
     """One take of one person. joints (T, K, 3) metres: bodies in the world, z up; views in the axes of their camera
     (x right, y down, z forward), at their true distance. Views have keypoints (T, K, 2), pixels, scores (T, K) from 0
-    to 1, the camera's K (3, 3) in pixels and image_size (width, height). valid (T,): frames that may be used."""
+    to 1, the camera's K (3, 3) in pixels and image_size (width, height), and, where it stands still and that is known,
+    up (3,): the world's, in its axes, unit length. valid (T,): frames that may be used."""
 
     name: str
     subject: str
@@ -37,6 +38,7 @@ class ShardClip:
     K: Floats | None = None
     image_size: tuple[int, int] | None = None
     valid: NDArray[np.bool_] | None = None
+    up: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = self.joints.shape
@@ -46,6 +48,7 @@ class ShardClip:
             assert self.keypoints.shape == (*shape[:2], 2) and np.isfinite(self.keypoints).all()
             assert self.scores is not None and self.scores.shape == shape[:2]
             assert self.K is not None and self.K.shape == (3, 3) and self.image_size is not None
+        assert self.up is None or self.up.shape == (3,)
 
 
 @dataclass(frozen=True)

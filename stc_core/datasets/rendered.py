@@ -63,6 +63,7 @@ def _read_take(path: Path, config: DetectConfig) -> TakeClips:
         scores=pose.scores,
         K=truth.camera.K,
         image_size=size,
+        up=None if truth.camera.path else truth.camera.R[:, 2],
         valid=valid,
     )
     note = f"{truth.name}: nobody was found in {int((~valid).sum())} of {len(valid)} frames."

@@ -197,9 +197,20 @@ def _clip_entry(clip: ShardClip, info: DatasetInfo, start: int) -> dict[str, Any
     assert clip.joints.shape[1] == len(LAYOUTS[info.layout].names), f"{clip.name} is of another layout"
     assert (clip.keypoints is not None) == (info.kind == "views"), f"{clip.name} is of another kind"
     k = None if clip.K is None else tuple(map(float, clip.K.ravel()))
-    frames = len(clip.joints)
+    up = None if clip.up is None else (float(clip.up[0]), float(clip.up[1]), float(clip.up[2]))
     return asdict(
-        ClipEntry(clip.name, clip.subject, clip.action, clip.camera, clip.fps, start, frames, k, clip.image_size)
+        ClipEntry(
+            name=clip.name,
+            subject=clip.subject,
+            action=clip.action,
+            camera=clip.camera,
+            fps=clip.fps,
+            start=start,
+            frames=len(clip.joints),
+            K=k,
+            image_size=clip.image_size,
+            up=up,
+        )
     )
 
 

@@ -31,7 +31,7 @@ _BLOCK_BYTES = 1 << 22  # read at a time; a multiple of a float32's four; chosen
 
 @dataclass(frozen=True)
 class ClipEntry:
-    """Where a clip lies in the arrays: frames start to start + frames. K: nine numbers, or None."""
+    """Where a clip lies in the arrays: frames start to start + frames. K: nine numbers, or None; up: three, or None."""
 
     name: str
     subject: str
@@ -42,6 +42,7 @@ class ClipEntry:
     frames: int
     K: tuple[float, ...] | None = None
     image_size: tuple[int, int] | None = None
+    up: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,12 @@ def _parse_entry(fields: dict[str, Any], start: int, kind: Kind) -> ClipEntry:
         K, size = tuple(map(float, K)), tuple(map(int, size))
         if len(K) != 9 or len(size) != 2 or min(size) < 1 or not all(map(math.isfinite, K)):
             raise ValueError("a camera is impossible")
+    up = fields.get("up")
+    if up is not None:
+        x, y, z = map(float, up)
+        up = (x, y, z)
+        if not math.isclose(math.hypot(*up), 1.0, abs_tol=1e-3):
+            raise ValueError("up is no direction")
     name, subject, action, camera = (_require_text(fields[key]) for key in ("name", "subject", "action", "camera"))
     return ClipEntry(
         name=name,
@@ -137,6 +144,7 @@ def _parse_entry(fields: dict[str, Any], start: int, kind: Kind) -> ClipEntry:
         frames=frames,
         K=K,
         image_size=size,
+        up=up,
     )
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..augment.body_tree import BONES
 from ..augment.virtual_camera import CameraConfig, NoiseConfig, project
-from ..augment.windows import BONES, BodyConfig, SourceMotion, draw_windows
+from ..augment.windows import BodyConfig, SourceMotion, draw_windows
 from ..capture.layout import BODY27, Array
 from ..capture.lift.config import LiftConfig
 from ..capture.lift.lift import lift
@@ -153,6 +154,7 @@ def _join_edits(edits: Sequence[EditedCapture], device: torch.device) -> Recordi
         centre=join([camera.K[None, :2, 2] for camera in cameras]),
         size=join([np.array([camera.image_size], float) for camera in cameras]),
         height_m=torch.cat([body_height(_make_body(edit, device).landmarks[None]) for edit in edits]),
+        up=torch.full((len(edits), 3), torch.nan, device=device),
         rows=(),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..augment.windows import BONES
+from ..augment.body_tree import BONES
 from ..capture.layout import BODY27, SIDES
 
 _BONE_STARTS, _BONE_ENDS = [a for a, _ in BONES], [b for _, b in BONES]

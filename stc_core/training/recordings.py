@@ -19,7 +19,7 @@ from ..datasets.body_height import body_height
 from ..datasets.shards import ClipEntry, Shards, open_shards
 from ..errors import UserError
 from ..model.normalization import normalize_along_ray
-from ..model.stcformer import STCFormerConfig
+from ..model.stcformer import UP_M, STCFormerConfig
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Recordings:
 
     keypoints (N, K, 2) pixels; scores (N, K); joints (N, K, 3) metres, camera axes; clip (N,): the clip of each frame;
     middles (M,): the frames that may be a window's middle; first, last (C,): frames of each clip; fps (C,): frames
-    a second; focal (C,), centre (C, 2), size (C, 2): of its camera, pixels; height_m (C,): of its body, or 1.
+    a second; focal (C,), centre (C, 2), size (C, 2): of its camera, pixels; height_m (C,): of its body, or 1; up
+    (C, 3): the world's, in camera axes, unit length, NaN where it is not known.
     """
 
     layout: str
@@ -44,6 +45,7 @@ class Recordings:
     centre: Tensor
     size: Tensor
     height_m: Tensor
+    up: Tensor
     rows: tuple[ClipEntry, ...]
 
 
@@ -96,6 +98,7 @@ def load_clips(chosen: list[tuple[Shards, ClipEntry]], device: str | torch.devic
         per_clip(cameras[:, :2, 2]),
         per_clip(np.array([row.image_size for row in rows])),
         per_clip(heights),
+        per_clip(np.array([row.up or (np.nan,) * 3 for row in rows])),
         rows,
     )
 
@@ -111,7 +114,7 @@ def cut_windows(
 
     Frames are 1 / config.rate_hz apart, the clip's first and last repeated beyond its ends. Returns inputs (B, T, K,
     channels) and joints (B, T, K, 3), metres, the root at 0, in the axes that the network predicts in. A network that
-    predicts up has one more landmark: NaN, since up is not known here.
+    predicts up has one more landmark, UP_M above the root: NaN where up is not known.
     """
     clip = recordings.clip[middles]
     apart = recordings.fps[clip].double() / config.rate_hz
@@ -120,13 +123,15 @@ def cut_windows(
     keypoints, scores, joints = (_interpolate(values, at) for values in _arrays(recordings))
     inputs, rotation = _normalize(keypoints, scores, recordings, clip, config)
     joints = joints - joints[:, :, :1]
+    up = UP_M * recordings.up[clip, None, None].expand(-1, frames, -1, -1)
     if rotation is not None:
-        joints = joints @ rotation.transpose(-1, -2)
+        joints, up = joints @ rotation.transpose(-1, -2), up @ rotation.transpose(-1, -2)
     if config.body_height_m:
         joints = joints * (config.body_height_m / recordings.height_m[clip])[:, None, None, None]
     truth = _mirror_some(joints, flip, config)
-    if config.up:  # the camera's tilt was not recorded
-        truth = torch.cat([truth, torch.full_like(truth[:, :, :1], torch.nan)], 2)
+    if config.up:
+        sign = torch.where(flip[:, None, None], up.new_tensor([-1.0, 1.0, 1.0]), up.new_ones(3))
+        truth = torch.cat([truth, up * sign[:, None]], 2)
     return _mirror_some(inputs, flip, config), truth
 
 

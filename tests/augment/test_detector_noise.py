@@ -277,3 +277,17 @@ def test_errors_are_larger_where_hidden_and_scores_tell() -> None:
     near, far = BODY27.index("left_wrist"), BODY27.index("right_elbow")
     assert scores.mean((0, 1))[far] < 0.7 < scores.mean((0, 1))[near]
     assert error[far] > 1.3 * error[BODY27.index("left_elbow")]
+
+
+def test_smaller_errors_reach_from_none_to_all() -> None:
+    torch.manual_seed(6)
+    joints, half = place_before_camera().expand(600, 2, -1, -1), torch.ones(600, 2)
+    exact = noise.set_midpoints(joints[..., :2] / joints[..., 2:])
+
+    def measure_errors(smaller: float) -> Tensor:
+        config = NoiseConfig(model="measured", gap=0.0, smaller=smaller)
+        return (simulate_detector(joints, half, config)[0] - exact).norm(dim=-1).mean((1, 2))
+
+    usual, smaller = measure_errors(0.0), measure_errors(1.0)
+    torch.testing.assert_close(smaller.mean(), usual.mean() / 2.0, rtol=0.15, atol=0.0)
+    assert smaller.min() < 0.1 * usual.min() and smaller.max() > usual.median()

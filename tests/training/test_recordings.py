@@ -80,6 +80,38 @@ def test_the_paper_s_recipe_runs_from_end_to_end(recordings_folder: Path, tmp_pa
     assert np.allclose(rates, [1e-3] * 3 + [0.96e-3] * 3)
 
 
+def test_up_is_taught_where_the_camera_s_is_known(tmp_path: Path) -> None:
+    """The landmark of up lies above the root as the camera sees it, mirrored with the body."""
+    k, up = np.diag([900.0, 900.0, 1.0]), np.array([0.28, -0.96, 0.0])
+    joints = np.tile([0.0, 0.0, 4.0], (20, 27, 1)).astype(np.float32) + np.arange(27)[:, None] * np.float32(0.01)
+    keypoints = (joints @ k.T)[..., :2].astype(np.float32) / 4.0
+    views = [
+        dataset_plan.ShardClip(
+            name,
+            name,
+            20.0,
+            joints,
+            keypoints=keypoints,
+            scores=np.ones((20, 27)),
+            K=k,
+            image_size=(960, 540),
+            up=known,
+        )
+        for name, known in (("a", up), ("b", None))
+    ]
+    info = dataset_plan.DatasetInfo("views", "made", BODY27.name, "views")
+    shard_writer.write_clips(tmp_path / "views", info, views)
+    recordings = load_recordings(tmp_path, BODY27.name, (), False)
+    assert recordings is not None
+    config = replace(PRESETS["large"][1].network, view="image")
+    middles, flip = torch.tensor([10, 10, 30]), torch.tensor([False, True, False])
+    _, truth = cut_windows(recordings, middles, 3, config, flip)
+    above = truth[:, :, 27]
+    torch.testing.assert_close(above[0], torch.tensor([0.14, -0.48, 0.0]).expand(3, 3))
+    torch.testing.assert_close(above[1], torch.tensor([-0.14, -0.48, 0.0]).expand(3, 3))
+    assert above[2].isnan().all()
+
+
 def test_recorded_pairs_train_a_network_that_predicts_up(data: Path, tmp_path: Path) -> None:
     """Their up is unknown: it is left out of their loss, and the bodies' up is learned all the same."""
     folder = tmp_path / "data"
