@@ -286,7 +286,8 @@ def test_smaller_errors_reach_from_none_to_all() -> None:
 
     def measure_errors(smaller: float) -> Tensor:
         config = NoiseConfig(model="measured", gap=0.0, smaller=smaller)
-        return (simulate_detector(joints, half, config)[0] - exact).norm(dim=-1).mean((1, 2))
+        sizes: Tensor = (simulate_detector(joints, half, config)[0] - exact).norm(dim=-1).mean((1, 2))
+        return sizes
 
     usual, smaller = measure_errors(0.0), measure_errors(1.0)
     torch.testing.assert_close(smaller.mean(), usual.mean() / 2.0, rtol=0.15, atol=0.0)
