@@ -1,7 +1,7 @@
 """Draws a skinned body in a simple room with OpenGL, off screen: fast on one core, with Mesa's llvmpipe too.
 
-Needs moderngl and EGL (Debian: `apt-get install libegl1 libgl1 libgl1-mesa-dri`). Knows OpenGL; not what moves how,
-nor files.
+Needs moderngl and EGL (Debian: `apt-get install libegl1 libgl1 libgl1-mesa-dri`). Knows OpenGL; neither files nor how
+bodies move.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera
 
-from .skinned_body import Pose, SkinnedBody
+from .skinned_body import SkinnedBody
 
 _NEAR_M, _FAR_M = 0.05, 60.0
-_MAX_BONES = 72
-_LIGHTS = 2
+_MAX_BONES = 72  # the rigs have 64 at most
+_LAMPS = 2
 
 _SHADING = f"""
 #version 330
 uniform vec3 eye;
-uniform vec3 light_direction[{_LIGHTS}];
-uniform vec3 light_colour[{_LIGHTS}];
+uniform vec3 light_direction[{_LAMPS}];
+uniform vec3 light_colour[{_LAMPS}];
 uniform vec3 sky;
 uniform vec3 ground;
 uniform float gain;
@@ -37,9 +37,9 @@ float hash(vec3 p) {{
     p += dot(p, p.yxz + 33.33);
     return fract((p.x + p.y) * p.z);
 }}
-vec3 lit(vec3 colour, vec3 normal) {{
+vec3 shade(vec3 colour, vec3 normal) {{
     vec3 light = mix(ground, sky, normal.z * 0.5 + 0.5);
-    for (int k = 0; k < {_LIGHTS}; k++)
+    for (int k = 0; k < {_LAMPS}; k++)
         light += light_colour[k] * max(0.0, (dot(normal, light_direction[k]) + 0.15) / 1.15);
     return colour * light;
 }}
@@ -59,7 +59,7 @@ in vec4 influence;
 in vec4 weight;
 out vec3 rest;
 out vec3 n;
-out vec3 place;
+out vec3 position;
 out vec4 tint;
 void main() {{
     vec4 rows[3] = vec4[3](vec4(0.0), vec4(0.0), vec4(0.0));
@@ -68,11 +68,11 @@ void main() {{
         for (int row = 0; row < 3; row++) rows[row] += weight[k] * bone[first + row];
     }}
     vec4 p = vec4(at, 1.0);
-    place = vec3(dot(rows[0], p), dot(rows[1], p), dot(rows[2], p));
+    position = vec3(dot(rows[0], p), dot(rows[1], p), dot(rows[2], p));
     n = vec3(dot(rows[0].xyz, normal), dot(rows[1].xyz, normal), dot(rows[2].xyz, normal));
     rest = at;
     tint = colour;
-    gl_Position = view * vec4(place, 1.0);
+    gl_Position = view * vec4(position, 1.0);
 }}
 """
 _BODY_FRAGMENT = (
@@ -82,7 +82,7 @@ uniform vec3 second[2];   // of trousers and shirt
 uniform vec4 pattern[2];  // kind: 0 plain, 1 stripes across, 2 stripes along, 3 checks; repeats a metre
 in vec3 rest;
 in vec3 n;
-in vec3 place;
+in vec3 position;
 in vec4 tint;
 out vec4 picture;
 void main() {
@@ -97,9 +97,9 @@ void main() {
         if (kind.x == 3.0) s = 0.5 * (step(kind.z, fract(rest.x * kind.y)) + step(kind.z, fract(rest.z * kind.y)));
         colour = mix(colour, second[part - 1], s);
     }
-    vec3 to_eye = normalize(eye - place);
+    vec3 to_eye = normalize(eye - position);
     if (dot(normal, to_eye) < -0.2) normal = -normal;
-    picture = expose(lit(colour, normal));
+    picture = expose(shade(colour, normal));
 }
 """
 )
@@ -112,12 +112,12 @@ in vec3 colour;
 in vec4 style;
 in vec2 uv;
 out vec3 n;
-out vec3 place;
+out vec3 position;
 out vec3 tint;
-out vec4 look;
+out vec4 tiles;
 out vec2 surface;
 void main() {
-    n = normal; place = at; tint = colour; look = style; surface = uv;
+    n = normal; position = at; tint = colour; tiles = style; surface = uv;
     gl_Position = view * vec4(at, 1.0);
 }
 """
@@ -125,19 +125,19 @@ _ROOM_FRAGMENT = (
     _SHADING
     + """
 in vec3 n;
-in vec3 place;
+in vec3 position;
 in vec3 tint;
-in vec4 look;  // tile width and height in metres, contrast, gradient
+in vec4 tiles;  // tile width and height in metres, contrast, gradient
 in vec2 surface;
 out vec4 picture;
 void main() {
-    if (dot(n, eye - place) < 0.0) discard;
+    if (dot(n, eye - position) < 0.0) discard;
     vec3 colour = tint;
-    vec2 tile = surface / look.xy;
+    vec2 tile = surface / tiles.xy;
     float lighter = hash(vec3(floor(tile), tint.r * 91.0)) + hash(vec3(floor(tile), 7.0 + tint.g * 53.0)) - 1.0;
     float fine = hash(vec3(floor(surface * 23.0), 3.0)) - 0.5;
-    colour *= max(0.05, 1.0 + look.z * (1.6 * lighter + 0.5 * fine) + look.w * (place.z - 1.5));
-    picture = expose(lit(colour, n));
+    colour *= max(0.05, 1.0 + tiles.z * (1.6 * lighter + 0.5 * fine) + tiles.w * (position.z - 1.5));
+    picture = expose(shade(colour, n));
 }
 """
 )
@@ -201,6 +201,17 @@ class Fabric:
     """(2, 4): kind, repeats a metre, threshold, nothing; see the shader"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """All that does not move in a clip, and who does."""
+
+    body: SkinnedBody
+    quads: list[Quad]
+    camera: Camera
+    lighting: Lighting
+    fabric: Fabric
+
+
 class Renderer:
     """An OpenGL context with its programs; draws one scene after another.
 
@@ -215,63 +226,57 @@ class Renderer:
         self._room_program = context.program(vertex_shader=_ROOM_VERTEX, fragment_shader=_ROOM_FRAGMENT)
         self._shadow_program = context.program(vertex_shader=_SHADOW_VERTEX, fragment_shader=_SHADOW_FRAGMENT)
         context.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
-        self._held: list[Any] = []
+        self._resources: list[Any] = []
 
-    def set_up(
-        self,
-        body: SkinnedBody,
-        quads: list[Quad],
-        camera: Camera,
-        lighting: Lighting,
-        fabric: Fabric,
-        size: tuple[int, int],
-    ) -> None:
-        """Load a scene; its pictures will have `size` pixels, whatever the camera's."""
-        for thing in self._held:
-            thing.release()
-        self._held, self._size = [], size
-        view = np.ascontiguousarray(_view_matrix(camera).T)
+    def load_scene(self, scene: Scene, size: tuple[int, int]) -> None:
+        """Take a scene in place of the last; its pictures will be `size` (width, height), whatever the camera's are."""
+        for resource in self._resources:
+            resource.release()
+        self._resources, self._size = [], size
+        self._set_uniforms(scene)
+        body = scene.body
+        layout = (self._store(_body_columns(body)), "3f 3f 4f 4f 4f", "at", "normal", "colour", "influence", "weight")
+        triangles = self._keep(self._context.buffer(body.triangles.astype("i4").tobytes()))
+        self._body = self._keep(self._context.vertex_array(self._body_program, [layout], index_buffer=triangles))
+        self._background, self._canvas = self._make_canvas(), self._make_canvas()
+        self._draw_room(scene.quads)
+
+    def _set_uniforms(self, scene: Scene) -> None:
+        view = np.ascontiguousarray(view_matrix(scene.camera).T)
         for program in (self._body_program, self._room_program, self._shadow_program):
             _set(program, "view", view)
-            _set(program, "eye", -camera.R.T @ camera.t)
-            for name, value in vars(lighting).items():
+            _set(program, "eye", -scene.camera.R.T @ scene.camera.t)
+            for name, value in (vars(scene.lighting) | vars(scene.fabric)).items():
                 _set(program, name, np.asarray(value))
-        for name, value in vars(fabric).items():
-            _set(self._body_program, name, np.asarray(value))
-        self._body = self._hold(
-            self._context.vertex_array(
-                self._body_program,
-                [(self._store(_body_columns(body)), "3f 3f 4f 4f 4f", "at", "normal", "colour", "influence", "weight")],
-                index_buffer=self._hold(self._context.buffer(body.triangles.astype("i4").tobytes())),
-            )
-        )
-        self._background, self._canvas = self._make_canvas(), self._make_canvas()
-        self._draw_room(quads)
 
     def _draw_room(self, quads: list[Quad]) -> None:
-        form = (self._store(_room_columns(quads)), "3f 3f 3f 4f 2f", "at", "normal", "colour", "style", "uv")
-        room = self._hold(self._context.vertex_array(self._room_program, [form]))
+        layout = (self._store(_room_columns(quads)), "3f 3f 3f 4f 2f", "at", "normal", "colour", "style", "uv")
+        room = self._keep(self._context.vertex_array(self._room_program, [layout]))
         self._background.use()
         self._background.clear(0.4, 0.4, 0.4)
         self._context.enable_only(moderngl.DEPTH_TEST)
         room.render()
 
     def _make_canvas(self) -> moderngl.Framebuffer:
-        colour = self._hold(self._context.renderbuffer(self._size, 4))
-        depth = self._hold(self._context.depth_renderbuffer(self._size))
-        canvas: moderngl.Framebuffer = self._hold(self._context.framebuffer([colour], depth))
+        colour = self._keep(self._context.renderbuffer(self._size, 4))
+        depth = self._keep(self._context.depth_renderbuffer(self._size))
+        canvas: moderngl.Framebuffer = self._keep(self._context.framebuffer([colour], depth))
         return canvas
 
     def _store(self, rows: Array) -> moderngl.Buffer:
-        buffer: moderngl.Buffer = self._hold(self._context.buffer(rows.astype("f4").tobytes()))
+        buffer: moderngl.Buffer = self._keep(self._context.buffer(rows.astype("f4").tobytes()))
         return buffer
 
-    def _hold(self, thing: Any) -> Any:
-        self._held.append(thing)
-        return thing
+    def _keep(self, resource: Any) -> Any:
+        """The resource, to be released before the next scene."""
+        self._resources.append(resource)
+        return resource
 
     def draw(self, bones: Array, shadows: Array) -> NDArray[np.uint8]:
-        """The picture (height, width, 4), RGBA, of bones (B, 3, 4), with soft shadows (N, 4) on the floor."""
+        """The picture (height, width, 4), RGBA, of the body posed by matrices (B, 3, 4), metres.
+
+        shadows (N, 4) on the floor: x, y, radius, metres, and darkness of 1.
+        """
         table = np.zeros((_MAX_BONES, 3, 4), "f4")
         table[: len(bones)] = bones
         _set(self._body_program, "bone", table)
@@ -296,18 +301,13 @@ class Renderer:
 
 
 def _set(program: moderngl.Program, name: str, value: Array) -> None:
+    """Set a uniform where the program has it."""
     if name in program:
         program[name].write(np.asarray(value, "f4").tobytes())  # type: ignore[union-attr]
 
 
-def bone_rows(pose: Pose) -> Array:
-    """The pose's matrices (T, B, 3, 4)."""
-    rows: Array = np.concatenate([pose.R, pose.t[..., None]], -1)
-    return rows
-
-
-def _view_matrix(camera: Camera) -> Array:
-    """World to clip space; the picture's first row is OpenGL's lowest, so that it is read the right way up."""
+def view_matrix(camera: Camera) -> Array:
+    """World (x, y, z, 1) to clip space (4, 4), upside down: OpenGL reads the lowest row first, pictures the highest."""
     width, height = camera.image_size
     pixels = camera.K @ np.hstack([camera.R, camera.t[:, None]])  # rows: u * depth, v * depth, depth
     depth = pixels[2]
@@ -318,11 +318,13 @@ def _view_matrix(camera: Camera) -> Array:
 
 
 def _body_columns(body: SkinnedBody) -> Array:
+    """The vertices' attributes (V, 18), as the shader takes them."""
     parts = body.parts[:, None].astype(float)
     return np.hstack([body.points, body.normals, body.colours, parts, body.influences, body.weights])
 
 
 def _room_columns(quads: list[Quad]) -> Array:
+    """The attributes (6 N, 15) of the vertices of N rectangles, two triangles each."""
     rows = []
     for quad in quads:
         normal = np.cross(quad.u, quad.v)

@@ -27,9 +27,10 @@ from stc_core.capture.layout import BODY27
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera, Motion
 
+from .body_truth import FPS, describe_truth
 from .clips import CLIPS, NOISE_CLIPS, RenderedClip, Room
 from .clothes import dress
-from .rig_body import FPS, act, describe_truth, open_body, plant_feet, read_truth, source_motion
+from .rig_body import act, open_body, plant_feet, read_truth, source_motion
 from .room import add_camera, build_room, place_camera
 
 

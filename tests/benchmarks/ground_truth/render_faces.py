@@ -22,6 +22,7 @@ from mathutils import Matrix
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 
+from .body_truth import FPS, describe_truth
 from .clips import Person
 from .clothes import dress, paint
 from .face_clips import FACE_CLIPS, FaceClip
@@ -39,7 +40,7 @@ from .hand_poses import Arm, bend_fingers, raise_arm, sway_body
 from .pose_transfer import SIDES
 from .render import draw
 from .render_hands import read_rest_hand
-from .rig_body import FPS, describe_truth, key_bones, open_body, read_truth, travel
+from .rig_body import key_bones, open_body, read_truth, travel
 from .rig_bones import bones_by_role, finger_bones, stretched, vertices
 from .room import add_camera, build_room, place_camera
 

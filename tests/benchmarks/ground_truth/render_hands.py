@@ -23,6 +23,7 @@ from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera
 
+from .body_truth import FPS, describe_truth
 from .clothes import dress
 from .hand_clips import ARMS, HAND_CLIPS, HandClip
 from .hand_poses import (
@@ -39,7 +40,7 @@ from .hand_poses import (
 )
 from .pose_transfer import SIDES
 from .render import draw
-from .rig_body import FPS, describe_truth, key_bones, open_body, read_truth, travel
+from .rig_body import key_bones, open_body, read_truth, travel
 from .rig_bones import bones_by_role, finger_bones
 from .room import add_camera, build_room, place_camera
 

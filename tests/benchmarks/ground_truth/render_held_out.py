@@ -22,11 +22,12 @@ from stc_core.geometry.rotation import IDENTITY as NO_ROTATION
 from stc_core.geometry.rotation import Array, mul, normalise
 
 from . import humanoid_transfer, pose_transfer
+from .body_truth import FPS, describe_truth
 from .clips import Colour, Room
 from .clothes import dress, paint, regions
 from .held_out_clips import HELD_OUT_CLIPS, HELD_OUT_SUBJECTS, HeldOutClip
 from .render import draw, report, set_up_drawing
-from .rig_body import FPS, describe_truth, key_bones, open_body, plant_feet, read_truth, travel
+from .rig_body import key_bones, open_body, plant_feet, read_truth, travel
 from .rig_bones import bones_by_role, vertices
 from .room import add_camera, build_room, lay_boards, place_camera
 

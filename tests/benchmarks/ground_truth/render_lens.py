@@ -17,11 +17,12 @@ import numpy as np
 
 from stc_core.geometry.rotation import Array
 
+from .body_truth import describe_truth
 from .clips import Room
 from .clothes import dress, paint
 from .lens_clips import LENS_CLIPS, LensClip
 from .render import draw
-from .rig_body import act, describe_truth, open_body, plant_feet, read_truth, source_motion
+from .rig_body import act, open_body, plant_feet, read_truth, source_motion
 from .room import add_camera, place_camera
 
 _ROOM_M, _WALL_M = 9.0, 2.8  # from the middle to a wall; a wall's height; chosen

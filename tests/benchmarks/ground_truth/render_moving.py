@@ -21,12 +21,13 @@ from mathutils import Matrix
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera
 
+from .body_truth import FPS, describe_truth
 from .clips import Room
 from .clothes import dress, paint
 from .moving_camera import move_camera
 from .moving_clips import MOVING_CLIPS, MovingClip
 from .render import draw
-from .rig_body import FPS, act, describe_truth, open_body, plant_feet, read_truth, source_motion
+from .rig_body import act, open_body, plant_feet, read_truth, source_motion
 from .room import add_camera, place_camera
 
 _TILE_M = 0.125  # chosen: some pixels wide from across the room

@@ -19,13 +19,14 @@ import numpy as np
 
 from stc_core.geometry.rotation import Array
 
+from .body_truth import FPS, describe_truth
 from .clips import RenderedClip, Room
 from .clothes import dress
 from .moving_camera import move_camera
 from .people_clips import CLIPS, PeopleClip, Role
 from .render import draw
 from .render_moving import build_textured_room, key_camera
-from .rig_body import FPS, act, add_body, describe_truth, plant_feet, read_truth, source_motion
+from .rig_body import act, add_body, plant_feet, read_truth, source_motion
 from .room import build_room, place_camera
 
 

@@ -16,14 +16,13 @@ from stc_core.capture.layout import BODY27
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.bvh import read_bvh
-from stc_core.motion.motion import Camera, Motion
+from stc_core.motion.motion import Motion
 
 from . import pose_transfer
+from .body_truth import FPS, order_landmarks
 from .clips import Person, RenderedClip
 from .clothes import regions
-from .rig_bones import JOINT_ROLES, bones_by_role, skin_landmarks, stretched, vertices
-
-FPS = 30
+from .rig_bones import bones_by_role, skin_landmarks, stretched, vertices
 
 
 def open_body(person: Person, rigs: Path) -> tuple[bpy.types.Object, bpy.types.Object, dict[str, int], Array]:
@@ -139,12 +138,6 @@ def _key(bone: bpy.types.PoseBone, channel: str, values: Array) -> None:
         bone.keyframe_insert(channel, frame=frame)
 
 
-CONTACT_SPEED_M_S = 0.15
-
-
-CONTACT_HEIGHT_M = 0.06
-
-
 def read_truth(
     rig: bpy.types.Object, skin: bpy.types.Object, person: Person, skin_points: dict[str, int], frames: int
 ) -> tuple[Array, Array]:
@@ -158,42 +151,7 @@ def read_truth(
         evaluated = skin.evaluated_get(bpy.context.evaluated_depsgraph_get())
         body = vertices(evaluated.data)
         heads = {role: np.array(rig.pose.bones[bone].head) for role, bone in bones.items()}
-        landmarks[frame] = _landmarks(heads, body, skin_points)
+        skin_at = {name: body[vertex] for name, vertex in skin_points.items()}
+        landmarks[frame] = order_landmarks(heads, skin_at)
         lowest[frame] = [body[foot, 2].min() for foot in feet]
     return landmarks, lowest
-
-
-def _landmarks(heads: dict[str, Array], body: Array, skin_points: dict[str, int]) -> Array:
-    at = {name: body[vertex] for name, vertex in skin_points.items()} | {"spine": heads["spine_3"]}
-    for side in ("left", "right"):
-        at |= {f"{side}_{name}": heads[f"{side}_{role}"] for name, role in JOINT_ROLES.items()}
-    at["pelvis"] = (at["left_hip"] + at["right_hip"]) / 2.0
-    at["thorax"] = (at["left_shoulder"] + at["right_shoulder"]) / 2.0
-    return np.array([at[name] for name in BODY27.names])
-
-
-def describe_truth(landmarks: Array, camera: Camera) -> dict[str, Array]:
-    """The arrays of a rendered clip: world landmarks (T, 27, 3), metres, z up from the floor, and its camera."""
-    truth = {
-        "landmark_names": np.array(BODY27.names),
-        "landmarks": landmarks.astype(np.float32),
-        "K": camera.K,
-        "R": camera.R,
-        "t": camera.t,
-        "image_size": np.array(camera.image_size),
-        "fps": np.array(float(FPS)),
-        "contacts": foot_contacts(landmarks),
-    }
-    if camera.path:
-        truth |= {f"camera_{name}": array for name, array in vars(camera.path).items()}
-    return truth
-
-
-def foot_contacts(landmarks: Array) -> Array:
-    """Contacts (T, 2): the middle of ankle, heel and toe is slower than 0.15 m/s, and heel or toe near the floor."""
-    contacts = []
-    for side in ("left", "right"):
-        foot = landmarks[:, [BODY27.index(f"{side}_{name}") for name in ("ankle", "heel", "toe")]]
-        speed = np.linalg.norm(np.gradient(foot.mean(1), axis=0), axis=-1) * FPS
-        contacts.append((speed < CONTACT_SPEED_M_S) & (foot[:, 1:, 2].min(1) < CONTACT_HEIGHT_M))
-    return np.stack(contacts, -1)

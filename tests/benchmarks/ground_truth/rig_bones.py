@@ -39,18 +39,6 @@ _SIDE_PATTERNS = {
 }
 
 
-JOINT_ROLES = {
-    "hip": "thigh",
-    "knee": "calf",
-    "ankle": "foot",
-    "shoulder": "upper_arm",
-    "elbow": "lower_arm",
-    "wrist": "hand",
-    "index": "index",
-    "pinky": "pinky",
-}
-
-
 def bones_by_role(rig: str) -> dict[str, str]:
     bones = dict(zip(_MIDDLE_ROLES, _MIDDLE_BONES[rig], strict=True))
     for side, pattern in _SIDE_PATTERNS[rig].items():

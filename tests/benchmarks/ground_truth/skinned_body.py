@@ -6,7 +6,6 @@ Linear blend skinning: a vertex moves as the weighted mean of what its bones wou
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stc_core.capture.layout import BODY27
+from stc_core.files import atomic_write
 from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 
+from .body_truth import order_landmarks
+
 PARTS = ("skin", "trousers", "shirt", "hair", "eye")
 """the pieces that a body is drawn from"""
-_JOINT_ROLES = {
-    "hip": "thigh",
-    "knee": "calf",
-    "ankle": "foot",
-    "shoulder": "upper_arm",
-    "elbow": "lower_arm",
-    "wrist": "hand",
-    "index": "index",
-    "pinky": "pinky",
-}
-_SURFACE_STEP = 7  # every so many-th vertex is looked at for the lowest point
+_SURFACE_STEP, _SOLE_STEP = 7, 3  # every so many-th vertex of body and feet is looked at for the lowest (chosen)
 _PLAIN = ("bone_names", "parents", "roles", "fingers", "rig", "skin_points")
 
 
@@ -79,6 +70,11 @@ class Pose:
     R: Array
     t: Array
 
+    def matrices(self) -> Array:
+        """R beside t: (T, B, 3, 4)."""
+        rows: Array = np.concatenate([self.R, self.t[..., None]], -1)
+        return rows
+
     def shift(self, offset: Array) -> Pose:
         """The same, moved by offsets (T, 3)."""
         return Pose(R=self.R, t=self.t + offset[:, None])
@@ -92,9 +88,8 @@ def save_body(body: SkinnedBody, path: Path) -> None:
     arrays: dict[str, Any] = {f.name: getattr(body, f.name) for f in fields(body)}
     plain = {name: arrays.pop(name) for name in _PLAIN}
     feet = arrays.pop("feet")
-    partial = path.with_suffix(f".{os.getpid()}.partial.npz")
-    np.savez(partial, plain=np.array(json.dumps(plain)), left_foot=feet["left"], right_foot=feet["right"], **arrays)
-    partial.replace(path)
+    with atomic_write(path) as partial:
+        np.savez(partial, plain=np.array(json.dumps(plain)), left_foot=feet["left"], right_foot=feet["right"], **arrays)
 
 
 def load_body(path: Path) -> SkinnedBody:
@@ -140,7 +135,7 @@ def skin_vertices(body: SkinnedBody, pose: Pose, which: NDArray[np.int64]) -> Ar
 
 
 def find_lowest(body: SkinnedBody, pose: Pose) -> Array:
-    """The height (T,) of the body's lowest point, metres."""
+    """The height (T,) of the body's lowest point, metres; in float32, which is faster."""
     which = np.unique(np.concatenate([*body.feet.values(), np.arange(0, len(body.points), _SURFACE_STEP)]))
     influences, weights, points = body.influences[which], body.weights[which], body.points[which]
     height = np.zeros((len(pose), len(which)), np.float32)
@@ -155,20 +150,16 @@ def find_lowest(body: SkinnedBody, pose: Pose) -> Array:
 
 def find_lowest_of_feet(body: SkinnedBody, pose: Pose) -> Array:
     """The height (T, 2) of the lowest point of the left and the right foot, metres."""
-    return np.stack([skin_vertices(body, pose, body.feet[side][::3])[..., 2].min(1) for side in ("left", "right")], -1)
+    return np.stack(
+        [skin_vertices(body, pose, body.feet[side][::_SOLE_STEP])[..., 2].min(1) for side in ("left", "right")], -1
+    )
 
 
 def find_landmarks(body: SkinnedBody, pose: Pose) -> Array:
     """The landmarks (T, 27, 3) in the order of BODY27, metres: what rig_body.read_truth reads in Blender."""
-    bones = {role: body.bone_names.index(bone) for role, bone in body.roles.items()}
-    at = {
-        role: np.einsum("tij,j->ti", pose.R[:, bone], body.heads[bone]) + pose.t[:, bone]
-        for role, bone in bones.items()
-    }
+    at = {}
+    for role, name in body.roles.items():
+        bone = body.bone_names.index(name)
+        at[role] = np.einsum("tij,j->ti", pose.R[:, bone], body.heads[bone]) + pose.t[:, bone]
     skin = skin_vertices(body, pose, np.array(list(body.skin_points.values())))
-    found = {name: skin[:, number] for number, name in enumerate(body.skin_points)} | {"spine": at["spine_3"]}
-    for side in ("left", "right"):
-        found |= {f"{side}_{name}": at[f"{side}_{role}"] for name, role in _JOINT_ROLES.items()}
-    found["pelvis"] = (found["left_hip"] + found["right_hip"]) / 2.0
-    found["thorax"] = (found["left_shoulder"] + found["right_shoulder"]) / 2.0
-    return np.stack([found[name] for name in BODY27.names], 1)
+    return order_landmarks(at, {name: skin[:, number] for number, name in enumerate(body.skin_points)})

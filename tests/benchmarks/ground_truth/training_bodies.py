@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import bpy
 import numpy as np
@@ -26,11 +28,11 @@ from .rig_bones import bones_by_role, finger_bones, vertices
 from .skinned_body import PARTS, SkinnedBody, save_body
 
 _FIRST_SEED = 77_000
-_INFLUENCES = 4  # bones that move a vertex; the rigs have at most six, the last two next to nothing
+_INFLUENCES = 4  # bones that move a vertex; the rigs have at most six, the last two of next to no weight
 _HAIR_COLOURS = ((0.02, 0.015, 0.01), (0.1, 0.05, 0.02), (0.35, 0.22, 0.08), (0.4, 0.4, 0.4), (0.2, 0.05, 0.02))
-_SMOOTHING_ROUNDS = 40
-_SEAM_RINGS = 2
-# what of the body grows thicker, by role of the bone
+_SMOOTHING_ROUNDS = 40  # over how many edges thickness fades (chosen)
+_SEAM_RINGS = 2  # edges inside a garment's seam under which skin is drawn all the same (chosen)
+# what of the body grows thicker, by the role of its bone without the side
 _TRUNK, _LIMBS = ("pelvis", "spine_1", "spine_2", "spine_3"), ("upper_arm", "lower_arm", "thigh", "calf", "clavicle")
 
 
@@ -69,46 +71,36 @@ def bake_body(number: int, rigs: Path) -> SkinnedBody:
     lot = Random(_FIRST_SEED + number)
     person = draw_person(lot)
     rig, skin, skin_points, rest = open_body(person, rigs)
-    _thicken(rig, skin, person, limbs_m=lot.uniform(-0.008, 0.016), trunk_m=lot.uniform(-0.012, 0.035))
+    role = regions(rig, skin, person)
+    _thicken(skin, role, limbs_m=lot.uniform(-0.008, 0.016), trunk_m=lot.uniform(-0.012, 0.035))
     role = regions(rig, skin, person)
     dress(rig, skin, person, rest)
     bpy.context.view_layer.update()
-    names = [bone.name for bone in rig.data.bones]
-    head_bone = names.index(bones_by_role(person.rig)["head"])
-    pieces = []
-    for thing in bpy.data.objects:
-        if thing.type == "MESH" and "tint" in thing.data.color_attributes:
-            pieces.append(_read_piece(thing, names, head_bone))
-    pieces.sort(key=lambda piece: piece[0] != "skin")  # whose vertices' numbers are the landmarks'
-    covered = _find_covered(skin)
-    skin_triangles = pieces[0][6]
-    shown = skin_triangles[~covered[skin_triangles].all(-1)]
-    counts = np.cumsum([0, *(len(piece[1]) for piece in pieces)])
-    bones = rig.data.bones
+    roles, bones = bones_by_role(person.rig), rig.data.bones
+    names = [bone.name for bone in bones]
+    meshes = [o for o in bpy.data.objects if o.type == "MESH" and "tint" in o.data.color_attributes]
+    pieces = [_read_piece(mesh, names, names.index(roles["head"])) for mesh in meshes]
+    pieces.sort(key=lambda piece: piece.part != "skin")  # whose vertices' numbers are the landmarks'
+    pieces[0] = _hide_covered(pieces[0], skin)
     return SkinnedBody(
         rig=person.rig,
-        points=np.concatenate([piece[1] for piece in pieces]),
-        normals=np.concatenate([piece[2] for piece in pieces]),
-        colours=np.concatenate([piece[3] for piece in pieces]),
-        parts=np.concatenate([np.full(len(piece[1]), PARTS.index(piece[0]), np.uint8) for piece in pieces]),
-        influences=np.concatenate([piece[4] for piece in pieces]),
-        weights=np.concatenate([piece[5] for piece in pieces]),
-        triangles=np.concatenate(
-            [*(piece[6] + start for piece, start in zip(pieces[1:], counts[1:], strict=False)), shown]
-        ),
+        **_join_pieces(pieces),
         bone_names=tuple(names),
         parents=tuple(names.index(bone.parent.name) if bone.parent else -1 for bone in bones),
         heads=np.array([bone.head_local for bone in bones]),
-        roles=bones_by_role(person.rig),
+        roles=roles,
         fingers=finger_bones(person.rig),
         skin_points=skin_points,
         feet={side: np.flatnonzero(role == f"{side}_foot") for side in ("left", "right")},
     )
 
 
-def _thicken(rig: bpy.types.Object, skin: bpy.types.Object, person: Person, limbs_m: float, trunk_m: float) -> None:
-    """Push limbs and trunk out along the skin's normals, fading towards hands, feet and head."""
-    limb = np.array([name.removeprefix("left_").removeprefix("right_") for name in regions(rig, skin, person)])
+def _thicken(skin: bpy.types.Object, role: Array, limbs_m: float, trunk_m: float) -> None:
+    """Push limbs and trunk out along the skin's normals, fading towards hands, feet and head.
+
+    role (V,): the role of the bone that moves a vertex most.
+    """
+    limb = np.array([name.removeprefix("left_").removeprefix("right_") for name in role])
     amount = np.where(np.isin(limb, _TRUNK), trunk_m, np.where(np.isin(limb, _LIMBS), limbs_m, 0.0))
     edges = np.empty(len(skin.data.edges) * 2, np.int32)
     skin.data.edges.foreach_get("vertices", edges)
@@ -116,13 +108,42 @@ def _thicken(rig: bpy.types.Object, skin: bpy.types.Object, person: Person, limb
     degree = np.bincount(edges, minlength=len(amount)) + 1.0
     fixed = ~np.isin(limb, [*_TRUNK, *_LIMBS])
     for _ in range(_SMOOTHING_ROUNDS):
-        total = (
-            amount + np.bincount(first, amount[second], len(amount)) + np.bincount(second, amount[first], len(amount))
-        )
-        amount = np.where(fixed, 0.0, total / degree)
+        along, against = (np.bincount(a, amount[b], len(amount)) for a, b in ((first, second), (second, first)))
+        amount = np.where(fixed, 0.0, (amount + along + against) / degree)
     moved = vertices(skin.data) + amount[:, None] * _read_normals(skin.data)
     skin.data.vertices.foreach_set("co", moved.astype(np.float32).ravel())
     skin.data.update()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Piece:
+    """A mesh at rest, in SkinnedBody's fields; its triangles are of its own V vertices."""
+
+    part: str
+    points: Array
+    normals: Array
+    colours: Array
+    influences: NDArray[np.uint8]
+    weights: Array
+    triangles: NDArray[np.int64]
+
+
+def _join_pieces(pieces: list[_Piece]) -> dict[str, Any]:
+    """SkinnedBody's fields of vertices and triangles; the first piece's triangles come last."""
+    counts = [len(piece.points) for piece in pieces]
+    starts = np.cumsum([0, *counts[:-1]])
+    triangles = [piece.triangles + start for piece, start in zip(pieces, starts, strict=True)]
+    columns = ("points", "normals", "colours", "influences", "weights")
+    return {name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in columns} | {
+        "parts": np.repeat(np.array([PARTS.index(piece.part) for piece in pieces], np.uint8), counts),
+        "triangles": np.concatenate([*triangles[1:], triangles[0]]),
+    }
+
+
+def _hide_covered(piece: _Piece, skin: bpy.types.Object) -> _Piece:
+    """The skin without the triangles that are covered by clothes."""
+    covered = _find_covered(skin)
+    return replace(piece, triangles=piece.triangles[~covered[piece.triangles].all(-1)])
 
 
 def _find_covered(skin: bpy.types.Object) -> NDArray[np.bool_]:
@@ -140,11 +161,8 @@ def _find_covered(skin: bpy.types.Object) -> NDArray[np.bool_]:
     return covered
 
 
-Piece = tuple[str, Array, Array, Array, NDArray[np.uint8], Array, NDArray[np.int64]]
-
-
-def _read_piece(thing: bpy.types.Object, names: list[str], head_bone: int) -> Piece:
-    """Part, points, normals (V, 3), colours (V, 3), bones and weights (V, 4), triangles (F, 3) of a mesh at rest."""
+def _read_piece(thing: bpy.types.Object, names: list[str], head_bone: int) -> _Piece:
+    """A mesh at rest; one that hangs on a bone, as eyes do, moves with head_bone. names: of the bones."""
     mesh = thing.data
     points, normals = vertices(mesh), _read_normals(mesh)
     flat = np.empty(len(points) * 4, np.float32)
@@ -156,17 +174,23 @@ def _read_piece(thing: bpy.types.Object, names: list[str], head_bone: int) -> Pi
     if thing.parent_type == "BONE":
         matrix = np.array(thing.matrix_world)
         points, normals = points @ matrix[:3, :3].T + matrix[:3, 3], normals @ matrix[:3, :3].T
-        influences, weights = np.full((len(points), _INFLUENCES), head_bone, np.uint8), np.eye(1, _INFLUENCES)
-        weights = np.repeat(weights, len(points), 0)
+        influences = np.full((len(points), _INFLUENCES), head_bone, np.uint8)
+        weights = np.repeat(np.eye(1, _INFLUENCES), len(points), 0)
     else:
         influences, weights, kept = _read_weights(thing, names)
         triangles = triangles[kept[triangles].all(-1)]
     used = np.unique(triangles) if thing.name != "body" else np.arange(len(points))
     renumber = np.zeros(len(points), np.int64)
     renumber[used] = np.arange(len(used))
-    part = {"body": "skin"}.get(thing.name, thing.name if thing.name in PARTS else "eye")
-    colours: Array = flat.reshape(-1, 4)[used, :3].astype(float)
-    return part, points[used], normals[used], colours, influences[used], weights[used], renumber[triangles]
+    return _Piece(
+        part={"body": "skin"}.get(thing.name, thing.name if thing.name in PARTS else "eye"),
+        points=points[used],
+        normals=normals[used],
+        colours=flat.reshape(-1, 4)[used, :3].astype(float),
+        influences=influences[used],
+        weights=weights[used],
+        triangles=renumber[triangles],
+    )
 
 
 def _read_weights(thing: bpy.types.Object, names: list[str]) -> tuple[NDArray[np.uint8], Array, NDArray[np.bool_]]:
@@ -187,6 +211,7 @@ def _read_weights(thing: bpy.types.Object, names: list[str]) -> tuple[NDArray[np
 
 
 def _read_normals(mesh: bpy.types.Mesh) -> Array:
+    """The vertices' normals (V, 3)."""
     flat = np.empty(len(mesh.vertices) * 3, np.float32)
     mesh.vertices.foreach_get("normal", flat)
     return flat.reshape(-1, 3).astype(float)
@@ -196,8 +221,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--rigs", type=Path, default=Path("../shared/rigs"), help="folder of mpfb_*.blend")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--count", type=int, default=80)
+    parser.add_argument("--first", type=int, default=0, help="the first person's number")
+    parser.add_argument("--count", type=int, default=96)
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
     for number in range(flags.first, flags.first + flags.count):

@@ -8,31 +8,33 @@ from __future__ import annotations
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from stc_core.capture.layout import BODY27
 from stc_core.geometry import rotation
+from stc_core.geometry.intervals import find_runs
 from stc_core.geometry.rotation import Array
 
 from . import humanoid_transfer, pose_transfer
+from .body_truth import FPS
 from .skinned_body import Pose, SkinnedBody, find_landmarks, find_lowest, find_lowest_of_feet, pose_bones
 
-FPS = 30
 _FEET = [[BODY27.index(f"{side}_{name}") for name in ("heel", "toe")] for side in ("left", "right")]
 # a trunk that leans further than this lies: whatever is lowest is on the floor (chosen)
 _LYING_COSINE = 0.5
-_SMOOTHING_FRAMES = 2.5
+_LIFT_SMOOTHING_FRAMES = 2.5  # deviation; of how far a body that is below the floor is lifted (chosen)
 # who is higher above the floor for longer does not jump (chosen)
 _AIRBORNE_M, _LONGEST_JUMP_S = 0.06, 0.6
 # how far fingers are curled by lot, per joint, and how far each differs (chosen)
 _CURL_RAD, _CURL_SPREAD_RAD = (0.0, 0.9), 0.12
-_THUMB_FRACTION = 0.35
+_THUMB_FRACTION = 0.35  # of that
 
 
 def move_body(body: SkinnedBody, landmarks: Array, lot: Random) -> tuple[Pose, float]:
-    """The pose of T frames that does what landmarks (T, 27, 3) do, on the floor, its path's middle at the origin; and
-    where it faces, radians about z."""
+    """The pose of T frames that does what landmarks (T, 27, 3), metres, z up, do, and where it faces, radians about z.
+
+    It is on the floor, its path's middle over the origin.
+    """
     heads = body.heads_by_role()
     motion = humanoid_transfer.solve_landmarks(landmarks, FPS)
     to_t = humanoid_transfer.rest_to_t_pose(heads)
@@ -77,14 +79,9 @@ def _set_on_floor(body: SkinnedBody, pose: Pose) -> Pose:
     lies = trunk[:, 2].min() < _LYING_COSINE
     if not lies:
         pose = pose.shift(pose_transfer.planting(find_lowest_of_feet(body, pose), landmarks[:, _FEET], FPS))
-    if lies or _longest_run(find_lowest(body, pose) > _AIRBORNE_M) > _LONGEST_JUMP_S * FPS:
+    airborne = [end - start for start, end in find_runs(find_lowest(body, pose) > _AIRBORNE_M)]
+    if lies or max(airborne, default=0) > _LONGEST_JUMP_S * FPS:
         pose = pose.shift(humanoid_transfer.rest_on_floor(find_lowest(body, pose), FPS))
     below = np.maximum(0.0, -find_lowest(body, pose))
-    lift = gaussian_filter1d(below, _SMOOTHING_FRAMES, mode="nearest")
+    lift = gaussian_filter1d(below, _LIFT_SMOOTHING_FRAMES, mode="nearest")
     return pose.shift(np.stack([0.0 * lift, 0.0 * lift, lift], -1))
-
-
-def _longest_run(where: NDArray[np.bool_]) -> int:
-    """The length of the longest run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], where, [False]])))
-    return int((edges[1::2] - edges[::2]).max(initial=0))

@@ -13,22 +13,35 @@ from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera
 
-from .opengl_scene import Fabric, Lighting, Quad
+from .clips import Colour
+from .opengl_scene import Fabric, Lighting, Quad, Scene
 from .skinned_body import PARTS, SkinnedBody
 
+# all figures here are chosen
 SIZES = ((640, 360), (640, 360), (640, 480), (360, 640), (854, 480))
-_WALLS_M = (3.5, 9.0)
+"""of pictures, pixels"""
+_WALLS_M = (3.5, 9.0)  # from the origin
 _CEILING_M = (2.5, 6.0)
-_NEAREST_M = 0.7  # no landmark is nearer to the camera
-_FURTHEST_M = 9.0
-_SEEN = 0.85  # of the frames have the pelvis in the picture
+NEAREST_M = 0.7
+"""no landmark is nearer to the camera"""
+_FURTHEST_M = 9.0  # and the camera itself no further away
+VISIBLE_FRACTION = 0.85
+"""of the frames that have the pelvis in the picture"""
 _CLEAR_M = 0.3  # between the body and furniture
 _HIDING_CHANCE = 0.12
 _BODY_M = 1.7
-_CLOSE = 0.85  # from this height, of the picture's, on a body is likely cut off
-_SEAT_CHANCE, _LEVEL_THIGH, _SEAT_BELOW_HIP_M = 0.8, 0.55, 0.1
+_CLOSE_FRACTION = 0.85  # of the picture's height; bodies that are taller in it are likely cut off
+_SEAT_CHANCE, _SITTING_FRACTION, _SEAT_BELOW_HIP_M = 0.8, 0.3, 0.1
+# who sits has level thighs (the sine of their elevation), hips above the floor, and moves about less than this
+_LEVEL_SINE, _HIPS_M, _STRAY_M = 0.55, 0.25, 0.35
 
-Colour = tuple[float, float, float]
+
+def draw_scene(lot: Random, body: SkinnedBody, landmarks: Array, heading: float, size: tuple[int, int]) -> Scene:
+    """A scene about a body whose landmarks (T, 27, 3), world metres, face `heading`, radians about z, in the mean."""
+    camera = draw_camera(lot, landmarks, heading, size)
+    lighting, fabric = draw_lighting(lot, camera), draw_fabric(lot)
+    quads = draw_room(lot, camera, landmarks)
+    return Scene(body=crumple(body, lot), quads=quads, camera=camera, lighting=lighting, fabric=fabric)
 
 
 def draw_colour(lot: Random) -> Colour:
@@ -54,30 +67,26 @@ def draw_camera(lot: Random, landmarks: Array, heading: float, size: tuple[int, 
     aside = lot.uniform(-0.15, 0.15) * width / focal
     middle = float(np.mean(landmarks[..., 2].min(1) + landmarks[..., 2].max(1))) / 2.0
     above = float(landmarks[:, BODY27.index("thorax"), 2].mean()) - middle
-    up = (
-        above * lot.uniform(0.0, 1.4) if fill > _CLOSE and lot.random() < 0.85 else 0.0
-    )  # legs are cut off, not the head
-    target = np.array([0.0, 0.0, middle + up + lot.uniform(-0.12, 0.12)])
+    cut_off = fill > _CLOSE_FRACTION and lot.random() < 0.85  # the legs, not the head
+    raised = above * lot.uniform(0.0, 1.4) if cut_off else 0.0
+    target = np.array([0.0, 0.0, middle + raised + lot.uniform(-0.12, 0.12)])
     roll = math.radians(lot.gauss(0.0, 7.0))
     K = np.array([[focal, 0.0, width / 2.0], [0.0, focal, height / 2.0], [0.0, 0.0, 1.0]])
     while True:
-        camera = _look(K, target, bearing, pitch, roll, distance, aside, size)
-        if distance >= _FURTHEST_M or _is_seen(camera, landmarks):
+        camera = _aim_camera(K, target, (bearing, pitch, roll), distance, aside, size)
+        if distance >= _FURTHEST_M or _shows(camera, landmarks):
             return camera
         distance *= 1.08
 
 
-def _look(
-    K: Array,
-    target: Array,
-    bearing: float,
-    pitch: float,
-    roll: float,
-    distance: float,
-    aside: float,
-    size: tuple[int, int],
+def _aim_camera(
+    K: Array, target: Array, angles: tuple[float, float, float], distance: float, aside: float, size: tuple[int, int]
 ) -> Camera:
-    """A camera `distance` metres from the target, `pitch` above it; it looks past it by `aside` of that."""
+    """A camera `distance` metres from the target (3,) that looks past it by `aside` of that.
+
+    angles: its bearing and elevation as the target sees it, and its roll, radians.
+    """
+    bearing, pitch, roll = angles
     out: Array = np.array([math.cos(bearing) * math.cos(pitch), math.sin(bearing) * math.cos(pitch), math.sin(pitch)])
     right = np.array([-math.sin(bearing), math.cos(bearing), 0.0])
     eye = target + out * distance
@@ -90,12 +99,12 @@ def _look(
     return Camera(K=K, R=R, t=-(R @ eye), image_size=size)
 
 
-def _is_seen(camera: Camera, landmarks: Array) -> bool:
+def _shows(camera: Camera, landmarks: Array) -> bool:
     """Whether no landmark is too near, and the pelvis is inside the picture nearly always."""
-    if camera.to_camera_axes(landmarks)[..., 2].min() < _NEAREST_M:
+    if camera.to_camera_axes(landmarks)[..., 2].min() < NEAREST_M:
         return False
     pixels = camera.project(landmarks[:, 0])
-    return bool(((pixels > 0) & (pixels < camera.image_size)).all(-1).mean() >= _SEEN)
+    return bool(((pixels > 0) & (pixels < camera.image_size)).all(-1).mean() >= VISIBLE_FRACTION)
 
 
 def draw_lighting(lot: Random, camera: Camera) -> Lighting:
@@ -104,8 +113,8 @@ def draw_lighting(lot: Random, camera: Camera) -> Lighting:
     to_eye = -camera.R.T @ camera.t
     bearing = math.atan2(to_eye[1], to_eye[0])
     for number in range(2):
-        turn, height = bearing + lot.gauss(0.0, 1.2 if number == 0 else 2.0), lot.uniform(0.15, 1.4)
-        directions.append([math.cos(turn) * math.cos(height), math.sin(turn) * math.cos(height), math.sin(height)])
+        yaw, height = bearing + lot.gauss(0.0, 1.2 if number == 0 else 2.0), lot.uniform(0.15, 1.4)
+        directions.append([math.cos(yaw) * math.cos(height), math.sin(yaw) * math.cos(height), math.sin(height)])
         strength = lot.uniform(0.35, 1.1) if number == 0 else max(0.0, lot.uniform(-0.3, 0.6))
         warm = lot.uniform(-0.15, 0.15)
         colours.append([strength * (1.0 + warm), strength, strength * (1.0 - warm)])
@@ -167,11 +176,11 @@ def draw_room(lot: Random, camera: Camera, landmarks: Array) -> list[Quad]:
 
 
 def _draw_walls(lot: Random) -> list[Quad]:
-    """A room about the origin, turned anyhow; walls are seen from inside only, so the camera may stand behind one."""
+    """A room about the origin, at any yaw; walls are seen from inside only, so the camera may stand behind one."""
     contrast = lot.choice((0.0, 0.05, 0.1, 0.2, 0.35))
     half = [lot.uniform(*_WALLS_M) for _ in range(4)]
-    top, turn = lot.uniform(*_CEILING_M), lot.uniform(-math.pi, math.pi)
-    x, y = np.array([math.cos(turn), math.sin(turn), 0.0]), np.array([-math.sin(turn), math.cos(turn), 0.0])
+    top, yaw = lot.uniform(*_CEILING_M), lot.uniform(-math.pi, math.pi)
+    x, y = np.array([math.cos(yaw), math.sin(yaw), 0.0]), np.array([-math.sin(yaw), math.cos(yaw), 0.0])
     z = np.array([0.0, 0.0, 1.0])
 
     def tiles(scale: float) -> tuple[float, float, float, float]:
@@ -192,15 +201,16 @@ def _draw_walls(lot: Random) -> list[Quad]:
     ]
 
 
-def make_box(centre: Array, half: tuple[float, float, float], turn: float, colour: Colour) -> list[Quad]:
-    """The six sides of a box turned about z."""
-    x: Array = np.array([math.cos(turn), math.sin(turn), 0.0]) * half[0]
-    y: Array = np.array([-math.sin(turn), math.cos(turn), 0.0]) * half[1]
+def make_box(centre: Array, half: tuple[float, float, float], yaw: float, colour: Colour) -> list[Quad]:
+    """The six sides of a box; half: half its lengths, metres."""
+    x: Array = np.array([math.cos(yaw), math.sin(yaw), 0.0]) * half[0]
+    y: Array = np.array([-math.sin(yaw), math.cos(yaw), 0.0]) * half[1]
     z: Array = np.array([0.0, 0.0, half[2]])
     sides = []
     for a, b, c in ((x, y, z), (y, z, x), (z, x, y)):
-        sides.append(Quad(corner=centre + c - a - b, u=2.0 * a, v=2.0 * b, colour=colour, tiles=(0.3, 0.3, 0.04, 0.0)))
-        sides.append(Quad(corner=centre - c - a - b, u=2.0 * b, v=2.0 * a, colour=colour, tiles=(0.3, 0.3, 0.04, 0.0)))
+        for offset, u, v in ((c, a, b), (-c, b, a)):
+            corner = centre + offset - a - b
+            sides.append(Quad(corner=corner, u=2.0 * u, v=2.0 * v, colour=colour, tiles=(0.3, 0.3, 0.04, 0.0)))
     return sides
 
 
@@ -209,30 +219,30 @@ def _draw_seat(lot: Random, landmarks: Array) -> list[Quad]:
     at = {name: landmarks[:, BODY27.index(name)] for name in ("left_hip", "right_hip", "left_knee", "right_knee")}
     thighs = [rotation.normalise(at[f"{side}_knee"] - at[f"{side}_hip"]) for side in ("left", "right")]
     hips = (at["left_hip"] + at["right_hip"]) / 2.0
-    sits = (np.abs([thigh[:, 2] for thigh in thighs]).max(0) < _LEVEL_THIGH) & (hips[:, 2] > 0.25)
-    if sits.mean() < 0.3 or np.ptp(hips[sits, :2], axis=0).max() > 0.35:
+    sits = (np.abs([thigh[:, 2] for thigh in thighs]).max(0) < _LEVEL_SINE) & (hips[:, 2] > _HIPS_M)
+    if sits.mean() < _SITTING_FRACTION or np.ptp(hips[sits, :2], axis=0).max() > _STRAY_M:
         return []
     left = (at["left_hip"] - at["right_hip"])[sits].mean(0)
-    turn = math.atan2(left[1], left[0])
-    back = -np.array([math.cos(turn - math.pi / 2), math.sin(turn - math.pi / 2), 0.0])
+    yaw = math.atan2(left[1], left[0])
+    back = -np.array([math.cos(yaw - math.pi / 2), math.sin(yaw - math.pi / 2), 0.0])
     if back @ (thighs[0] + thighs[1])[sits].mean(0) > 0.0:
         back = -back
     top, colour = float(hips[sits, 2].min()) - _SEAT_BELOW_HIP_M, draw_colour(lot)
     wide, deep = lot.uniform(0.18, 0.35), lot.uniform(0.17, 0.24)
     middle = hips[sits].mean(0) * [1.0, 1.0, 0.0] + back * (deep - 0.12)
     thick = top / 2.0 if lot.random() < 0.6 else 0.04
-    seat = make_box(middle + [0.0, 0.0, top - thick], (wide, deep, thick), turn, colour)
+    seat = make_box(middle + [0.0, 0.0, top - thick], (wide, deep, thick), yaw, colour)
     if lot.random() < 0.5:
         high = lot.uniform(0.15, 0.3)
-        place = middle + back * (deep + 0.03) + [0.0, 0.0, top + high]
-        seat += make_box(place, (wide, 0.03, high), turn, colour)
+        centre = middle + back * (deep + 0.03) + [0.0, 0.0, top + high]
+        seat += make_box(centre, (wide, 0.03, high), yaw, colour)
     return seat
 
 
 def _draw_furniture(lot: Random, camera: Camera, landmarks: Array) -> list[Quad]:
     """A box on the floor that neither touches the body nor stands before it; none where the lot found no place."""
     half = (lot.uniform(0.1, 0.8), lot.uniform(0.1, 0.4), lot.uniform(0.15, 1.1))
-    turn, colour = lot.uniform(0.0, math.pi), draw_colour(lot)
+    yaw, colour = lot.uniform(0.0, math.pi), draw_colour(lot)
     eye = -camera.R.T @ camera.t
     body = landmarks[::5].reshape(-1, 3)[:, :2]
     reach = math.hypot(half[0], half[1])
@@ -243,7 +253,7 @@ def _draw_furniture(lot: Random, camera: Camera, landmarks: Array) -> list[Quad]
         clear = np.linalg.norm(body - at, axis=-1).min() > reach + _CLEAR_M
         furthest = (body - eye[:2]) @ (ray / length)
         if clear and length - reach > furthest.max() and length > reach + 1.0:
-            return make_box(np.array([*at, half[2]]), half, turn, colour)
+            return make_box(np.array([*at, half[2]]), half, yaw, colour)
     return []
 
 
@@ -257,12 +267,12 @@ def _draw_screen(lot: Random, camera: Camera, landmarks: Array) -> list[Quad]:
     at = near + 0.12 + thick + lot.uniform(0.0, 0.4)
     if at > float(eye @ towards) - 0.5:
         return []
-    turn = math.atan2(towards[1], towards[0])
+    yaw = math.atan2(towards[1], towards[0])
     across = landmarks @ side
     if lot.random() < 0.6:  # hides the legs
         hidden = lot.uniform(0.1, 0.5) * float(np.median(landmarks[..., 2].max(1)))
-        gone = at / float(eye @ towards)  # of the way from the body to the camera
-        tall = (hidden + gone * (eye[2] - hidden)) / 2.0
+        fraction = at / float(eye @ towards)  # of the way from the body to the camera
+        tall = (hidden + fraction * (eye[2] - hidden)) / 2.0
         middle, wide = lot.gauss(0.0, 0.3), lot.uniform(0.3, 1.2)
     else:  # hides one side
         tall, wide = lot.uniform(0.6, 1.2), lot.uniform(0.06, 0.25)
@@ -270,4 +280,4 @@ def _draw_screen(lot: Random, camera: Camera, landmarks: Array) -> list[Quad]:
     if tall < 0.05:
         return []
     middle += float(np.median(across))
-    return make_box(towards * at + side * middle + [0.0, 0.0, tall], (thick, wide, tall), turn, draw_colour(lot))
+    return make_box(towards * at + side * middle + [0.0, 0.0, tall], (thick, wide, tall), yaw, draw_colour(lot))
