@@ -36,7 +36,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9.-]*")
-COMMAND = re.compile(r"(?:^|[\s/])(?:stc-mocap|-m ((?:stc_core|blender_addon|tests)[\w.]*))(?= |$)(.*)")
+COMMAND = re.compile(r"(?:^|[\s/])(?:stc-mocap|-m (?:-- )?((?:stc_core|blender_addon|tests)[\w.]*))(?= |$)(.*)")
 PATH = re.compile(rf"(?:{FOLDERS})/[\w./-]+")
 MODULE = re.compile(r"(?:stc_core|blender_addon|tests)(?:\.\w+)+")
 
@@ -115,7 +115,7 @@ def test_commands_are_found_wherever_they_stand() -> None:
 Run `stc-mocap capture VIDEO --out DIR` or `--height 1.80`.
 ```sh
 cd x && .venv/bin/stc-mocap doctor  # not --this
-torchrun --nproc-per-node N -m stc_core.training.train shipped \\
+torchrun --nproc-per-node N -m -- stc_core.training.train shipped \\
   --chunks N
 pip install --quiet tests
 ```
