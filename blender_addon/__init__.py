@@ -12,7 +12,7 @@ def _get_modules() -> tuple[ModuleType, ...]:
     from .engine import engine_jobs
     from .jobs import library_list, monitor, preview
     from .rig import confidence
-    from .ui import edit_panel, operators, panel, preferences
+    from .ui import edit_panel, opened_maps, operators, panel, preferences
 
     return (
         preferences,
@@ -24,6 +24,7 @@ def _get_modules() -> tuple[ModuleType, ...]:
         library_list,
         preview,
         monitor,
+        opened_maps,
         confidence,
     )
 

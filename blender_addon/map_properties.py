@@ -19,7 +19,7 @@ from bpy.props import (
 )
 
 from stc_core.motion.face import FACE_COEFFICIENTS
-from stc_core.motion.fingers import HUMANOID_WITH_FINGERS
+from stc_core.motion.fingers import FINGER_JOINTS, HUMANOID_WITH_FINGERS
 from stc_core.motion.rig_mapping.bone_map import BoneMap
 from stc_core.motion.shape_mapping.shape_map import REGIONS, ShapeMap, find_region
 from stc_core.motion.shape_mapping.shape_map_io import MAX_WEIGHT
@@ -111,11 +111,33 @@ def set_bone_map(obj: bpy.types.Object, bone_map: BoneMap) -> None:
     rig = obj.stc_mocap
     rig.joints.clear()
     rig.map_name, rig.root, rig.active = bone_map.name, bone_map.root, 0
+    for name in _list_joints(obj, bone_map):
+        _fill_joint(rig.joints.add(), name, bone_map)
+
+
+def _list_joints(obj: bpy.types.Object, bone_map: BoneMap) -> list[str]:
+    """The joints that an armature's list has rows for."""
     has_room = len(obj.data.bones) >= len(HUMANOID_WITH_FINGERS.joint_names)  # for fingers that have odd names
     joints = (HUMANOID_WITH_FINGERS if has_room else HUMANOID).joint_names
-    extra = [joint for joint in bone_map.bones if joint not in joints]
-    for name in (*joints, *extra):
-        _fill_joint(rig.joints.add(), name, bone_map)
+    return [*joints, *(joint for joint in bone_map.bones if joint not in joints)]
+
+
+def has_own_maps(obj: bpy.types.Object) -> bool:
+    """Whether the armature's lists can be changed: Blender adds no rows to those that another file's armature has."""
+    return obj.library is None and obj.override_library is None
+
+
+def lacks_fingers(obj: bpy.types.Object) -> bool:
+    """Whether the armature's list has no row of a finger: it was made before there were any, or there is no room."""
+    return not any(joint.name in FINGER_JOINTS for joint in obj.stc_mocap.joints)
+
+
+def add_fingers(obj: bpy.types.Object, fingers: BoneMap) -> int:
+    """Add the fingers' rows, with their bones by the map, to a list that has none; returns how many there are."""
+    names = [joint for joint in _list_joints(obj, fingers) if joint in FINGER_JOINTS]
+    for name in names:
+        _fill_joint(obj.stc_mocap.joints.add(), name, fingers)
+    return len(names)
 
 
 def _fill_joint(item: STC_MOCAP_PG_joint, name: str, bone_map: BoneMap) -> None:

@@ -22,11 +22,13 @@ from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.shape_mapping.guess_shape_map import guess_shape_map
 
 from . import map_properties, video_choice
+from .jobs import monitor
 from .jobs.capture import CaptureRequest
-from .map_properties import get_shape_map, set_bone_map, set_shape_map
+from .map_properties import get_shape_map, has_own_maps, set_bone_map, set_shape_map
 from .rig import armature
 from .rig.apply import ApplyOptions
 from .rig.face_meshes import list_face_meshes, list_key_names
+from .rig.missing_fingers import complete_bone_map
 from .rig.parts import PARTS
 from .user_paths import resolve_path
 
@@ -39,16 +41,28 @@ def _is_armature(_: bpy.types.bpy_struct, obj: bpy.types.Object) -> bool:
 
 
 def _update_maps(settings: "STC_MOCAP_PG_settings", _: bpy.types.Context) -> None:
-    """Guess the maps of an armature that has none, so that the lists show what will be keyed."""
-    obj = settings.armature
-    if obj and not obj.stc_mocap.face.keys:
+    note = fill_maps(settings.armature) if settings.armature else ""
+    if note:
+        monitor.show_message(note)
+
+
+def fill_maps(obj: bpy.types.Object) -> str:
+    """Guess the maps of an armature that has none, and what they lack, so that the lists show what will be keyed;
+    returns a note on what was added to a map. Those of another file's armature stay, and are guessed on import.
+    """
+    if not has_own_maps(obj):
+        return ""
+    if not obj.stc_mocap.face.keys:
         names = list_key_names(list_face_meshes(obj))
         set_shape_map(obj, guess_shape_map(names), names)
-    if obj and obj.data.bones and not obj.stc_mocap.joints:
-        try:
+    try:
+        if obj.stc_mocap.joints:
+            return complete_bone_map(obj)[1]
+        if obj.data.bones:
             set_bone_map(obj, guess_bone_map(armature.read_rest_pose(obj)))
-        except UserError:
-            return  # a mirrored or stretched object: reported when a motion is applied to it
+    except UserError:
+        return ""  # a mirrored or stretched object: reported when a motion is applied to it
+    return ""
 
 
 def get_choice(settings: bpy.types.PropertyGroup, part: str) -> bool | None:

@@ -27,10 +27,11 @@ from stc_core.motion.rig_mapping.guess_bone_map import guess_bone_map
 from stc_core.motion.skeleton import Skeleton
 
 from ..edit import ik_keys
-from ..map_properties import get_bone_map, set_bone_map
+from ..map_properties import set_bone_map
 from . import armature, confidence, constraints, keyframes, provenance
 from .apply import ApplyOptions, ApplyResult, apply_motion
 from .face_meshes import list_face_meshes
+from .missing_fingers import complete_bone_map
 from .parts import PARTS, Part, describe_parts
 from .replace_action import keep_face_action, keep_joined_action, replace_former
 from .rollback import restore_on_error
@@ -72,7 +73,8 @@ class ImportResult:
     def sentence(self) -> str:
         """The message for the panel."""
         if "body" not in self.parts:
-            return " ".join([f"{describe_parts(self.parts).capitalize()} are on {self.armature.name}.", *self.notes])
+            names, verb = ", ".join((self.armature.name, *self.others)), "is" if self.parts == ("face",) else "are"
+            return " ".join([f"{describe_parts(self.parts).capitalize()} {verb} on {names}.", *self.notes])
         more = f" Other people: {', '.join(self.others)}." if self.others else ""
         return f"The armature {self.armature.name} has the new action {self.action.name}.{more}"
 
@@ -94,8 +96,8 @@ def import_source(
     """Put a motion file on the armature, or on a new one; by default by the scene's settings and the armature's map.
 
     An action of the same capture that the armature played is replaced, unless it was edited; where parts of a capture
-    are imported alone, all else stays. Raises UserError where the
-    motion cannot be imported; the file then is as it was.
+    are imported alone, all else stays. Raises UserError where the motion cannot be imported; the file then is as it
+    was.
     """
     read_notes: list[str] = []
     motion = _read_source(source, read_notes.append)
@@ -105,11 +107,15 @@ def import_source(
         options = options or scene.stc_mocap.apply_options(source.name, obj)
         options = replace(options, parts=PARTS) if is_new else _fit_parts(options, motion, source, obj)
         faces = {mesh.name: provenance.find_captured_action(mesh.data.shape_keys) for mesh in list_face_meshes(obj)}
+        if bone_map is None:
+            bone_map, note = complete_bone_map(obj)
+            read_notes += [note] * bool(note)
         if "body" not in options.parts:
-            return _import_parts(source, motion, scene, obj, options, bone_map, faces)
-        applied, record = _apply(source, "smoothed", motion, scene, obj, options, bone_map or get_bone_map(obj))
+            result = _import_parts(source, motion, scene, obj, options, bone_map, faces)
+            return replace(result, notes=(*read_notes, *result.notes))
+        applied, record = _apply(source, "smoothed", motion, scene, obj, options, bone_map)
         applied.action.use_fake_user = True
-        led = _lead_by_controls(obj, scene, bone_map or get_bone_map(obj), list(applied.notes))
+        led = _lead_by_controls(obj, scene, bone_map, list(applied.notes))
         _play_action(obj, applied.action, scene)
         scene.stc_mocap.armature = obj
         face_notes = _keep_faces(applied, record, faces, scene)
@@ -137,7 +143,7 @@ def _import_parts(
     former = obj.animation_data.action if obj.animation_data else None
     was_edited = bool(provenance.read_provenance(former)) and provenance.is_edited(former)
     options = replace(options, name=former.name) if former else options
-    applied, record = _apply(source, "smoothed", motion, scene, obj, options, bone_map or get_bone_map(obj))
+    applied, record = _apply(source, "smoothed", motion, scene, obj, options, bone_map)
     notes = list(applied.notes)
     if applied.action:
         _play_action(obj, applied.action, scene)
@@ -150,7 +156,8 @@ def _import_parts(
 
 
 def _fit_parts(options: ApplyOptions, motion: Motion, source: MotionSource, obj: bpy.types.Object) -> ApplyOptions:
-    """The options where parts of a capture join what the armature plays: at the frames of the same capture's body.
+    """The options where parts of a capture join what the armature plays: those that the motion has, at the frames of
+    the same capture's body.
 
     Raises UserError where the motion has none of the parts.
     """
@@ -158,8 +165,11 @@ def _fit_parts(options: ApplyOptions, motion: Motion, source: MotionSource, obj:
     if not any(there[part] for part in options.parts):
         what = f"{source.motion.name} has no {describe_parts(options.parts) or 'part that is chosen'}."
         raise UserError(what, "Choose other parts, or capture the video again with Hands and Face.")
+    if "body" in options.parts:
+        return options
+    options = replace(options, parts=tuple(part for part in options.parts if there[part]))
     record = provenance.read_provenance(provenance.find_captured_action(obj))
-    if "body" not in options.parts and record and record.capture == source.capture:
+    if record and record.capture == source.capture:
         return replace(options, start_frame=record.start_frame)
     return options
 

@@ -43,13 +43,15 @@ class _AnimationState:
 
 @dataclass(frozen=True, kw_only=True)
 class _ObjectState:
-    """What an import may change on an armature: its animation, rotation modes and custom properties."""
+    """What an import may change on an armature: its animation, rotation modes, custom properties and bone map."""
 
     animation: _AnimationState
     shape_keys: dict[str, tuple[_AnimationState, list[float]]]
     """by the name of the armature's meshes' shape keys: their animation and values"""
     rotation_modes: dict[str, str]
     properties: dict[str, float]
+    joints: int
+    """rows of its bone map; an import adds some behind them"""
 
 
 @contextmanager
@@ -83,7 +85,8 @@ def _read_scene(scene: bpy.types.Scene) -> _SceneState:
 def _restore_scene(scene: bpy.types.Scene, state: _SceneState) -> None:
     scene.render.fps, scene.render.fps_base = state.fps, state.fps_base
     scene.frame_start, scene.frame_end = state.frame_start, state.frame_end
-    scene.stc_mocap.armature = state.armature
+    if scene.stc_mocap.armature != state.armature:  # choosing fills in maps
+        scene.stc_mocap.armature = state.armature
 
 
 def _read_object(obj: bpy.types.Object) -> _ObjectState:
@@ -93,6 +96,7 @@ def _read_object(obj: bpy.types.Object) -> _ObjectState:
         shape_keys={one.name: (_read_animation(one), [block.value for block in one.key_blocks]) for one in keys},
         rotation_modes={bone.name: bone.rotation_mode for bone in obj.pose.bones},
         properties={key: value for key, value in obj.items() if isinstance(value, float)},
+        joints=len(obj.stc_mocap.joints),
     )
 
 
@@ -113,6 +117,8 @@ def _restore_object(obj: bpy.types.Object, state: _ObjectState) -> None:
         del obj[key]
     for key, value in state.properties.items():
         obj[key] = value
+    for row in reversed(range(state.joints, len(obj.stc_mocap.joints))):
+        obj.stc_mocap.joints.remove(row)
     for bone in obj.pose.bones:
         if bone.rotation_mode != state.rotation_modes[bone.name]:
             bone.rotation_mode = state.rotation_modes[bone.name]

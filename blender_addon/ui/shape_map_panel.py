@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..map_properties import has_own_maps
 from .drawing import CharacterPanel, draw_sentence
 
 _ROWS = 8
@@ -36,9 +37,9 @@ class STC_MOCAP_PT_shape_map(CharacterPanel, bpy.types.Panel):
         row.operator("stc_mocap.load_shapes", text="Load", icon="FILE_FOLDER")
         row.operator("stc_mocap.save_shapes", text="Save", icon="FILE_TICK")
         if not len(face.keys):
-            draw_sentence(
-                layout, context, f"No shape keys are known of {obj.name}'s meshes: the face moves its eyes alone."
-            )
+            what = f"No shape keys are known of {obj.name}'s meshes: the face moves its eyes alone."
+            linked = f"{obj.name} is linked: its shape map is guessed on import."
+            draw_sentence(layout, context, what if has_own_maps(obj) else linked)
             return
         driven = sum(len(item.weights) > 0 for item in face.keys)
         layout.label(text=f"{driven} of {len(face.keys)} keys: {face.map_name}")

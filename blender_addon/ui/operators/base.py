@@ -8,6 +8,7 @@ import bpy
 from stc_core.errors import UserError
 
 from ...jobs import monitor
+from ...map_properties import has_own_maps
 from ...rig import provenance
 
 
@@ -58,6 +59,13 @@ def find_armature_problem(context: bpy.types.Context) -> str:
     if obj is None:
         return "Choose an armature first"
     return "" if context.scene.objects.get(obj.name) == obj else "The armature is not in this scene; choose another"
+
+
+def find_map_problem(context: bpy.types.Context) -> str:
+    """Why the maps of the chosen armature cannot be changed; "" where they can."""
+    problem = find_armature_problem(context)
+    is_own = problem or has_own_maps(context.scene.stc_mocap.armature)
+    return problem or ("" if is_own else "The armature is linked: change its maps in the file that it is from")
 
 
 def find_action_problem(context: bpy.types.Context) -> str:

@@ -18,6 +18,7 @@ from .base import (
     ReportingOperator,
     check_poll,
     find_armature_problem,
+    find_map_problem,
 )
 
 
@@ -29,7 +30,7 @@ class STC_MOCAP_OT_guess_map(ReportingOperator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return check_poll(cls, find_armature_problem(context))
+        return check_poll(cls, find_map_problem(context))
 
     def run(self, context: bpy.types.Context) -> set[str]:
         obj = context.scene.stc_mocap.armature
@@ -70,7 +71,7 @@ class STC_MOCAP_OT_load_map(ReportingOperator, ImportHelper):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return check_poll(cls, find_armature_problem(context))
+        return check_poll(cls, find_map_problem(context))
 
     def run(self, context: bpy.types.Context) -> set[str]:
         obj = context.scene.stc_mocap.armature
@@ -89,7 +90,7 @@ class STC_MOCAP_OT_edit_chain(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return check_poll(cls, find_armature_problem(context))
+        return check_poll(cls, find_map_problem(context))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         rig = context.scene.stc_mocap.armature.stc_mocap

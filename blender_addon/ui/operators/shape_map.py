@@ -15,7 +15,7 @@ from stc_core.motion.shape_mapping.shape_map_io import fit_shape_map, load_shape
 from ...map_properties import get_shape_map, set_shape_map
 from ...rig.face_meshes import list_face_meshes, list_key_names
 from ...user_paths import resolve_path
-from .base import ReportingOperator, check_poll, find_armature_problem
+from .base import ReportingOperator, check_poll, find_armature_problem, find_map_problem
 
 
 def _require_key_names(obj: bpy.types.Object) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ class STC_MOCAP_OT_guess_shapes(ReportingOperator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return check_poll(cls, find_armature_problem(context))
+        return check_poll(cls, find_map_problem(context))
 
     def run(self, context: bpy.types.Context) -> set[str]:
         obj = context.scene.stc_mocap.armature
@@ -75,7 +75,7 @@ class STC_MOCAP_OT_load_shapes(ReportingOperator, ImportHelper):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return check_poll(cls, find_armature_problem(context))
+        return check_poll(cls, find_map_problem(context))
 
     def run(self, context: bpy.types.Context) -> set[str]:
         obj = context.scene.stc_mocap.armature
@@ -97,7 +97,7 @@ class STC_MOCAP_OT_edit_weight(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return check_poll(cls, find_armature_problem(context))
+        return check_poll(cls, find_map_problem(context))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         face = context.scene.stc_mocap.armature.stc_mocap.face
