@@ -169,10 +169,9 @@ def import_entry(
         video=video,
         notes=notes,
     )
-    result = import_motion.import_source(source, scene, obj)
-    if entry.summary and entry.summary.people:
-        others = import_people.list_sources(entry.job.folder, entry.summary.people, video, notes)
-        result = import_people.import_people(result, others, scene)
+    people = entry.summary.people if entry.summary else ()
+    others = import_people.list_sources(entry.job.folder, people, video, notes)
+    result = import_people.import_people([source, *others], scene, obj)
     entry.imported, entry.due, entry.delay_reason, entry.fault = True, False, "", ""
     _state.imported.add(str(entry.job.folder))
     write_marker(entry.job.folder / IMPORTED, {"blend": bpy.data.filepath, "armature": result.armature.name})
