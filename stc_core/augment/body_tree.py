@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from ..capture.layout import BODY27
 
@@ -33,6 +34,7 @@ GROUPS = sorted({group for _, group in TREE.values()})
 
 
 def find_parent(name: str) -> str:
+    """The landmark that a landmark hangs on."""
     side, _, kind = name.rpartition("_")
     parent = TREE[kind][0]
     return f"{side}_{parent}" if side and f"{side}_{parent}" in BODY27.names else parent
@@ -61,7 +63,7 @@ MAX_FLEXION_RAD = 2.5  # of elbows and knees, 143 degrees; chosen
 def pelvis_axes(landmarks: Tensor) -> Tensor:
     """Axes of the pelvis, rotated about z only, (..., 3, 3) as columns: to the left, forward, up."""
     left = landmarks[..., BODY27.index("left_hip"), :] - landmarks[..., BODY27.index("right_hip"), :]
-    left = torch.nn.functional.normalize(left * torch.tensor([1.0, 1.0, 0.0], device=left.device), dim=-1)
+    left = normalize(left * torch.tensor([1.0, 1.0, 0.0], device=left.device), dim=-1)
     up = torch.zeros_like(left)
     up[..., 2] = 1.0
     return torch.stack([left, torch.cross(up, left, dim=-1), up], -1)
@@ -85,14 +87,27 @@ def rotate_about_joint(landmarks: Tensor, joint: str, descendants: frozenset[str
     return torch.where(moved[:, None], at + (landmarks - at) @ rotation.transpose(-1, -2), landmarks)
 
 
+def rotate_about_axis(landmarks: Tensor, joint: str, axis: Tensor, angle: Tensor) -> Tensor:
+    """The landmarks with all that hangs on a joint rotated about a unit axis (B, T, 3) by angles (B, T), radians."""
+    return rotate_about_joint(landmarks, joint, DESCENDANTS[joint], rotation_matrices(axis * angle[..., None]))
+
+
 def flex_hinge(landmarks: Tensor, joint: str, end: str, angle: Tensor) -> Tensor:
     """A hinge flexed further by angles (B, T), within straight and MAX_FLEXION_RAD; a straight one stays."""
+    axis, flexion = measure_hinge(landmarks, joint, end)
+    angle = limit_flexion(flexion, angle)
+    angle = torch.where((axis.norm(dim=-1) > 0.15) & (flexion < MAX_FLEXION_RAD), angle, torch.zeros_like(angle))
+    return rotate_about_axis(landmarks, joint, normalize(axis, dim=-1), angle)
+
+
+def measure_hinge(landmarks: Tensor, joint: str, end: str) -> tuple[Tensor, Tensor]:
+    """A hinge's axis (B, T, 3), as long as the sine of its flexion, and its flexion (B, T), radians: 0 is straight."""
     root, middle, tip = (landmarks[:, :, BODY27.index(name)] for name in (find_parent(joint), joint, end))
-    first, second = (torch.nn.functional.normalize(v, dim=-1) for v in (middle - root, tip - middle))
+    first, second = (normalize(v, dim=-1) for v in (middle - root, tip - middle))
     axis = torch.cross(first, second, dim=-1)
-    sine = axis.norm(dim=-1)
-    flexion = torch.atan2(sine, (first * second).sum(-1))
-    angle = (flexion + angle).clamp(0.03, MAX_FLEXION_RAD) - flexion
-    angle = torch.where((sine > 0.15) & (flexion < MAX_FLEXION_RAD), angle, torch.zeros_like(angle))
-    rotation = rotation_matrices(torch.nn.functional.normalize(axis, dim=-1) * angle[..., None])
-    return rotate_about_joint(landmarks, joint, DESCENDANTS[joint], rotation)
+    return axis, torch.atan2(axis.norm(dim=-1), (first * second).sum(-1))
+
+
+def limit_flexion(flexion: Tensor, angle: Tensor) -> Tensor:
+    """By how much a hinge can be flexed further of what is wanted, radians: within nearly straight and its limit."""
+    return (flexion + angle).clamp(0.03, MAX_FLEXION_RAD) - flexion

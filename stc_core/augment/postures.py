@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..capture.layout import BODY27
-from .body_tree import DESCENDANTS, MAX_FLEXION_RAD, SIDES, pelvis_axes, rotate_about_joint, rotation_matrices
+from .body_tree import SIDES, limit_flexion, measure_hinge, pelvis_axes, rotate_about_axis
 
 Degrees = tuple[float, float]
 # how much of the recorded motion of hips and knees is lost in a posture (chosen)
@@ -116,17 +116,16 @@ def _draw_onsets(windows: Tensor, rate_hz: float) -> Tensor:
 def _bend_leg(new: Tensor, recorded: Tensor, side: str, angles: dict[str, Tensor], weight: Tensor) -> Tensor:
     """The knee flexed and the thigh raised towards the posture's; `recorded` has the pelvis and the motion."""
     left, forward, up = pelvis_axes(recorded).unbind(-1)
-    hip, knee, ankle = (recorded[:, :, BODY27.index(f"{side}_{name}")] for name in ("hip", "knee", "ankle"))
-    thigh, shin = normalize(knee - hip, dim=-1), normalize(ankle - knee, dim=-1)
-    axis = torch.cross(thigh, shin, dim=-1) - 0.1 * left  # a straight knee has no axis of its own
-    flexion = torch.atan2(torch.cross(thigh, shin, dim=-1).norm(dim=-1), (thigh * shin).sum(-1))
-    further = _approach(flexion, angles[f"{side}_knee"], weight)
-    further = (flexion + further).clamp(0.03, MAX_FLEXION_RAD) - flexion
-    new = _rotate(new, f"{side}_knee", normalize(axis, dim=-1), further)
+    axis, flexion = measure_hinge(recorded, f"{side}_knee", f"{side}_ankle")
+    axis = axis - 0.1 * left  # a straight knee has no axis of its own
+    further = limit_flexion(flexion, _approach(flexion, angles[f"{side}_knee"], weight))
+    new = rotate_about_axis(new, f"{side}_knee", normalize(axis, dim=-1), further)
+    hip, knee = (recorded[:, :, BODY27.index(f"{side}_{name}")] for name in ("hip", "knee"))
+    thigh = normalize(knee - hip, dim=-1)
     elevation = torch.atan2((thigh * forward).sum(-1), -(thigh * up).sum(-1))
     raised = _approach(elevation, angles[f"{side}_thigh"] + angles["pitch"], weight)
-    new = _rotate(new, f"{side}_hip", left, raised)
-    return _rotate(new, f"{side}_hip", up, weight * angles["spread"] * (-1.0 if side == "left" else 1.0))
+    new = rotate_about_axis(new, f"{side}_hip", left, raised)
+    return rotate_about_axis(new, f"{side}_hip", up, weight * angles["spread"] * (-1.0 if side == "left" else 1.0))
 
 
 def _approach(angle: Tensor, goal: Tensor, weight: Tensor) -> Tensor:
@@ -135,30 +134,25 @@ def _approach(angle: Tensor, goal: Tensor, weight: Tensor) -> Tensor:
     return weight * (goal - mean - _DAMPING * (angle - mean))
 
 
-def _rotate(landmarks: Tensor, joint: str, axis: Tensor, angle: Tensor) -> Tensor:
-    return rotate_about_joint(landmarks, joint, DESCENDANTS[joint], rotation_matrices(axis * angle[..., None]))
-
-
 def _lean(new: Tensor, recorded: Tensor, angles: dict[str, Tensor], weight: Tensor) -> Tensor:
     """The whole body turned about its own axis, then leaning forward."""
     left, _, up = pelvis_axes(recorded).unbind(-1)
-    return _rotate(_rotate(new, "pelvis", up, weight * angles["turn"]), "pelvis", left, -weight * angles["pitch"])
+    turned = rotate_about_axis(new, "pelvis", up, weight * angles["turn"])
+    return rotate_about_axis(turned, "pelvis", left, -weight * angles["pitch"])
 
 
 def _support_with_arm(landmarks: Tensor, side: str, weight: Tensor) -> Tensor:
     """An arm that reaches down."""
-    shoulder, elbow, wrist = (landmarks[:, :, BODY27.index(f"{side}_{n}")] for n in ("shoulder", "elbow", "wrist"))
-    upper, lower = normalize(elbow - shoulder, dim=-1), normalize(wrist - elbow, dim=-1)
-    cross = torch.cross(upper, lower, dim=-1)
-    flexion = torch.atan2(cross.norm(dim=-1), (upper * lower).sum(-1))
-    axis = normalize(cross, dim=-1)
-    straighter = _rotate(landmarks, f"{side}_elbow", axis, -(1.0 - _SUPPORT_FLEXION) * flexion * weight)
-    reach = normalize((straighter[:, :, BODY27.index(f"{side}_wrist")] - shoulder).mean(1), dim=-1)
+    axis, flexion = measure_hinge(landmarks, f"{side}_elbow", f"{side}_wrist")
+    lost = (1.0 - _SUPPORT_FLEXION) * flexion * weight
+    straighter = rotate_about_axis(landmarks, f"{side}_elbow", normalize(axis, dim=-1), -lost)
+    shoulder, wrist = (straighter[:, :, BODY27.index(f"{side}_{name}")] for name in ("shoulder", "wrist"))
+    reach = normalize((wrist - shoulder).mean(1), dim=-1)
     down = torch.tensor([0.0, 0.0, -1.0], device=landmarks.device)
     goal = normalize(down + _SUPPORT_SPREAD * torch.randn_like(reach), dim=-1)
     axis = torch.cross(reach, goal, dim=-1)
     angle = torch.atan2(axis.norm(dim=-1), (reach * goal).sum(-1))
-    return _rotate(straighter, f"{side}_shoulder", normalize(axis, dim=-1)[:, None], angle[:, None] * weight)
+    return rotate_about_axis(straighter, f"{side}_shoulder", normalize(axis, dim=-1)[:, None], angle[:, None] * weight)
 
 
 def _put_on_floor(new: Tensor, recorded: Tensor, where: Tensor) -> Tensor:

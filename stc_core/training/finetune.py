@@ -11,7 +11,6 @@ Knows the loop; how corrections are read is known by `datasets.corrections`, how
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
@@ -30,12 +29,12 @@ from ..capture.progress import add_rates
 from ..datasets.corrections import EditedCapture, load_edits, prepare_corrections
 from ..errors import UserError
 from ..events import Done, Event, Failed, Note, Progress, Report, to_line
-from ..files import check_writable
 from ..model.checkpoint import load_checkpoint, save_checkpoint
 from ..model.stcformer import STCFormer
 from ..progress_bars import ProgressBars
-from ..ranges import Range, find_out_of_range
+from ..ranges import Range
 from .batches import BodySource, BodySourceConfig, Pair, make_pair, measure
+from .checks import check_new_weights, check_settings, compute_digest
 from .config import Precision
 from .edits import EditGain, EditSource, Lesson, lesson_loss
 from .losses import predict, uses_bfloat16
@@ -117,11 +116,8 @@ def finetune(config: FinetuneConfig, report: Report) -> FinetuneResult:
     Raises UserError where the corrections, weights or settings do not allow it, where the file is there already or
     could not be written, and where what was to be learned became no better: then nothing is written.
     """
-    for name, value, allowed in find_out_of_range(config):
-        raise UserError(f"{name} is {value}.", f"It can be {allowed}.")
-    if config.out.exists():
-        raise UserError(f"{config.out} is there already.", "Choose another name for the new weights.")
-    check_writable(config.out)
+    check_settings(config)
+    check_new_weights(config.out)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     edits = [] if _is_prepared(config.corrections) else load_edits(config.corrections, report)
@@ -146,8 +142,12 @@ def finetune(config: FinetuneConfig, report: Report) -> FinetuneResult:
         {name: (before[name], after[name]) for name in tests}, source.measure_gain(best) if source else None
     )
     _check_worth(result, report)
-    digest = hashlib.sha256(start.read_bytes()).hexdigest()
-    about = {"fine_tuned_from": start.name, "sha256": digest, "steps": steps, "errors_mm": result.errors_mm}
+    about = {
+        "fine_tuned_from": start.name,
+        "sha256": compute_digest(start),
+        "steps": steps,
+        "errors_mm": result.errors_mm,
+    }
     save_checkpoint(best, config.out, about | ({"edits": asdict(result.gain)} if result.gain else {}))
     report(Done({"weights": str(config.out)}))
     return result

@@ -7,7 +7,6 @@ taught.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +15,9 @@ import torch
 import tyro
 
 from ..errors import UserError
-from ..files import check_writable
 from ..model.checkpoint import load_checkpoint, save_checkpoint
-from ..ranges import Range, find_out_of_range
+from ..ranges import Range
+from .checks import check_new_weights, check_settings, compute_digest
 
 
 @dataclass(frozen=True)
@@ -41,18 +40,15 @@ def interpolate(config: InterpolateConfig) -> None:
     Raises UserError where a setting is out of range, the two are of different networks, and where the file is there
     already or cannot be written.
     """
-    for name, value, allowed in find_out_of_range(config):
-        raise UserError(f"{name} is {value}.", f"It can be {allowed}.")
-    if config.out.exists():
-        raise UserError(f"{config.out} is there already.", "Choose another name for the new weights.")
-    check_writable(config.out)
+    check_settings(config)
+    check_new_weights(config.out)
     first, second = load_checkpoint(config.first), load_checkpoint(config.second)
     if first.config != second.config:
         raise UserError(f"{config.second} is another network than {config.first}.", "Choose weights of one network.")
     with torch.no_grad():
         for value, other in zip(first.parameters(), second.parameters(), strict=True):
             value.lerp_(other, config.fraction)
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (config.first, config.second)]
+    digests = [compute_digest(path) for path in (config.first, config.second)]
     save_checkpoint(first, config.out, {"interpolated": digests, "fraction": config.fraction})
 
 

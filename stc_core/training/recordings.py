@@ -123,15 +123,16 @@ def cut_windows(
     keypoints, scores, joints = (_interpolate(values, at) for values in _arrays(recordings))
     inputs, rotation = _normalize(keypoints, scores, recordings, clip, config)
     joints = joints - joints[:, :, :1]
-    up = UP_M * recordings.up[clip, None, None].expand(-1, frames, -1, -1)
     if rotation is not None:
-        joints, up = joints @ rotation.transpose(-1, -2), up @ rotation.transpose(-1, -2)
+        joints = joints @ rotation.transpose(-1, -2)
     if config.body_height_m:
         joints = joints * (config.body_height_m / recordings.height_m[clip])[:, None, None, None]
     truth = _mirror_some(joints, flip, config)
     if config.up:
-        sign = torch.where(flip[:, None, None], up.new_tensor([-1.0, 1.0, 1.0]), up.new_ones(3))
-        truth = torch.cat([truth, up * sign[:, None]], 2)
+        up = UP_M * recordings.up[clip, None, None].expand(-1, frames, -1, -1)
+        up = up if rotation is None else up @ rotation.transpose(-1, -2)
+        mirrored = up * up.new_tensor([-1.0, 1.0, 1.0])
+        truth = torch.cat([truth, torch.where(flip[:, None, None, None], mirrored, up)], 2)
     return _mirror_some(inputs, flip, config), truth
 
 

@@ -25,7 +25,6 @@ from ..evaluation.plots import draw_curves
 from ..files import check_writable
 from ..model.checkpoint import save_checkpoint
 from ..model.stcformer import STCFormerConfig
-from ..ranges import find_out_of_range
 from .batches import (
     BODY_NETWORK,
     BodySource,
@@ -36,6 +35,7 @@ from .batches import (
     RecordedSourceConfig,
     measure,
 )
+from .checks import check_settings
 from .config import TrainConfig
 from .distributed import find_rank, join_processes
 from .run import Run
@@ -68,8 +68,7 @@ def train(config: TrainConfig) -> None:
 
     Raises UserError where no data is found, a setting is out of range, or OUT cannot be written to.
     """
-    for name, value, allowed in find_out_of_range(config):
-        raise UserError(f"{name} is {value}.", f"It can be {allowed}.")
+    check_settings(config)
     check_writable(config.out / LOG)
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)

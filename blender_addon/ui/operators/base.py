@@ -63,9 +63,10 @@ def find_armature_problem(context: bpy.types.Context) -> str:
 
 def find_map_problem(context: bpy.types.Context) -> str:
     """Why the maps of the chosen armature cannot be changed; "" where they can."""
-    problem = find_armature_problem(context)
-    is_own = problem or has_own_maps(context.scene.stc_mocap.armature)
-    return problem or ("" if is_own else "The armature is linked: change its maps in the file that it is from")
+    if problem := find_armature_problem(context):
+        return problem
+    is_own = has_own_maps(context.scene.stc_mocap.armature)
+    return "" if is_own else "The armature is linked: change its maps in the file that it is from"
 
 
 def find_action_problem(context: bpy.types.Context) -> str:

@@ -230,7 +230,13 @@ def _some_room(lot: Random) -> Room:
 
 def _colour(lot: Random) -> Colour:
     grey, tint = lot.uniform(0.02, 0.7), lot.uniform(0.0, 0.6)
-    return tuple(grey * (1.0 - tint) + 0.6 * tint * lot.random() for _ in range(3))  # type: ignore[return-value]
+    return tint_grey(lot, grey, tint, 0.6)
+
+
+def tint_grey(lot: Random, grey: float, tint: float, strength: float, brightest: float = 1.0) -> Colour:
+    """A linear colour: that part of a grey gives way to a tint by lot, each channel of which is at most `strength`."""
+    red, green, blue = (min(brightest, grey * (1.0 - tint) + strength * tint * lot.random()) for _ in range(3))
+    return red, green, blue
 
 
 NOISE_CLIPS = tuple(_noise_clip(number) for number in range(len(_NOISE_MOTIONS)))

@@ -27,7 +27,7 @@ def move_camera(first: Camera, aim_m: Array, path: Array, move: CameraMove, fps:
     ease = smoothstep(np.linspace(0.0, 1.0, frames))[:, None]
     axes = np.stack([rotation.normalise(right), rotation.normalise(forward), np.array([0.0, 0.0, 1.0])])
     eyes = eye + move.beside * shift + ease * (np.array(move.travel_m) @ axes) + _sway(lot, frames, fps, move.sway_m)
-    aims = np.array([_look(at, aim_m + move.follow * s) for at, s in zip(eyes, shift, strict=True)])
+    aims = np.array([look_at(at, aim_m + move.follow * s) for at, s in zip(eyes, shift, strict=True)])
     swing = np.radians(_sway(lot, frames, fps, move.sway_deg))
     R = np.array([rotation.to_matrix(rotation.exp(angles)) @ aim for angles, aim in zip(swing, aims, strict=True)])
     focal_px = first.K[0, 0] * move.zoom ** ease[:, 0]
@@ -35,11 +35,12 @@ def move_camera(first: Camera, aim_m: Array, path: Array, move: CameraMove, fps:
     return first if move.is_still else replace(first, R=R[0], t=t[0], path=CameraPath(R=R, t=t, focal_px=focal_px))
 
 
-def _look(eye: Array, aim: Array) -> Array:
-    """The rotation (3, 3) from the world to a level camera at `eye` that looks at `aim`."""
+def look_at(eye: Array, aim: Array, roll_rad: float = 0.0) -> Array:
+    """The rotation (3, 3) from the world to a camera at `eye` that looks at `aim`, rolled clockwise."""
     forward = rotation.normalise(aim - eye)
     right = rotation.normalise(np.cross(forward, [0.0, 0.0, 1.0]))
-    return np.array([right, np.cross(forward, right), forward])
+    down, c, s = np.cross(forward, right), np.cos(roll_rad), np.sin(roll_rad)
+    return np.array([c * right + s * down, c * down - s * right, forward])
 
 
 def _sway(lot: np.random.Generator, frames: int, fps: float, size: float) -> Array:

@@ -7,12 +7,12 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera
 
 from .clips import Colour, Room, View
 from .clothes import paint
+from .moving_camera import look_at
 
 
 def build_room(room: Room) -> None:
@@ -48,15 +48,11 @@ def place_camera(view: View, heading: float, image_size: tuple[int, int]) -> Cam
     out = np.array([np.cos(bearing), np.sin(bearing), 0.0])
     right = np.array([-out[1], out[0], 0.0])
     eye = out * view.distance_m + [0.0, 0.0, view.height_m]
-    forward = rotation.normalise(right * view.aside_m + [0.0, 0.0, view.aim_m] - eye)
-    right = rotation.normalise(np.cross(forward, [0.0, 0.0, 1.0]))
-    down = np.cross(forward, right)
-    c, s = np.cos(np.radians(view.roll_deg)), np.sin(np.radians(view.roll_deg))
-    turn = np.array([c * right + s * down, c * down - s * right, forward])
+    R = look_at(eye, right * view.aside_m + [0.0, 0.0, view.aim_m], np.radians(view.roll_deg))
     width, height = image_size
     focal = width / 2.0 / np.tan(np.radians(view.fov_deg) / 2.0)
     lens = np.array([[focal, 0.0, width / 2.0], [0.0, focal, height / 2.0], [0.0, 0.0, 1.0]])
-    return Camera(K=lens, R=turn, t=-turn @ eye, image_size=image_size)
+    return Camera(K=lens, R=R, t=-R @ eye, image_size=image_size)
 
 
 def add_camera(camera: Camera) -> None:

@@ -19,6 +19,7 @@ from stc_core.geometry.rotation import Array
 
 from .body_truth import order_landmarks
 
+Floats = NDArray[np.floating[Any]]
 PARTS = ("skin", "trousers", "shirt", "hair", "eye")
 """the pieces that a body is drawn from"""
 _SURFACE_STEP, _SOLE_STEP = 7, 3  # every so many-th vertex of body and feet is looked at for the lowest (chosen)
@@ -125,11 +126,19 @@ def pose_bones(body: SkinnedBody, world: dict[int, Array], path: Array) -> Pose:
 
 def skin_vertices(body: SkinnedBody, pose: Pose, which: NDArray[np.int64]) -> Array:
     """Where these vertices (N,) are: (T, N, 3) metres."""
-    influences, weights, points = body.influences[which], body.weights[which], body.points[which]
-    placed = np.zeros((len(pose), len(which), 3))
+    return _blend(body, pose.R, pose.t, which)
+
+
+def _blend(body: SkinnedBody, R: Floats, t: Floats, which: NDArray[np.int64]) -> Floats:
+    """Some coordinates (T, N, C) of vertices (N,), in the precision of the bones' motion.
+
+    R (T, B, C, 3), t (T, B, C): the rows of a pose that give these coordinates.
+    """
+    influences, weights, points = body.influences[which], body.weights[which].astype(R.dtype), body.points[which]
+    placed = np.zeros((len(R), len(which), R.shape[2]), R.dtype)
     for k in range(influences.shape[1]):
         bone = influences[:, k]
-        moved = np.einsum("tnij,nj->tni", pose.R[:, bone], points) + pose.t[:, bone]
+        moved = np.einsum("tnij,nj->tni", R[:, bone], points.astype(R.dtype)) + t[:, bone]
         placed += weights[:, k, None] * moved
     return placed
 
@@ -137,14 +146,8 @@ def skin_vertices(body: SkinnedBody, pose: Pose, which: NDArray[np.int64]) -> Ar
 def find_lowest(body: SkinnedBody, pose: Pose) -> Array:
     """The height (T,) of the body's lowest point, metres; in float32, which is faster."""
     which = np.unique(np.concatenate([*body.feet.values(), np.arange(0, len(body.points), _SURFACE_STEP)]))
-    influences, weights, points = body.influences[which], body.weights[which], body.points[which]
-    height = np.zeros((len(pose), len(which)), np.float32)
-    R, t = pose.R[:, :, 2].astype(np.float32), pose.t[:, :, 2].astype(np.float32)
-    for k in range(influences.shape[1]):
-        bone = influences[:, k]
-        moved = np.einsum("tnj,nj->tn", R[:, bone], points.astype(np.float32)) + t[:, bone]
-        height += weights[:, k].astype(np.float32) * moved
-    lowest: Array = height.min(1).astype(float)
+    R, t = pose.R[:, :, 2:].astype(np.float32), pose.t[:, :, 2:].astype(np.float32)
+    lowest: Array = _blend(body, R, t, which)[..., 0].min(1).astype(float)
     return lowest
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from stc_core.geometry.rotation import Array
 
-from .clips import Colour, Person
+from .clips import Colour, Person, tint_grey
 from .clothes import dress, regions
 from .rig_body import open_body
 from .rig_bones import bones_by_role, finger_bones, vertices
@@ -62,8 +62,7 @@ def draw_person(lot: Random) -> Person:
 
 def _draw_colour(lot: Random) -> Colour:
     grey, tint = math.exp(lot.uniform(math.log(0.02), math.log(0.8))), lot.uniform(0.0, 0.7)
-    red, green, blue = (min(0.9, grey * (1.0 - tint) + 0.7 * tint * lot.random()) for _ in range(3))
-    return red, green, blue
+    return tint_grey(lot, grey, tint, 0.7, brightest=0.9)
 
 
 def bake_body(number: int, rigs: Path) -> SkinnedBody:

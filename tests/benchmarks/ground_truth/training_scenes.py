@@ -13,7 +13,8 @@ from stc_core.geometry import rotation
 from stc_core.geometry.rotation import Array
 from stc_core.motion.motion import Camera
 
-from .clips import Colour
+from .clips import Colour, tint_grey
+from .moving_camera import look_at
 from .opengl_scene import Fabric, Lighting, Quad, Scene
 from .skinned_body import PARTS, SkinnedBody
 
@@ -47,8 +48,7 @@ def draw_scene(lot: Random, body: SkinnedBody, landmarks: Array, heading: float,
 def draw_colour(lot: Random) -> Colour:
     """A linear colour, from nearly black to nearly white, grey or tinted."""
     grey, tint = math.exp(lot.uniform(math.log(0.015), math.log(0.85))), lot.uniform(0.0, 0.6) ** 1.5
-    red, green, blue = (min(0.95, grey * (1.0 - tint) + 0.7 * tint * lot.random()) for _ in range(3))
-    return red, green, blue
+    return tint_grey(lot, grey, tint, 0.7, brightest=0.95)
 
 
 def draw_camera(lot: Random, landmarks: Array, heading: float, size: tuple[int, int]) -> Camera:
@@ -91,11 +91,7 @@ def _aim_camera(
     right = np.array([-math.sin(bearing), math.cos(bearing), 0.0])
     eye = target + out * distance
     eye[2] = max(eye[2], 0.12)
-    forward = rotation.normalise(target + right * aside * distance - eye)
-    right = rotation.normalise(np.cross(forward, [0.0, 0.0, 1.0]))
-    down = np.cross(forward, right)
-    c, s = math.cos(roll), math.sin(roll)
-    R: Array = np.array([c * right + s * down, c * down - s * right, forward])
+    R = look_at(eye, target + right * aside * distance, roll)
     return Camera(K=K, R=R, t=-(R @ eye), image_size=size)
 
 
