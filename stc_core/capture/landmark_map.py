@@ -56,7 +56,7 @@ def map_landmarks(landmarks: Landmarks, image_size: tuple[int, int], fps: float,
     return Pose2D(
         layout=layout,
         keypoints=keypoints,
-        scores=visible * _inside_factor(keypoints, image_size) * landmarks.found[:, None],
+        scores=visible * inside_factor(keypoints, image_size) * landmarks.found[:, None],
         timestamps=landmarks.timestamps,
         image_size=image_size,
         fps=fps,
@@ -85,7 +85,7 @@ def _check_found(landmarks: Landmarks, fps: float) -> None:
         )
 
 
-def _inside_factor(keypoints: Array, image_size: tuple[int, int]) -> Array:
+def inside_factor(keypoints: Array, image_size: tuple[int, int]) -> Array:
     """(T, K): 1 in the picture, falling to a small factor with the distance outside it."""
     outside = np.maximum(np.maximum(-keypoints, keypoints - np.array(image_size)), 0.0).max(-1)
     result: Array = np.clip(1.0 - outside / (OUTSIDE_FADE_FRACTION * max(image_size)), OUTSIDE_MIN_FACTOR, 1.0)

@@ -1,8 +1,9 @@
 """Measures how MediaPipe's 2D errs.
 
-    python -m stc_core.evaluation.detector_errors --clips DIR [--out FILE.json] [--picture FILE.png]
+    python -m stc_core.evaluation.detector_errors (--clips DIR | --data SHARDS) [--out FILE.json] [--picture FILE.png]
 
-Detects in clips of known truth (`tests.benchmarks.ground_truth.render --noise`), fits the statistics that
+Detects in clips of known truth (`tests.benchmarks.ground_truth.render --noise`), or takes what was detected in drawn
+ones from their shards, fits the statistics that
 stc_core/augment/detector_noise.py draws errors from, and checks them: statistics of the detector's errors, and of
 errors drawn for the same bodies before the same cameras from a fit without that clip, as a table and a picture. What is
 written to --out is the fit to all clips.
@@ -21,18 +22,23 @@ from ..capture.detect.config import DetectConfig
 from ..datasets.ground_truth import read_ground_truth_clips
 from .detector_error_check import cross_validate, draw_comparison, format_table
 from .detector_error_fit import fit_detector_errors
-from .observed_clip import find_swaps, observe_clip
+from .observed_clip import find_swaps, observe_clip, observe_shards
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("--clips", type=Path, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--clips", type=Path, help="clips of known truth, in which to detect")
+    source.add_argument("--data", type=Path, help="shards of drawn clips, which hold what was detected")
     parser.add_argument("--model", choices=["full", "heavy"], default="full")
     parser.add_argument("--folds", type=int, default=6, help="in how many parts clips are left out to check the fit")
     parser.add_argument("--out", type=Path, help="figures; training reads stc_core/augment/detector_errors.json")
     parser.add_argument("--picture", type=Path, help="measured against drawn")
     flags = parser.parse_args()
-    clips = [observe_clip(clip, DetectConfig(model=flags.model)) for clip in read_ground_truth_clips(flags.clips)]
+    if flags.data:
+        clips = observe_shards(flags.data)
+    else:
+        clips = [observe_clip(clip, DetectConfig(model=flags.model)) for clip in read_ground_truth_clips(flags.clips)]
     for clip in clips:
         hidden, size = (clip.states == HIDDEN).float().mean(), clip.offset.norm(dim=-1)[clip.found].median()
         exchanged = {limb: int(find_swaps(clip, limb).sum()) for limb in LIMBS}

@@ -1,12 +1,14 @@
 """A clip of known truth beside what MediaPipe detected in it, with errors measured in torsos.
 
 An error in torsos is the offset in the picture over how long the true torso would be there if it lay across the view.
-What was detected is kept beside each clip as NAME.full.found, so that a second run need not detect again.
+What was detected is kept (cached_detections), so that a second run need not detect again; shards of drawn clips hold it
+already.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,11 +17,12 @@ from torch import Tensor
 from ..augment.detector_noise import HIDDEN, LIMBS, OUTSIDE, VISIBLE
 from ..augment.occlusion import find_self_occlusion, torso_length
 from ..capture.detect.config import DetectConfig
-from ..capture.landmark_map import landmark_weights, map_landmarks
+from ..capture.landmark_map import inside_factor, landmark_weights, map_landmarks
 from ..capture.layout import BODY27
-from ..capture.pose import Landmarks
 from ..datasets.ground_truth import GroundTruthClip
-from .cached_detections import detect_clip
+from ..datasets.shards import ClipEntry, Shards, open_shards
+from ..errors import UserError
+from .cached_detections import detect_cached
 
 NAMES = BODY27.names
 MIRROR = list(BODY27.mirror)
@@ -75,7 +78,7 @@ class ObservedClip:
 
 
 def observe_clip(clip: GroundTruthClip, config: DetectConfig) -> ObservedClip:
-    found = _detect_or_load(clip, config)
+    found = detect_cached(clip, config)
     weights = landmark_weights(BODY27)
     pose = map_landmarks(found, clip.camera.image_size, clip.fps, BODY27)
     visibility = np.where(weights[None] != 0.0, found.visibility[:, None], 1.0).min(-1)
@@ -86,18 +89,32 @@ def observe_clip(clip: GroundTruthClip, config: DetectConfig) -> ObservedClip:
     return ObservedClip(clip.name, tensors[0], tensors[1], tensors[2], torch.tensor(found.found), half, clip.fps)
 
 
-def _detect_or_load(clip: GroundTruthClip, config: DetectConfig) -> Landmarks:
-    """What MediaPipe finds, from the file of an earlier run where it is newer than the video."""
-    kept = clip.video.with_suffix(f".{config.network}.found")
-    if kept.exists() and kept.stat().st_mtime > clip.video.stat().st_mtime:
-        with np.load(kept, allow_pickle=False) as file:
-            return Landmarks(
-                **{field.name: file[field.name] for field in fields(Landmarks) if field.name in file.files}
-            )
-    found = detect_clip(clip, config)
-    with open(kept, "wb") as file:
-        np.savez_compressed(file, **found.arrays)
-    return found
+def observe_shards(folder: Path) -> list[ObservedClip]:
+    """The recorded pairs of prepared shards, for example of drawn clips.
+
+    Raises UserError where the folder holds none with BODY27's landmarks.
+    """
+    clips = [
+        _observe_entry(source, entry)
+        for source in open_shards(folder)
+        if source.kind == "views" and source.layout == BODY27.name
+        for entry in source.clips
+    ]
+    if not clips:
+        raise UserError(f"{folder} holds no recorded pairs with BODY27's landmarks.", "Prepare drawn clips first.")
+    return clips
+
+
+def _observe_entry(source: Shards, entry: ClipEntry) -> ObservedClip:
+    assert source.keypoints is not None and source.scores is not None and entry.K and entry.image_size
+    frames = slice(entry.start, entry.start + entry.frames)
+    keypoints, scores = np.array(source.keypoints[frames], float), np.array(source.scores[frames], float)
+    K = np.reshape(entry.K, (3, 3))
+    half = np.array(entry.image_size) / 2.0 / K[0, 0]
+    visibility = np.minimum(scores / inside_factor(keypoints, entry.image_size), 1.0)
+    tensors = [torch.tensor(v, dtype=torch.float32) for v in ((keypoints - K[:2, 2]) / K[0, 0], visibility, half)]
+    joints, found = torch.tensor(np.array(source.joints[frames])), torch.tensor(np.array(source.valid[frames]))
+    return ObservedClip(entry.name, joints, tensors[0], tensors[1], found, tensors[2], entry.fps)
 
 
 def find_swaps(clip: ObservedClip, limb: str) -> Tensor:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from stc_core.augment.detector_noise import CONSTANT_S, LIMBS, VISIBLE, DetectorErrors, load_errors, parse_errors
+from stc_core.augment.detector_noise import (
+    CONSTANT_S,
+    LIMBS,
+    OUTSIDE,
+    VISIBLE,
+    DetectorErrors,
+    load_errors,
+    parse_errors,
+)
 from stc_core.augment.occlusion import body_directions
 from stc_core.capture.layout import BODY27
+from stc_core.datasets.dataset_plan import DatasetInfo, ShardClip, Take, TakeClips
 from stc_core.datasets.ground_truth import read_ground_truth
+from stc_core.datasets.shard_writer import write_shards
+from stc_core.errors import UserError
 from stc_core.evaluation import detector_error_check, detector_error_fit, observed_clip
 
 from ..truth.test_sample import SAMPLE
@@ -113,3 +126,45 @@ def test_a_mirrored_clip_errs_alike(known_errors: DetectorErrors) -> None:
     again = clip.mirror_landmarks()
     assert torch.allclose(again.offset[:, TWIN] * torch.tensor([-1.0, 1.0]), clip.offset[:, ANKLE], atol=1e-5)
     assert torch.equal(again.states, clip.states[:, observed_clip.MIRROR])
+
+
+def write_views(folder: Path) -> None:
+    """The sample clip's true projection as shards, a tenth of a torso too low, half visible; nobody in frame 2."""
+    known = read_ground_truth(SAMPLE)
+    joints = known.camera.to_camera_axes(known.rows(BODY27.names))
+    keypoints = known.camera.project(known.rows(BODY27.names))
+    torso = np.linalg.norm(joints[:, BODY27.index("thorax")] - joints[:, BODY27.index("pelvis")], axis=-1)
+    keypoints[..., 1] += 0.1 * known.camera.K[1, 1] * torso[:, None] / joints[..., 2]
+    valid = np.arange(len(joints)) != 2
+    clip = ShardClip(
+        name="low",
+        subject="somebody",
+        fps=known.fps,
+        joints=joints,
+        keypoints=keypoints,
+        scores=np.full(joints.shape[:2], 0.5) * valid[:, None],
+        K=known.camera.K,
+        image_size=known.camera.image_size,
+        valid=valid,
+    )
+    info = DatasetInfo("rendered", "our own", BODY27.name, "views", {})
+    write_shards(folder / "rendered", info, [Take("low", lambda: TakeClips([clip]), "")])
+
+
+def test_prepared_shards_hold_what_was_detected(tmp_path: Path) -> None:
+    write_views(tmp_path)
+    (clip,) = observed_clip.observe_shards(tmp_path)
+    expected = torch.tensor([0.0, 0.1]).expand_as(clip.offset)
+    torch.testing.assert_close(clip.offset, expected, atol=2e-3, rtol=0.0)
+    assert (~clip.found).nonzero()[:, 0].tolist() == [2]
+    inside = clip.found[:, None] & (clip.states != OUTSIDE)
+    torch.testing.assert_close(clip.visibility[inside], torch.full_like(clip.visibility[inside], 0.5))
+
+
+def test_a_folder_without_recorded_pairs_is_refused(tmp_path: Path) -> None:
+    known = read_ground_truth(SAMPLE)
+    clip = ShardClip(name="body", subject="somebody", fps=known.fps, joints=known.rows(BODY27.names))
+    info = DatasetInfo("made", "our own", BODY27.name, "bodies", {})
+    write_shards(tmp_path / "made", info, [Take("body", lambda: TakeClips([clip]), "")])
+    with pytest.raises(UserError, match="no recorded pairs"):
+        observed_clip.observe_shards(tmp_path)

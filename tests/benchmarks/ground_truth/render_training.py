@@ -8,7 +8,8 @@ pictures of clip N follow from N, the bodies, the shards, --seconds and --postur
 range, and clips that are there already are left. (So does the video's every byte where the width is 640; elsewhere the
 macroblock tree of x264's preset veryfast reads memory that it has not set, and spends a few bits otherwise.) The files
 are those of render.py; the motion is recombined from training subjects only, as training itself draws it.
-stc_core.datasets.rendered makes shards of them.
+stc_core.datasets.rendered makes shards of them. With --held-out the clips show what the held-out subjects did, as it
+was recorded, each source in its turn: to judge by, with stc_core.evaluation.network_only.
 """
 
 from __future__ import annotations
@@ -65,14 +66,18 @@ class ClipDrawer:
             raise UserError(f"{bodies} holds no bodies.", "Make some with training_bodies.")
         self._renderer = Renderer()
 
-    def write_clip(self, number: int) -> str:
-        """Write clip `number`; returns a line to report about it, "" where it was there already."""
-        video = self._out / f"clip_{number:06d}.mp4"
+    def write_clip(self, number: int, source: SourceMotion | None = None) -> str:
+        """Write clip `number`, of all motions or only of `source`, whose name it then has.
+
+        Returns a line to report about it, "" where it was there already.
+        """
+        video = self._out / f"{source.source if source else 'clip'}_{number:06d}.mp4"
         if (truth := video.with_suffix(".npz")).exists():
             return ""
         begin, lot = time.perf_counter(), Random(_SEED + number)
         torch.manual_seed(_SEED + number)
-        windows = draw_windows(self._motions, SOURCE_WEIGHTS, _DONORS, self._frames, float(FPS), self._config)
+        motions = [source] if source else self._motions
+        windows = draw_windows(motions, SOURCE_WEIGHTS, _DONORS, self._frames, float(FPS), self._config)
         body = load_body(lot.choice(self._bodies))
         pose, heading = move_body(body, windows[0].numpy().astype(float), lot)
         landmarks = find_landmarks(body, pose)
@@ -154,14 +159,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seconds", type=float, default=8.0, help="the clips' length")
     parser.add_argument("--posture", type=float, default=BODY.posture, help="probability of sitting, crawling, lying")
+    parser.add_argument("--held-out", action="store_true", help="recorded motion of the held-out subjects, unchanged")
     flags = parser.parse_args()
     flags.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    motions = load_motions(flags.data, HELD_OUT_SUBJECTS, held_out=False)
-    config = replace(BODY, posture=flags.posture)
+    motions = load_motions(flags.data, HELD_OUT_SUBJECTS, held_out=flags.held_out)
+    config = BodyConfig.identity() if flags.held_out else replace(BODY, posture=flags.posture)
     drawer = ClipDrawer(motions, flags.bodies, flags.out, flags.seconds, config)
     for number in range(flags.first, flags.first + flags.count):
-        if report := drawer.write_clip(number):
+        source = motions[number % len(motions)] if flags.held_out else None
+        if report := drawer.write_clip(number, source):
             print(report, flush=True)
 
 

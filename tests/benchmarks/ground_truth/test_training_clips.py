@@ -143,12 +143,15 @@ def drawer_folder(opengl: None, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make_drawer(bodies: Path, out: str) -> ClipDrawer:
+def make_motion() -> SourceMotion:
     walk = torch.tensor(make_walk(), dtype=torch.float32)
     first, last = torch.zeros(len(walk), dtype=torch.long), torch.full((len(walk),), len(walk) - 1)
-    motion = SourceMotion(source="made", landmarks=walk, first=first, last=last, fps=float(FPS))
+    return SourceMotion(source="made", landmarks=walk, first=first, last=last, fps=float(FPS))
+
+
+def make_drawer(bodies: Path, out: str) -> ClipDrawer:
     (bodies / out).mkdir()
-    return ClipDrawer([motion], bodies, bodies / out, seconds=0.4)
+    return ClipDrawer([make_motion()], bodies, bodies / out, seconds=0.4)
 
 
 def test_a_clip_follows_from_its_number_alone(drawer_folder: Path) -> None:
@@ -177,6 +180,19 @@ def test_a_clip_is_read_as_rendered_ones_are(drawer_folder: Path) -> None:
     with av.open(str(truth.video)) as video:
         frames = list(video.decode(video=0))
     assert len(frames) == 12 and (frames[0].width, frames[0].height) == truth.camera.image_size
+
+
+def test_a_clip_of_one_source_has_its_name_and_its_motion(drawer_folder: Path) -> None:
+    drawer = make_drawer(drawer_folder, "out")
+    drawer.write_clip(2)
+    still = make_motion().landmarks[:1].expand(30, -1, -1).contiguous()
+    first, last = torch.zeros(30, dtype=torch.long), torch.full((30,), 29)
+    drawer.write_clip(2, SourceMotion(source="still", landmarks=still, first=first, last=last, fps=float(FPS)))
+    out = drawer_folder / "out"
+    assert sorted(path.stem for path in out.glob("*.npz")) == ["clip_000002", "still_000002"]
+    truths = [read_ground_truth(out / f"{name}_000002.npz") for name in ("clip", "still")]
+    moved = [np.ptp(truth.landmarks, axis=0).max() for truth in truths]
+    assert moved[1] < 0.05 < moved[0]
 
 
 def test_a_folder_without_bodies_is_reported(tmp_path: Path) -> None:
