@@ -3,10 +3,9 @@
     python -m stc_core.evaluation.detector_errors (--clips DIR | --data SHARDS) [--out FILE.json] [--picture FILE.png]
 
 Detects in clips of known truth (`tests.benchmarks.ground_truth.render --noise`), or takes what was detected in drawn
-ones from their shards, fits the statistics that
-stc_core/augment/detector_noise.py draws errors from, and checks them: statistics of the detector's errors, and of
-errors drawn for the same bodies before the same cameras from a fit without that clip, as a table and a picture. What is
-written to --out is the fit to all clips.
+ones from their shards, fits the statistics that stc_core/augment/detector_noise.py draws errors from, and checks them:
+statistics of the detector's errors, and of errors drawn for the same bodies before the same cameras from a fit without
+that clip, as a table and a picture. What is written to --out is the fit to all clips.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def main() -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--clips", type=Path, help="clips of known truth, in which to detect")
     source.add_argument("--data", type=Path, help="shards of drawn clips, which hold what was detected")
-    parser.add_argument("--model", choices=["full", "heavy"], default="full")
+    parser.add_argument("--model", choices=["full", "heavy"], default="full", help="the detector, with --clips")
     parser.add_argument("--folds", type=int, default=6, help="in how many parts clips are left out to check the fit")
     parser.add_argument("--out", type=Path, help="figures; training reads stc_core/augment/detector_errors.json")
     parser.add_argument("--picture", type=Path, help="measured against drawn")

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..augment.detector_noise import HIDDEN, LIMBS, OUTSIDE, VISIBLE
@@ -78,15 +80,14 @@ class ObservedClip:
 
 
 def observe_clip(clip: GroundTruthClip, config: DetectConfig) -> ObservedClip:
+    """A clip of known truth with what the detector finds in it."""
     found = detect_cached(clip, config)
     weights = landmark_weights(BODY27)
-    pose = map_landmarks(found, clip.camera.image_size, clip.fps, BODY27)
+    camera = clip.camera
+    keypoints = map_landmarks(found, camera.image_size, clip.fps, BODY27).keypoints
     visibility = np.where(weights[None] != 0.0, found.visibility[:, None], 1.0).min(-1)
-    centre, focal = clip.camera.K[:2, 2], clip.camera.K[0, 0]
-    joints = clip.camera.to_camera_axes(clip.rows(NAMES))
-    tensors = [torch.tensor(v, dtype=torch.float32) for v in (joints, (pose.keypoints - centre) / focal, visibility)]
-    half = torch.tensor(np.array(clip.camera.image_size) / 2.0 / focal, dtype=torch.float32)
-    return ObservedClip(clip.name, tensors[0], tensors[1], tensors[2], torch.tensor(found.found), half, clip.fps)
+    joints = camera.to_camera_axes(clip.rows(NAMES))
+    return _make_clip(clip.name, joints, keypoints, visibility, found.found, camera.K, camera.image_size, clip.fps)
 
 
 def observe_shards(folder: Path) -> list[ObservedClip]:
@@ -109,12 +110,28 @@ def _observe_entry(source: Shards, entry: ClipEntry) -> ObservedClip:
     assert source.keypoints is not None and source.scores is not None and entry.K and entry.image_size
     frames = slice(entry.start, entry.start + entry.frames)
     keypoints, scores = np.array(source.keypoints[frames], float), np.array(source.scores[frames], float)
-    K = np.reshape(entry.K, (3, 3))
-    half = np.array(entry.image_size) / 2.0 / K[0, 0]
     visibility = np.minimum(scores / inside_factor(keypoints, entry.image_size), 1.0)
-    tensors = [torch.tensor(v, dtype=torch.float32) for v in ((keypoints - K[:2, 2]) / K[0, 0], visibility, half)]
-    joints, found = torch.tensor(np.array(source.joints[frames])), torch.tensor(np.array(source.valid[frames]))
-    return ObservedClip(entry.name, joints, tensors[0], tensors[1], found, tensors[2], entry.fps)
+    K, found = np.reshape(entry.K, (3, 3)), np.array(source.valid[frames])
+    return _make_clip(entry.name, source.joints[frames], keypoints, visibility, found, K, entry.image_size, entry.fps)
+
+
+def _make_clip(
+    name: str,
+    joints: NDArray[np.floating[Any]],
+    keypoints: NDArray[np.float64],
+    visibility: NDArray[np.float64],
+    found: NDArray[np.bool_],
+    K: NDArray[np.float64],
+    image_size: tuple[int, int],
+    fps: float,
+) -> ObservedClip:
+    """From keypoints (T, 27, 2) in pixels of a camera K (3, 3); the rest as in ObservedClip."""
+    focal = K[0, 0]
+    joints_, keypoints_, visibility_, half = (
+        torch.tensor(np.array(v), dtype=torch.float32)
+        for v in (joints, (keypoints - K[:2, 2]) / focal, visibility, np.array(image_size) / 2.0 / focal)
+    )
+    return ObservedClip(name, joints_, keypoints_, visibility_, torch.tensor(found), half, fps)
 
 
 def find_swaps(clip: ObservedClip, limb: str) -> Tensor:
